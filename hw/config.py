@@ -1,0 +1,132 @@
+"""The machine: frozen dataclasses that describe a cluster and refuse one that can't be built."""
+
+import dataclasses
+import hashlib
+import json
+
+__all__ = ["ClusterConfig", "HwConfigError", "MemoryConfig", "TileConfig"]
+
+
+class HwConfigError(ValueError):
+    """A machine that can't be built; the message names the field, the rule and the value."""
+
+
+def _check_int(owner, name, value, low, high):
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise HwConfigError(
+            f"{owner}.{name} must be an integer from {low} to {high}, not {value!r}"
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TileConfig:
+    """One analog in-memory-computing tile.
+
+    An MVM computes, for each column of the window, ``clip(round_half_away(sum / 2**shift))`` to a
+    signed number of ``adc_bits``; ``adc_bits=32`` is the ideal converter, which ignores the shift.
+    """
+
+    rows: int = 256
+    """Word lines: inputs (int8) of one MVM at the most; 8 to 512, a multiple of 8."""
+    cols: int = 256
+    """Bit lines: outputs of one MVM at the most; 8 to 512, a multiple of 8."""
+    weight_bits: int = 8
+    """Signed weight width, 4 or 8. With 4, weights are clipped to -8..7 when programmed."""
+    adc_bits: int = 32
+    """Converter width, 4 to 16, or 32 for an exact result."""
+    mvm_latency_cycles: int = 65
+    """Cycles from the start of an MVM to its result, whatever its size.
+
+    65 is 130 ns at 500 MHz, the HERMES core as used by Garofalo et al. (JETCAS 2022).
+    """
+    program_latency_cycles: int = 4
+    """Cycles the array is busy for each programming write (four neighbouring weights)."""
+
+    def __post_init__(self):
+        for name in ("rows", "cols"):
+            value = getattr(self, name)
+            _check_int("tile", name, value, 8, 512)
+            if value % 8:
+                raise HwConfigError(f"tile.{name} must be a multiple of 8, not {value!r}")
+        if self.weight_bits not in (4, 8):
+            raise HwConfigError(f"tile.weight_bits must be 4 or 8, not {self.weight_bits!r}")
+        if self.adc_bits != 32:
+            _check_int("tile", "adc_bits", self.adc_bits, 4, 16)
+        _check_int("tile", "mvm_latency_cycles", self.mvm_latency_cycles, 1, 65535)
+        _check_int("tile", "program_latency_cycles", self.program_latency_cycles, 1, 65535)
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of one output element on the port: 1, 2 or 4."""
+        return 1 if self.adc_bits <= 8 else 2 if self.adc_bits <= 16 else 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MemoryConfig:
+    """Main memory, shared by all harts."""
+
+    size_bytes: int = 64 << 20
+    """A multiple of 4096, at most 512 MiB."""
+    latency_cycles: int = 8
+    """Cycles from a granted request to its first data."""
+    bytes_per_cycle: int = 16
+    """Width of the array: 4, 8, 16 or 32. A 32-byte cache line occupies 32 / width cycles."""
+
+    def __post_init__(self):
+        _check_int("memory", "size_bytes", self.size_bytes, 1 << 16, 512 << 20)
+        if self.size_bytes % 4096:
+            raise HwConfigError(
+                f"memory.size_bytes must be a multiple of 4096, not {self.size_bytes!r}"
+            )
+        _check_int("memory", "latency_cycles", self.latency_cycles, 1, 255)
+        if self.bytes_per_cycle not in (4, 8, 16, 32):
+            raise HwConfigError(
+                f"memory.bytes_per_cycle must be 4, 8, 16 or 32, not {self.bytes_per_cycle!r}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClusterConfig:
+    """A cluster of harts with tight tiles (private to a hart) and loose tiles (shared)."""
+
+    harts: int = 8
+    """VexRiscv cores, 1 to 8."""
+    tight_tiles_per_hart: int = 1
+    """Tiles on each hart's CFU port, 0 to 16."""
+    loose_tiles: int = 0
+    """Tiles on the shared peripheral bus, 0 to 64."""
+    tile: TileConfig = TileConfig()
+    memory: MemoryConfig = MemoryConfig()
+
+    def __post_init__(self):
+        _check_int("cluster", "harts", self.harts, 1, 8)
+        _check_int("cluster", "tight_tiles_per_hart", self.tight_tiles_per_hart, 0, 16)
+        _check_int("cluster", "loose_tiles", self.loose_tiles, 0, 64)
+        if not isinstance(self.tile, TileConfig):
+            raise TypeError(f"cluster.tile must be a TileConfig, not {self.tile!r}")
+        if not isinstance(self.memory, MemoryConfig):
+            raise TypeError(f"cluster.memory must be a MemoryConfig, not {self.memory!r}")
+
+    def to_dict(self) -> dict:
+        """Plain data, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict) -> "ClusterConfig":
+        """The inverse of :meth:`to_dict`; refuses unknown fields with HwConfigError."""
+        if not isinstance(data, dict):
+            raise HwConfigError(f"a machine must be a table of fields, not {data!r}")
+        data = dict(data)
+        try:
+            for name, kind in (("tile", TileConfig), ("memory", MemoryConfig)):
+                if name in data:
+                    data[name] = kind(**data[name])
+            return cls(**data)
+        except TypeError as error:
+            raise HwConfigError(f"not a machine: {error}") from None
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that name this configuration."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

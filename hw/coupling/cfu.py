@@ -1,0 +1,135 @@
+"""The tight coupling: a hart's custom instructions, and its tiles behind them."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..config import HwConfigError, TileConfig
+from ..isa import CfuOp
+from ..tile.array import BehaviouralArray
+from ..tile.tile import Tile
+from .dot4 import Dot4
+
+__all__ = ["Cfu", "CfuCommand"]
+
+CfuCommand = data.StructLayout({"function_id": 10, "inputs_0": 32, "inputs_1": 32})
+"""``function_id[2:0]`` is funct3, ``function_id[9:3]`` is funct7."""
+
+_TILE_LIMIT = 16
+
+
+class Cfu(wiring.Component):
+    """Executes CfuOp commands on the dot product unit and on ``tile_count`` tiles.
+
+    The response is registered: valid in the cycle after its command. A command is accepted while
+    the response register is free or being taken, so one per cycle, unless its tile is not ready: a
+    queue or process with both input buffers handed over, a dequeue before the result, programming
+    of a busy array. Commands for tiles that don't exist answer 0. Reset drops the response.
+
+    Parameters
+    ----------
+    tile : TileConfig or None
+        The tiles; None only without tiles.
+    tile_count : int
+        Tiles of this hart, 0 to 16.
+    array : callable
+        See :class:`Tile`.
+
+    Members
+    -------
+    cmd : In(stream.Signature(CfuCommand))
+    rsp : Out(stream.Signature(32))
+    tile_busy : Out(max(tile_count, 1))
+        ``busy`` of each tile.
+
+    Raises
+    ------
+    TypeError
+        If ``tile`` is not a TileConfig and there are tiles.
+    HwConfigError
+        If ``tile_count`` is out of range.
+    """
+
+    def __init__(self, *, tile, tile_count, array=BehaviouralArray):
+        integer = isinstance(tile_count, int) and not isinstance(tile_count, bool)
+        if not integer or not 0 <= tile_count <= _TILE_LIMIT:
+            raise HwConfigError(
+                f"tile_count must be an integer from 0 to {_TILE_LIMIT}, not {tile_count!r}"
+            )
+        if tile_count and not isinstance(tile, TileConfig):
+            raise TypeError(f"tile must be a TileConfig, not {tile!r}")
+        self._tile = tile
+        self._tile_count = tile_count
+        self._array = array
+        super().__init__(
+            {
+                "cmd": In(stream.Signature(CfuCommand)),
+                "rsp": Out(stream.Signature(32)),
+                "tile_busy": Out(max(tile_count, 1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        cmd = self.cmd.payload
+        op, funct7 = cmd.function_id[:3], cmd.function_id[3:]
+        m.submodules.dot4 = dot4 = Dot4()
+
+        room = ~self.rsp.valid | self.rsp.ready
+        offered = Signal()  # a command that only its tile can hold up
+        ready = Signal(init=1)
+        answer = Signal(32)
+        m.d.comb += [
+            offered.eq(self.cmd.valid & room),
+            self.cmd.ready.eq(room & ready),
+            dot4.swap.eq(op == CfuOp.ACC_SWAP),
+            dot4.index.eq(funct7),
+            dot4.a.eq(cmd.inputs_0),
+            dot4.b.eq(cmd.inputs_1),
+        ]
+        with m.If(self.rsp.ready):
+            m.d.sync += self.rsp.valid.eq(0)
+        with m.If(offered & ready):
+            m.d.sync += [self.rsp.valid.eq(1), self.rsp.payload.eq(answer)]
+
+        with m.If((op == CfuOp.DOT4) | (op == CfuOp.ACC_SWAP)):
+            m.d.comb += [dot4.en.eq(offered), answer.eq(dot4.result)]
+        for index in range(self._tile_count):
+            tile = Tile(config=self._tile, array=self._array)
+            m.submodules[f"tile_{index}"] = tile
+            m.d.comb += self.tile_busy[index].eq(tile.busy)
+            self._wire_arguments(m, cmd, tile)
+            with m.If(funct7[3:] == index):
+                self._dispatch(m, op, tile, offered=offered, ready=ready, answer=answer)
+        return m
+
+    def _wire_arguments(self, m, cmd, tile):
+        argument = cmd.function_id[3:6]
+        m.d.comb += [
+            tile.queue.payload.data.eq(Cat(cmd.inputs_0, cmd.inputs_1)),
+            tile.queue.payload.count.eq(argument + 1),
+            tile.program.payload.row.eq(cmd.inputs_0[:16]),
+            tile.program.payload.col.eq(cmd.inputs_0[16:]),
+            tile.program.payload.data.eq(cmd.inputs_1),
+            tile.config_index.eq(argument),
+            tile.config_data.eq(cmd.inputs_0),
+            tile.status_index.eq(cmd.inputs_0),
+        ]
+
+    def _dispatch(self, m, op, tile, *, offered, ready, answer):
+        """Route the command to this tile; runs under the condition that it is the one."""
+        with m.Switch(op):
+            with m.Case(CfuOp.CM_QUEUE):
+                m.d.comb += [tile.queue.valid.eq(offered), ready.eq(tile.queue.ready)]
+            with m.Case(CfuOp.CM_PROCESS):
+                m.d.comb += [tile.process.valid.eq(offered), ready.eq(tile.process.ready)]
+            with m.Case(CfuOp.CM_DEQUEUE):
+                m.d.comb += [tile.dequeue.ready.eq(offered), ready.eq(tile.dequeue.valid)]
+                m.d.comb += answer.eq(tile.dequeue.payload)
+            with m.Case(CfuOp.CM_INITIALIZE):
+                m.d.comb += [tile.program.valid.eq(offered), ready.eq(tile.program.ready)]
+            with m.Case(CfuOp.CM_CONFIG):
+                m.d.comb += tile.config_en.eq(offered)
+            with m.Case(CfuOp.CM_STATUS):
+                m.d.comb += answer.eq(tile.status_data)
+        m.d.comb += tile.waiting.eq(offered & ~ready)

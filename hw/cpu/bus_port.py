@@ -1,0 +1,189 @@
+"""Where a hart's bus accesses go: main memory, its own registers, the shared registers, nowhere."""
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..bus import wishbone
+from ..bus.shared import RegisterBus
+from ..mem.port import MemoryPort
+from ..mem.reader import MemoryReader
+from ..memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SYNC
+
+__all__ = ["DataPort", "FetchPort", "SHARED_ADDR_WIDTH"]
+
+SHARED_ADDR_WIDTH = 25
+"""Byte address within the shared register window; bit 24 separates host and tiles."""
+
+
+def _in_region(adr, region):
+    """Whether word address ``adr`` lies in a region (a power of two, aligned)."""
+    low = (region.size_bytes // 4 - 1).bit_length()
+    return adr[low:] == region.base_addr >> (low + 2)
+
+
+def _in_memory(adr, size_bytes):
+    """Whether word address ``adr`` is in main memory, cached or by its uncached alias."""
+    region_low = (MAIN_MEMORY.size_bytes // 4 - 1).bit_length()
+    in_region = adr[region_low:29] == (MAIN_MEMORY.base_addr & 0x7FFF_FFFF) >> (region_low + 2)
+    return in_region & (adr[:region_low] < size_bytes // 4)
+
+
+class FetchPort(wiring.Component):
+    """Instruction fetches: main memory, or a bad access.
+
+    Timing is that of :class:`MemoryReader`. A fetch from anywhere else answers 0 (an illegal
+    instruction) in the same cycle.
+
+    Members
+    -------
+    bus : In(wishbone.Signature())
+    memory : Out(MemoryPort)
+    """
+
+    def __init__(self, *, config):
+        self._config = config
+        width = config.bytes_per_cycle
+        super().__init__(
+            {"bus": In(wishbone.Signature()), "memory": Out(MemoryPort(width_bytes=width))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.reader = reader = MemoryReader(width_bytes=self._config.bytes_per_cycle)
+        connect(m, flipped(self.memory), reader.memory)
+        in_memory = _in_memory(self.bus.adr, self._config.size_bytes)
+        m.d.comb += [
+            reader.bus.adr.eq(self.bus.adr[:27]),
+            reader.bus.cti.eq(self.bus.cti),
+            reader.bus.cyc.eq(self.bus.cyc & in_memory),
+            reader.bus.stb.eq(self.bus.stb & in_memory),
+        ]
+        with m.If(in_memory):
+            m.d.comb += [self.bus.dat_r.eq(reader.bus.dat_r), self.bus.ack.eq(reader.bus.ack)]
+        with m.Else():
+            m.d.comb += self.bus.ack.eq(self.bus.cyc & self.bus.stb)
+        return m
+
+
+class DataPort(wiring.Component):
+    """Loads and stores of one hart.
+
+    Stores to memory are acknowledged at once into a one-word buffer that drains in order; loads and
+    register accesses wait until it is empty. Reads of memory have the timing of
+    :class:`MemoryReader`; register accesses that of their target. Anything else is answered with 0
+    in the same cycle and reported. Back-pressure: no acknowledgement. Reset: buffer empty.
+
+    Parameters
+    ----------
+    config : MemoryConfig
+    loose_tiles : int
+        Tiles that exist on the shared bus.
+
+    Members
+    -------
+    bus : In(wishbone.Signature())
+    memory : Out(MemoryPort)
+    local : Out(RegisterBus)
+        Hart-local registers (``hart`` is not driven: nobody else can get there).
+    sync : Out(RegisterBus)
+    shared : Out(RegisterBus)
+    bad : Out(1)
+        A bad access in this cycle, ``bad_addr`` its byte address.
+    """
+
+    def __init__(self, *, config, loose_tiles):
+        self._config = config
+        self._loose_tiles = loose_tiles
+        super().__init__(
+            {
+                "bus": In(wishbone.Signature()),
+                "memory": Out(MemoryPort(width_bytes=config.bytes_per_cycle)),
+                "local": Out(RegisterBus(addr_width=12)),
+                "sync": Out(RegisterBus(addr_width=12)),
+                "shared": Out(RegisterBus(addr_width=SHARED_ADDR_WIDTH)),
+                "bad": Out(1),
+                "bad_addr": Out(32),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.reader = reader = MemoryReader(width_bytes=self._config.bytes_per_cycle)
+        buffered = Signal()
+        request = Signal()
+        m.d.comb += request.eq(self.bus.cyc & self.bus.stb)
+        adr = self.bus.adr
+        tile_idx = adr[10:22]
+        is_tile = (adr[22:] == LOOSE_TILE.base_addr >> 24) & (tile_idx < self._loose_tiles)
+
+        m.d.comb += [
+            reader.bus.adr.eq(adr[:27]),
+            reader.bus.cti.eq(self.bus.cti),
+            reader.memory.ready.eq(self.memory.ready & ~buffered),
+            reader.memory.rsp_valid.eq(self.memory.rsp_valid),
+            reader.memory.rsp_data.eq(self.memory.rsp_data),
+        ]
+        with m.If(_in_memory(adr, self._config.size_bytes)):
+            with m.If(~self.bus.we):
+                m.d.comb += [
+                    reader.bus.cyc.eq(request & ~buffered),
+                    reader.bus.stb.eq(request & ~buffered),
+                    self.bus.dat_r.eq(reader.bus.dat_r),
+                    self.bus.ack.eq(reader.bus.ack),
+                ]
+            with m.Else():
+                m.d.comb += self.bus.ack.eq(request & (~buffered | self.memory.ready))
+        with m.Elif(_in_region(adr, HART_LOCAL)):
+            self._to_register(m, self.local, request & ~buffered)
+        with m.Elif(_in_region(adr, SYNC)):
+            self._to_register(m, self.sync, request & ~buffered)
+        with m.Elif(_in_region(adr, HOST) | is_tile):
+            self._to_register(m, self.shared, request & ~buffered)
+        with m.Else():
+            m.d.comb += [self.bus.ack.eq(request), self.bad.eq(request)]
+            m.d.comb += self.bad_addr.eq(Cat(Const(0, 2), adr))
+        self._write_buffer(m, reader, buffered)
+        return m
+
+    def _to_register(self, m, target, request):
+        """Pass the access on; the other members of every register bus are driven always."""
+        m.d.comb += [
+            target.stb.eq(request),
+            self.bus.ack.eq(target.ack & target.stb),
+            self.bus.dat_r.eq(target.dat_r),
+        ]
+
+    def _write_buffer(self, m, reader, buffered):
+        addr = Signal(27)
+        word = Signal(32)
+        mask = Signal(4)
+        is_store = Signal()
+        m.d.comb += is_store.eq(
+            self.bus.ack & self.bus.we & _in_memory(self.bus.adr, self._config.size_bytes)
+        )
+        m.d.comb += [
+            self.memory.data.eq(word),
+            self.memory.mask.eq(mask),
+            self.memory.we.eq(buffered),
+            self.memory.line.eq(reader.memory.line & ~buffered),
+            self.memory.valid.eq(buffered | reader.memory.valid),
+        ]
+        with m.If(buffered):
+            m.d.comb += self.memory.addr.eq(addr)
+        with m.Else():
+            m.d.comb += self.memory.addr.eq(reader.memory.addr)
+        with m.If(is_store):
+            m.d.sync += [
+                buffered.eq(1), addr.eq(self.bus.adr[:27]), word.eq(self.bus.dat_w),
+                mask.eq(self.bus.sel),
+            ]
+        with m.Elif(self.memory.ready):
+            m.d.sync += buffered.eq(0)
+        for target in (self.local, self.sync, self.shared):
+            m.d.comb += [
+                target.we.eq(self.bus.we),
+                target.addr.eq(Cat(Const(0, 2), self.bus.adr)),
+                target.sel.eq(self.bus.sel),
+                target.dat_w.eq(self.bus.dat_w),
+            ]

@@ -1,0 +1,97 @@
+"""The custom instructions: custom-0, R-type, ``funct3`` the operation, ``funct7`` its argument.
+
+On the CFU port ``function_id[2:0]`` is funct3 and ``function_id[9:3]`` is funct7. Tile operations
+carry the tile number in ``funct7[6:3]`` and a small argument in ``funct7[2:0]``.
+"""
+
+import enum
+
+__all__ = ["CUSTOM_OPCODE", "CfuOp", "TileConfigReg", "TileStatusReg"]
+
+CUSTOM_OPCODE = 0x0B
+"""RISC-V custom-0."""
+
+ACCUMULATOR_COUNT = 16
+"""32-bit accumulators of the DOT4 unit, named by funct7."""
+
+
+class CfuOp(enum.IntEnum):
+    """funct3 of each operation. Values are never reused."""
+
+    DOT4 = 0
+    """acc[funct7] += sum of four int8 products rs1.b[i] * rs2.b[i]; rd = the new value."""
+    ACC_SWAP = 1
+    """rd = acc[funct7]; acc[funct7] = rs1."""
+    CM_QUEUE = 2
+    """Append funct7[2:0] + 1 bytes of {rs2, rs1} (rs1 first) to the tile's input. rd = 0."""
+    CM_PROCESS = 3
+    """Start an MVM on the queued input with the configured window; returns at once. rd = 0."""
+    CM_DEQUEUE = 4
+    """rd = the next four bytes of the oldest result; waits for that result."""
+    CM_INITIALIZE = 5
+    """Program four weights (bytes of rs2) at row rs1[15:0], columns rs1[31:16] .. +3. rd = 0."""
+    CM_CONFIG = 6
+    """Write rs1 to the tile's TileConfigReg funct7[2:0]. rd = 0."""
+    CM_STATUS = 7
+    """rd = the tile's TileStatusReg: number rs1."""
+
+
+class TileConfigReg(enum.IntEnum):
+    """Writable registers of a tile, the same for both couplings."""
+
+    ROWS = 0
+    """First row of the window in bits 15:0, number of rows in 31:16."""
+    COLS = 1
+    """First column in bits 15:0, number of columns in 31:16. Both multiples of four."""
+    SHIFT = 2
+    """ADC full scale: the sum is divided by 2**SHIFT (0 to 31)."""
+    RESET = 3
+    """Any write drops queued input, pending MVMs and results, and clears the errors."""
+
+
+class TileStatusReg(enum.IntEnum):
+    """Readable registers of a tile, the same for both couplings."""
+
+    STATUS = 0
+    """TileStatus bits."""
+    GEOMETRY = 1
+    """Rows in bits 15:0, columns in 31:16."""
+    MVMS = 2
+    """MVMs started since reset (counters are 32 bits and wrap)."""
+    BUSY_CYCLES = 3
+    """Cycles in which the array computed."""
+    BYTES_IN = 4
+    """Input bytes queued."""
+    BYTES_OUT = 5
+    """Output bytes dequeued."""
+    ROWS_USED = 6
+    """Sum over MVMs of the window's rows."""
+    COLS_USED = 7
+    """Sum over MVMs of the window's columns."""
+    WAIT_CYCLES = 8
+    """Cycles in which a requester waited for this tile."""
+    PROGRAM_WRITES = 9
+    """Programming writes (four weights each)."""
+    CELLS_USED = 10
+    """Sum over MVMs of rows times columns, in units of 64 cells."""
+
+
+class TileStatus(enum.IntFlag):
+    """Bits of TileStatusReg.STATUS."""
+
+    RESULT = 1
+    """A result is waiting."""
+    BUSY = 2
+    """The array computes or is being programmed."""
+    INPUT_FULL = 4
+    """A further CM_QUEUE would wait: both input buffers are taken."""
+    ERROR_WINDOW = 8
+    """A window outside the array or empty; the MVM was not started."""
+    ERROR_SHORT = 16
+    """An MVM was started with fewer or more bytes queued than the window has rows."""
+    ERROR_EMPTY = 32
+    """A dequeue with no MVM to wait for; it returned 0."""
+    ERROR_OWNER = 64
+    """Loose only: an access by a hart that does not hold the tile; it was ignored."""
+    ERROR_RANGE = 128
+    """A weight programmed outside the array, a queue beyond the window; ignored."""

@@ -1,0 +1,62 @@
+"""The bus between a hart and main memory."""
+
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["LINE_BYTES", "LINE_WORDS", "MemoryPort"]
+
+LINE_BYTES = 32
+"""A cache line of VexRiscv."""
+LINE_WORDS = LINE_BYTES // 4
+
+
+class MemoryPort(wiring.Signature):
+    """The initiator's view of a main memory port.
+
+    A request is taken in the cycle with ``valid & ready``. A write needs no answer. A read of a
+    word answers with the beat that holds it, a read of a line with LINE_BYTES / width_bytes beats
+    in consecutive cycles, lowest address first; ``rsp_valid`` comes no earlier than the cycle after
+    the request and can't be delayed by the initiator. One read may be outstanding.
+
+    Parameters
+    ----------
+    width_bytes : int
+        Width of the memory array.
+
+    Members
+    -------
+    addr : word address from the start of memory; of the first word for a line
+    line : read a whole line instead of a word
+    data, mask : word to write and its byte lanes
+    """
+
+    def __init__(self, *, width_bytes):
+        self._width_bytes = width_bytes
+        super().__init__(
+            {
+                "valid": Out(1),
+                "ready": In(1),
+                "addr": Out(27),
+                "we": Out(1),
+                "line": Out(1),
+                "data": Out(32),
+                "mask": Out(4),
+                "rsp_valid": In(1),
+                "rsp_data": In(8 * width_bytes),
+            }
+        )
+
+    @property
+    def width_bytes(self):
+        return self._width_bytes
+
+    @property
+    def line_beats(self):
+        """Beats that a line occupies the memory for."""
+        return LINE_BYTES // self._width_bytes
+
+    def __eq__(self, other):
+        return isinstance(other, MemoryPort) and self.width_bytes == other.width_bytes
+
+    def __repr__(self):
+        return f"MemoryPort(width_bytes={self.width_bytes})"

@@ -1,0 +1,80 @@
+"""Registers that each hart has for itself: identity, bus error, event counters."""
+
+from amaranth.hdl import Array, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..bus.shared import RegisterBus
+from ..regs import HART_LOCAL_REGS, HartCounter
+
+__all__ = ["HartLocal"]
+
+_OFFSET = {reg.name: reg.offset_bytes for reg in HART_LOCAL_REGS}
+
+
+class HartLocal(wiring.Component):
+    """Identity, bus error latch and counters of one hart.
+
+    Latency: answers in the same cycle. The first bad access is kept until BUS_ERROR is written with
+    1; meanwhile the interrupt is high. Counters count from reset and wrap at 2**32. Reset: zero.
+
+    Parameters
+    ----------
+    hart : int
+    config : ClusterConfig
+
+    Members
+    -------
+    bus : In(RegisterBus)
+    bad, bad_addr : In
+        A bad access of this hart.
+    interrupt : Out(1)
+    events : In(1) * len(HartCounter)
+        The event happens in this cycle (INSTRUCTIONS is not connected).
+    """
+
+    def __init__(self, *, hart, config):
+        self._hart = hart
+        self._config = config
+        super().__init__(
+            {
+                "bus": In(RegisterBus(addr_width=12)),
+                "bad": In(1),
+                "bad_addr": In(32),
+                "interrupt": Out(1),
+                "events": In(1).array(len(HartCounter)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        bad_addr = Signal(32)
+        counters = [Signal(32, name=f"count_{event.name.lower()}") for event in HartCounter]
+        for event in HartCounter:
+            if event is not HartCounter.INSTRUCTIONS:
+                m.d.sync += counters[event].eq(counters[event] + self.events[event])
+
+        identity = {
+            "HART_ID": self._hart,
+            "HART_COUNT": self._config.harts,
+            "CONFIG_HASH": int(self._config.hash[:8], 16),
+            "TILE_ADC_BITS": self._config.tile.adc_bits,
+            "BUS_ERROR_ADDR": bad_addr,
+            "BUS_ERROR": self.interrupt,
+        }
+        with m.If(self.bus.addr[8:] == _OFFSET["COUNTER"] >> 8):
+            m.d.comb += self.bus.dat_r.eq(Array(counters)[self.bus.addr[2:8]])
+        with m.Else(), m.Switch(self.bus.addr):
+            for name, value in identity.items():
+                with m.Case(_OFFSET[name]):
+                    m.d.comb += self.bus.dat_r.eq(
+                        Const(value, 32) if isinstance(value, int) else value
+                    )
+        m.d.comb += self.bus.ack.eq(self.bus.stb)
+
+        clear = self.bus.stb & self.bus.we & (self.bus.addr == _OFFSET["BUS_ERROR"])
+        with m.If(self.bad & ~self.interrupt):
+            m.d.sync += [self.interrupt.eq(1), bad_addr.eq(self.bad_addr)]
+        with m.Elif(clear & self.bus.dat_w[0]):
+            m.d.sync += self.interrupt.eq(0)
+        return m

@@ -1,0 +1,96 @@
+"""Synchronisation between harts: fetch-and-add counters, mutexes, a barrier."""
+
+from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..bus.arbiter import RoundRobin
+from ..bus.onehot import onehot_mux
+from ..bus.shared import RegisterBus
+from ..regs import FETCH_ADD_COUNT, MUTEX_COUNT, SYNC_REGS
+
+__all__ = ["SyncUnit"]
+
+_OFFSET = {reg.name: reg.offset_bytes for reg in SYNC_REGS}
+
+
+class SyncUnit(wiring.Component):
+    """Atomic operations, one per cycle over all harts, round robin.
+
+    Latency: counters and mutexes answer in the cycle they are granted. A read of the barrier is
+    answered, for all harts together, in the cycle after the last of them has arrived.
+    Back-pressure: no acknowledgement. Reset: counters 0, mutexes free, nobody at the barrier.
+
+    Parameters
+    ----------
+    hart_count : int
+
+    Members
+    -------
+    ports : In(RegisterBus) * hart_count
+    asleep : Out(hart_count)
+        Harts whose barrier read is waiting.
+    """
+
+    def __init__(self, *, hart_count):
+        self._hart_count = hart_count
+        super().__init__(
+            {
+                "ports": In(RegisterBus(addr_width=12)).array(hart_count),
+                "asleep": Out(hart_count),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        count = self._hart_count
+        ports = [self.ports[i] for i in range(count)]
+        m.submodules.arbiter = arbiter = RoundRobin(count=count)
+        group = Signal(4)
+        idx = Signal(4)
+        we = Signal()
+        dat_w = Signal(32)
+        result = Signal(32)
+        at_barrier = [port.stb & (port.addr[8:] == _OFFSET["BARRIER"] >> 8) for port in ports]
+        arrived = Signal(count)
+        release = Signal()
+
+        m.d.comb += [
+            arbiter.requests.eq(Cat(
+                port.stb & ~barrier for port, barrier in zip(ports, at_barrier, strict=True))),
+            arbiter.take.eq(1),
+            group.eq(onehot_mux(arbiter.grant, [port.addr[8:] for port in ports])),
+            idx.eq(onehot_mux(arbiter.grant, [port.addr[2:6] for port in ports])),
+            we.eq(onehot_mux(arbiter.grant, [port.we for port in ports])),
+            dat_w.eq(onehot_mux(arbiter.grant, [port.dat_w for port in ports])),
+            self.asleep.eq(Cat(at_barrier) & ~release.replicate(count)),
+        ]
+        # The harts are registered as arrived first, so that the release doesn't depend on the
+        # other harts' address decoders within one cycle.
+        m.d.comb += release.eq(arrived.all())
+        with m.If(release):
+            m.d.sync += arrived.eq(0)
+        with m.Else():
+            m.d.sync += arrived.eq(Cat(at_barrier))
+
+        self._counters_and_mutexes(m, arbiter.grant.any(), group, idx, we, dat_w, result)
+        for i, port in enumerate(ports):
+            m.d.comb += [
+                port.ack.eq(arbiter.grant[i] | (at_barrier[i] & release)),
+                port.dat_r.eq(result),
+            ]
+        return m
+
+    def _counters_and_mutexes(self, m, granted, group, idx, we, dat_w, result):
+        counters = Array(Signal(32, name=f"counter_{i}") for i in range(FETCH_ADD_COUNT))
+        taken = Signal(MUTEX_COUNT)
+        with m.If(group == _OFFSET["FETCH_ADD"] >> 8):
+            m.d.comb += result.eq(counters[idx])
+            with m.If(granted & we):
+                m.d.sync += counters[idx].eq(dat_w)
+            with m.Elif(granted):
+                m.d.sync += counters[idx].eq(counters[idx] + 1)
+        with m.Elif(group == _OFFSET["MUTEX"] >> 8):
+            m.d.comb += result.eq(~taken.bit_select(idx, 1))
+            with m.If(granted):
+                m.d.sync += taken.bit_select(idx, 1).eq(~we)

@@ -1,0 +1,1 @@
+"""The analog tile: array, control, registers."""

@@ -1,0 +1,126 @@
+"""The analog array: its interface, and a behavioural body for simulation."""
+
+import pathlib
+
+from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from ..config import TileConfig
+
+__all__ = ["ArrayInterface", "BehaviouralArray", "array_sources"]
+
+
+def array_sources() -> list[pathlib.Path]:
+    """The sources a Verilator build of :class:`BehaviouralArray` needs."""
+    folder = pathlib.Path(__file__).parent
+    return [folder / "aimc_array.sv", folder / "aimc_array.cpp"]
+
+
+class ArrayInterface(wiring.Signature):
+    """The control's view of an array with two input banks and two output banks.
+
+    Each ``*_en`` makes one thing happen, in that cycle. The control starts an MVM or a weight write
+    only while ``busy`` is 0, never writes the input bank or reads the output bank of a running MVM,
+    and stays inside the geometry. There is no reset: weights survive it.
+
+    ``busy`` may rise in the cycle after ``start_en`` or ``weight_en`` and extends the configured
+    latency: in the first cycle without it, the outputs may be read. A body that always fits into
+    the configured latencies ties it to 0.
+
+    Parameters
+    ----------
+    config : TileConfig
+        Geometry and widths.
+
+    Members
+    -------
+    input_index : position in the window of byte 0 of ``input_data``, of which ``input_count``
+        (1 to 8) bytes are written
+    weight_data : four int8 for row ``weight_row``, columns ``weight_col`` to ``weight_col`` + 3
+    start_bytes : input bytes that were written; rows of the window from there on see 0
+    output_index : number of the 32-bit word; ``output_data`` answers in the next cycle and stays
+        until the next ``output_en``
+    """
+
+    def __init__(self, *, config):
+        if not isinstance(config, TileConfig):
+            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        self._config = config
+        row, rows = bits_for(config.rows - 1), bits_for(config.rows)
+        col, cols = bits_for(config.cols - 1), bits_for(config.cols)
+        super().__init__(
+            {
+                "input_en": Out(1),
+                "input_bank": Out(1),
+                "input_index": Out(row),
+                "input_data": Out(64),
+                "input_count": Out(4),
+                "weight_en": Out(1),
+                "weight_row": Out(row),
+                "weight_col": Out(col),
+                "weight_data": Out(32),
+                "start_en": Out(1),
+                "start_input_bank": Out(1),
+                "start_output_bank": Out(1),
+                "start_row": Out(row),
+                "start_rows": Out(rows),
+                "start_col": Out(col),
+                "start_cols": Out(cols),
+                "start_shift": Out(5),
+                "start_bytes": Out(rows),
+                "output_en": Out(1),
+                "output_bank": Out(1),
+                "output_index": Out(bits_for(config.cols * config.output_bytes // 4 - 1)),
+                "output_data": In(32),
+                "busy": In(1),
+            }
+        )
+
+    @property
+    def config(self):
+        return self._config
+
+    def __eq__(self, other):
+        return isinstance(other, ArrayInterface) and self.config == other.config
+
+    def __repr__(self):
+        return f"ArrayInterface(config={self.config!r})"
+
+
+class BehaviouralArray(wiring.Component):
+    """An array whose storage and arithmetic are C++ functions, for Verilator only.
+
+    The MVM is computed at once when it is started, exactly; the latency is the control's to spend.
+    One call per event, none while idle. Weights are 0 at first.
+
+    Parameters
+    ----------
+    config : TileConfig
+        Geometry and widths.
+
+    Members
+    -------
+    bus : ``In(ArrayInterface(config=config))``
+    """
+
+    def __init__(self, config):
+        super().__init__({"bus": In(ArrayInterface(config=config))})
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.bus.signature.config
+        ports = {}
+        for path, member, port in self.bus.signature.flatten(self.bus):
+            ports[("i_" if member.flow == In else "o_") + path[0]] = port
+        m.submodules.body = Instance(
+            "aimc_array",
+            p_ROWS=config.rows,
+            p_COLS=config.cols,
+            p_WEIGHT_BITS=config.weight_bits,
+            p_ADC_BITS=config.adc_bits,
+            i_clk=ClockSignal(),
+            **ports,
+        )
+        return m

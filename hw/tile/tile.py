@@ -1,0 +1,224 @@
+"""A tile: an analog array and the control that makes it a coprocessor of queues."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..config import TileConfig
+from ..isa import TileConfigReg
+from .array import BehaviouralArray
+from .input import InputBuffers, QueueWord
+from .reader import ResultReader
+from .status import StatusBits, StatusRegisters
+from .window import WindowRegisters
+
+__all__ = ["ProgramWord", "QueueWord", "Tile"]
+
+ProgramWord = data.StructLayout({"row": 16, "col": 16, "data": 32})
+"""Four int8 weights for columns ``col`` to ``col`` + 3, the first in the low bits."""
+
+
+class Tile(wiring.Component):
+    """Queues input, runs MVMs, hands out results, in order.
+
+    *Input.* ``queue`` appends to the input buffer that is being filled, one word per cycle;
+    ``process`` hands that buffer over with the window of that cycle. Neither is ready while both
+    buffers are handed over. A buffer is free again when its MVM has its result.
+
+    *MVM.* Starts as soon as the array is idle and an output buffer is free, at the earliest in the
+    cycle after ``process``. ``mvm_latency_cycles`` later its first word is on ``dequeue`` (the
+    latency counts from the cycle after the start, the array may extend it); MVMs follow each
+    other without a gap.
+
+    *Output.* ``dequeue`` gives one word per cycle while results are there, waits for a result that
+    is to come, and answers 0 (ERROR_EMPTY) if there is none.
+
+    *Programming.* ``program`` is ready when the array is idle and no MVM is handed over; it keeps
+    the array busy for ``program_latency_cycles`` and sustains one write in as many cycles.
+
+    *RESET.* Drops input, MVMs and results at once, and clears the errors; counters, weights and
+    the other configuration registers stay. The array finishes a weight write.
+
+    Reset value: no input, no result, empty window. What is ignored sets its error bit.
+
+    Parameters
+    ----------
+    config : TileConfig
+        Geometry, widths and latencies.
+    array : callable
+        Called with ``config`` in ``elaborate``; returns a component with ``bus``, an
+        ``In(ArrayInterface(config=config))``.
+
+    Members
+    -------
+    queue : In(stream.Signature(QueueWord))
+    process : In(stream.Signature(1))
+        The payload is not used.
+    dequeue : Out(stream.Signature(32))
+    program : In(stream.Signature(ProgramWord))
+    config_en, config_index, config_data : In(1), In(3), In(32)
+        Write of a TileConfigReg, in any cycle.
+    status_index, status_data : In(4), Out(32)
+        Read of a TileStatusReg, combinational.
+    error : In(StatusBits)
+        Pulses of error bits that the coupling raises.
+    waiting : In(1)
+        A requester waits for this tile in this cycle.
+    result : Out(1)
+        TileStatus.RESULT: ``dequeue`` carries a word of a result.
+    pending : Out(1)
+        An MVM is handed over and has no result yet.
+    busy : Out(1)
+        TileStatus.BUSY: the array computes or is being programmed.
+
+    Raises
+    ------
+    TypeError
+        If ``config`` is not a TileConfig.
+    """
+
+    def __init__(self, *, config, array=BehaviouralArray):
+        if not isinstance(config, TileConfig):
+            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        self._config = config
+        self._array = array
+        super().__init__(
+            {
+                "queue": In(stream.Signature(QueueWord)),
+                "process": In(stream.Signature(1)),
+                "dequeue": Out(stream.Signature(32)),
+                "program": In(stream.Signature(ProgramWord)),
+                "config_en": In(1),
+                "config_index": In(3),
+                "config_data": In(32),
+                "status_index": In(4),
+                "status_data": Out(32),
+                "error": In(StatusBits),
+                "waiting": In(1),
+                "result": Out(1),
+                "pending": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.array = array = self._array(config)
+        m.submodules.registers = window = WindowRegisters(config=config)
+        m.submodules.buffers = buffers = InputBuffers(config=config)
+        m.submodules.reader = reader = ResultReader(config=config)
+        m.submodules.status = status = StatusRegisters(config=config)
+
+        computing = Signal()
+        programming = Signal()
+        timer = Signal(range(max(config.mvm_latency_cycles, config.program_latency_cycles)))
+        idle = Signal()  # or in its last busy cycle
+        clear = Signal()
+        start = Signal()
+        finish = Signal()
+        weight = Signal()
+        m.d.comb += [
+            idle.eq((timer == 0) & ~array.bus.busy),
+            clear.eq(self.config_en & (self.config_index == TileConfigReg.RESET)),
+            start.eq(buffers.head_valid & idle & ~reader.full & ~clear),
+            finish.eq(computing & idle),
+            self.program.ready.eq(idle & ~buffers.pending),
+            self.result.eq(reader.word_out),
+            self.pending.eq(buffers.pending),
+            self.busy.eq(computing | programming | array.bus.busy),
+        ]
+        with m.If(timer != 0):
+            m.d.sync += timer.eq(timer - 1)
+        with m.If(idle):
+            m.d.sync += [computing.eq(start), programming.eq(weight)]
+        with m.If(start):
+            m.d.sync += timer.eq(config.mvm_latency_cycles - 1)
+        with m.If(weight):
+            m.d.sync += timer.eq(config.program_latency_cycles - 1)
+        with m.If(clear):
+            m.d.sync += computing.eq(0)
+            with m.If(computing):
+                m.d.sync += timer.eq(0)
+
+        connect(m, flipped(self.queue), buffers.queue)
+        connect(m, flipped(self.process), buffers.process)
+        connect(m, reader.dequeue, flipped(self.dequeue))
+        m.d.comb += [
+            window.en.eq(self.config_en),
+            window.index.eq(self.config_index),
+            window.data.eq(self.config_data),
+            buffers.clear.eq(clear),
+            buffers.window.eq(window.window),
+            buffers.window_valid.eq(window.valid),
+            buffers.start.eq(start),
+            buffers.computing.eq(computing),
+            buffers.finish.eq(finish),
+            reader.clear.eq(clear),
+            reader.start.eq(start),
+            reader.cols.eq(buffers.head.cols),
+            reader.finish.eq(finish),
+            reader.pending.eq(buffers.pending),
+            status.start.eq(start),
+            status.rows.eq(buffers.head.rows),
+            status.cols.eq(buffers.head.cols),
+            status.computing.eq(computing),
+        ]
+        self._connect_array(m, array.bus, buffers, reader)
+        self._connect_programming(m, array.bus, status, weight)
+        self._connect_status(m, buffers, reader, status)
+        m.d.comb += [array.bus.start_en.eq(start), status.clear_errors.eq(clear)]
+        return m
+
+    def _connect_array(self, m, bus, buffers, reader):
+        head = buffers.head
+        m.d.comb += [
+            bus.input_en.eq(buffers.input_en),
+            bus.input_bank.eq(buffers.input_bank),
+            bus.input_index.eq(buffers.input_index),
+            bus.input_data.eq(buffers.input_data),
+            bus.input_count.eq(buffers.input_count),
+            bus.start_input_bank.eq(buffers.head_bank),
+            bus.start_output_bank.eq(reader.bank),
+            bus.start_row.eq(head.row),
+            bus.start_rows.eq(head.rows),
+            bus.start_col.eq(head.col),
+            bus.start_cols.eq(head.cols),
+            bus.start_shift.eq(head.shift),
+            bus.start_bytes.eq(head.bytes),
+            bus.output_en.eq(reader.output_en),
+            bus.output_bank.eq(reader.output_bank),
+            bus.output_index.eq(reader.output_index),
+            reader.output_data.eq(bus.output_data),
+        ]
+
+    def _connect_programming(self, m, bus, status, weight):
+        word = self.program.payload
+        inside = (word.row < self._config.rows) & (word.col <= self._config.cols - 4)
+        m.d.comb += [
+            weight.eq(self.program.valid & self.program.ready & inside),
+            bus.weight_en.eq(weight),
+            bus.weight_row.eq(word.row),
+            bus.weight_col.eq(word.col),
+            bus.weight_data.eq(word.data),
+            status.weight.eq(weight),
+        ]
+
+    def _connect_status(self, m, buffers, reader, status):
+        dequeued = self.dequeue.valid & self.dequeue.ready
+        programmed = self.program.valid & self.program.ready
+        own = Signal(StatusBits)
+        m.d.comb += [
+            own.result.eq(self.result),
+            own.busy.eq(self.busy),
+            own.input_full.eq(~self.queue.ready),
+            own.error_empty.eq(dequeued & ~self.result),
+            own.error_range.eq(programmed & ~status.weight),
+            status.state.eq(own.as_value() | buffers.error.as_value() | self.error.as_value()),
+            status.index.eq(self.status_index),
+            self.status_data.eq(status.data),
+            status.waiting.eq(self.waiting),
+            status.word_out.eq(dequeued & self.result),
+        ]
+        with m.If(buffers.input_en):
+            m.d.comb += status.bytes_in.eq(buffers.input_count)
