@@ -1,0 +1,39 @@
+/* Every kernel, and how one is found. A kernel computes one chunk of a layer on one hart. */
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include "image_layout.h"
+#include "target.h"
+
+typedef void kernel_t(const layer_t *layer, const chunk_t *chunk, unsigned hart);
+
+kernel_t conv_scalar_s8;
+kernel_t conv_dot4_s8;
+kernel_t conv_tight_s8;
+kernel_t conv_loose_s8;
+kernel_t dwconv_scalar_s8;
+kernel_t dwconv_dot4_s8;
+kernel_t maxpool_s8;
+kernel_t avgpool_s8;
+kernel_t global_avgpool_s8;
+kernel_t add_s8;
+kernel_t clip_s8;
+
+/* PROGRAM takes its work from the group table: chunk is not read and may be NULL. */
+kernel_t program_tight;
+kernel_t program_loose;
+
+/* NULL if there is no such kernel. */
+kernel_t *kernel_find(uint32_t op, uint32_t body);
+
+/* A status register of a tight tile of this hart, or of a loose tile that this hart holds. */
+uint32_t tight_status(uint32_t tile, uint32_t reg);
+uint32_t loose_status(uint32_t tile, uint32_t reg);
+
+void loose_acquire(uint32_t tile, unsigned hart);
+void loose_release(uint32_t tile);
+
+/* Blocks of one resident group at the most: their geometry is kept on the stack. */
+#define GROUP_BLOCKS_MAX 64
+
+#endif

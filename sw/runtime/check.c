@@ -1,0 +1,117 @@
+/* Refuses an image that this machine can't run, with a sentence in the log. */
+#include "kernels.h"
+#include "runtime.h"
+
+/* Tables are arrays of words that lie in the image, or in memory the run may touch. */
+static bool table_fits(const header_t *image, uint32_t addr, uint32_t count, uint32_t size_bytes)
+{
+    uint64_t end = (uint64_t)addr + (uint64_t)count * size_bytes;
+    bool inside = is_word_aligned(addr) && addr >= IMAGE_ADDR && end <= image->memory_end_addr;
+    return count == 0 || inside;
+}
+
+static bool equal(const header_t *image, const char *what, uint32_t value, uint32_t expected)
+{
+    if (value != expected) {
+        log_printf(image, "The image has %s 0x%x, the machine or firmware 0x%x.\n", what, value,
+                   expected);
+    }
+    return value == expected;
+}
+
+static bool log_fits(const header_t *image)
+{
+    uint64_t end = (uint64_t)image->log_addr + 4 + image->log_bytes;
+    return is_word_aligned(image->log_addr) && image->log_addr >= IMAGE_ADDR &&
+           end <= MAIN_MEMORY_BASE_ADDR + MAIN_MEMORY_SIZE_BYTES;
+}
+
+static bool machine_matches(const header_t *image)
+{
+    uint32_t harts = hart_local(HART_LOCAL_HART_COUNT_OFFSET_BYTES);
+    uint32_t hash = hart_local(HART_LOCAL_CONFIG_HASH_OFFSET_BYTES);
+    uint32_t tiles = harts * image->tight_tiles_per_hart + image->loose_tiles;
+    if (image->tight_tiles_per_hart > TIGHT_TILES_PER_HART_MAX ||
+        image->loose_tiles > LOOSE_TILE_COUNT_MAX) {
+        log_printf(image, "The image has %u tight tiles per hart and %u loose tiles: too many.\n",
+                   image->tight_tiles_per_hart, image->loose_tiles);
+        return false;
+    }
+    return equal(image, "hart_count", image->hart_count, harts) &&
+           equal(image, "config_hash", image->config_hash, hash) &&
+           equal(image, "tile_count", image->tile_count, tiles);
+}
+
+static bool group_fits(const header_t *image, const layer_t *layer, const group_t *group)
+{
+    uint32_t tiles = layer->body == BODY_LOOSE ? image->loose_tiles : image->tight_tiles_per_hart;
+    uint32_t limit = group->reprogram || layer->op == OP_PROGRAM ? ~0u : GROUP_BLOCKS_MAX;
+    if (!table_fits(image, group->block_addr, group->block_count, sizeof(block_t)) ||
+        group->block_count > limit || (group->block_count == 0 && layer->op == OP_CONV) ||
+        (group->reprogram && layer->partial_pitch < 4 * layer->out_c)) {
+        return false;
+    }
+    const block_t *blocks = mem_ptr(group->block_addr);
+    for (uint32_t b = 0; b < group->block_count; b++) {
+        uint32_t cols = blocks[b].col_count;
+        if (blocks[b].tile >= tiles || cols % 4 != 0 || cols > TILE_DIM_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool layer_fits(const header_t *image, const layer_t *layer)
+{
+    if (kernel_find(layer->op, layer->body) == NULL || layer->balance >= BALANCE_COUNT ||
+        !table_fits(image, layer->chunks_addr, layer->chunk_count, sizeof(chunk_t)) ||
+        !table_fits(image, layer->groups_addr, layer->group_count, sizeof(group_t))) {
+        return false;
+    }
+    if (layer->balance == BALANCE_STATIC && layer->op != OP_PROGRAM) {
+        const uint32_t *first = mem_ptr(layer->hart_first_addr);
+        if (!table_fits(image, layer->hart_first_addr, image->hart_count + 1, 4) ||
+            first[image->hart_count] > layer->chunk_count) {
+            return false;
+        }
+    }
+    const group_t *groups = mem_ptr(layer->groups_addr);
+    for (uint32_t g = 0; g < layer->group_count; g++) {
+        if (!group_fits(image, layer, &groups[g])) {
+            log_printf(image, "Group %u can't run: ", g);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool tables_fit(const header_t *image)
+{
+    uint32_t counters = image->layer_count * image->hart_count;
+    uint32_t tiles = image->layer_count * image->tile_count;
+    if (!table_fits(image, image->layers_addr, image->layer_count, sizeof(layer_t)) ||
+        !table_fits(image, image->layer_counters_addr, counters, 4 * HART_COUNTER_COUNT) ||
+        !table_fits(image, image->tile_counters_addr, tiles, 4 * TILE_STATUS_COUNT)) {
+        log_printf(image, "A table of the header lies outside the image.\n");
+        return false;
+    }
+    const layer_t *layers = mem_ptr(image->layers_addr);
+    for (uint32_t i = 0; i < image->layer_count; i++) {
+        if (!layer_fits(image, &layers[i])) {
+            log_printf(image, "layer %u (op %u, body %u) has a bad table or no kernel.\n", i,
+                       layers[i].op, layers[i].body);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool image_check(const header_t *image)
+{
+    /* Without these two there is no telling where the log is. */
+    if (image->magic != IMAGE_MAGIC || !log_fits(image)) {
+        return false;
+    }
+    return equal(image, "version", image->version, IMAGE_VERSION) && machine_matches(image) &&
+           tables_fit(image);
+}

@@ -1,0 +1,64 @@
+/* Harts, synchronisation, counters and the log. */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include "image_layout.h"
+#include "target.h"
+
+enum { MUTEX_LOG = 0, MUTEX_TRAP = 1 };
+
+INLINE void barrier(void)
+{
+    (void)mmio_read32(SYNC_BASE_ADDR + SYNC_BARRIER_OFFSET_BYTES);
+}
+
+INLINE uint32_t fetch_add(uint32_t index)
+{
+    return mmio_read32(SYNC_BASE_ADDR + SYNC_FETCH_ADD_OFFSET_BYTES + 4 * index);
+}
+
+INLINE void fetch_add_clear(uint32_t index)
+{
+    mmio_write32(SYNC_BASE_ADDR + SYNC_FETCH_ADD_OFFSET_BYTES + 4 * index, 0);
+}
+
+INLINE bool mutex_try(uint32_t index)
+{
+    return mmio_read32(SYNC_BASE_ADDR + SYNC_MUTEX_OFFSET_BYTES + 4 * index) != 0;
+}
+
+INLINE void mutex_release(uint32_t index)
+{
+    mmio_write32(SYNC_BASE_ADDR + SYNC_MUTEX_OFFSET_BYTES + 4 * index, 0);
+}
+
+INLINE uint32_t hart_local(uint32_t offset_bytes)
+{
+    return mmio_read32(HART_LOCAL_BASE_ADDR + offset_bytes);
+}
+
+INLINE void dcache_flush(void)
+{
+#ifndef HOST_BUILD
+    __asm__ volatile(".word %0" : : "i"(DCACHE_FLUSH_INSTRUCTION) : "memory");
+#endif
+}
+
+/* Writes HART_COUNTER_COUNT values. */
+void counters_read(uint32_t *values);
+
+/* Appends to the image's log; knows %u %d %x %s. */
+__attribute__((format(printf, 2, 3))) void log_printf(const header_t *image, const char *format,
+                                                      ...);
+
+/* True if the machine can run the image; if not, the log says why. */
+bool image_check(const header_t *image);
+
+/* After a layer on tiles: writes this hart's part of the tile counters; true without errors. */
+bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *layer, unsigned hart);
+
+/* Ends the run. The host stops the machine; until then the hart sleeps. */
+__attribute__((noreturn)) void run_end(uint32_t status);
+__attribute__((noreturn)) void hart_sleep(void);
+
+#endif
