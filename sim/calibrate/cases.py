@@ -1,0 +1,262 @@
+"""What is measured: microbenchmarks for the fit, and other cases that only judge it."""
+
+import numpy as np
+from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Case
+from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.groups import single_layer_groups
+from tightrope.sim.mapping.plan import TightSplit
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+__all__ = ["conv_layer", "fit_cases", "held_out_cases", "machine"]
+
+
+def machine(harts: int, **changes) -> ClusterConfig:
+    """The calibrated machine: 256x256 tiles, one tight tile per hart, and loose tiles."""
+    return ClusterConfig(
+        harts=harts, tight_tiles_per_hart=1, loose_tiles=NOMINAL_LOOSE_TILES, **changes
+    )
+
+
+def conv_layer(
+    size: int, in_c: int, out_c: int, kernel: int = 1, stride: int = 1, pad: int = 0,
+    op: LayerOp = LayerOp.CONV, rows: int | None = None,
+) -> Layer:  # fmt: skip
+    """A square layer of any operator; ``rows`` limits its height."""
+    height = size if rows is None else rows
+    out = [(side + 2 * pad - kernel) // stride + 1 for side in (height, size)]
+    if op is LayerOp.GLOBAL_AVGPOOL:
+        out, kernel_hw = [1, 1], (height, size)
+    else:
+        kernel_hw = (kernel, kernel)
+    dims = f"{height}x{size}x{in_c}" + (f":{out_c}" if op is LayerOp.CONV else "")
+    shape = f":{kernel}x{kernel}:s{stride}:p{pad}" if kernel > 1 or stride > 1 else ""
+    return Layer(
+        name=f"{op.value}:{dims}{shape}",
+        op=op,
+        source_op=op.value,
+        in_shape=(height, size, in_c),
+        out_shape=(out[0], out[1], out_c),
+        kernel=kernel_hw,
+        stride=(stride, stride),
+        pads=(pad, pad, pad, pad),
+        inputs=2 if op is LayerOp.ADD else 1,
+    )
+
+
+def dense_layer(inputs: int, outputs: int) -> Layer:
+    """A dense layer."""
+    return Layer(
+        name=f"dense:{inputs}:{outputs}", op=LayerOp.DENSE, source_op="Gemm",
+        in_shape=(1, 1, inputs), out_shape=(1, 1, outputs),
+    )  # fmt: skip
+
+
+CONVS = (
+    (8, 16, 32), (8, 64, 64), (8, 128, 64), (6, 256, 128), (4, 512, 64), (10, 36, 20), (7, 24, 10),
+    (9, 64, 32, 1, 2), (8, 16, 32, 3, 1, 1), (8, 64, 32, 3, 1, 1), (6, 128, 64, 3, 1, 1),
+    (16, 3, 16, 3, 2, 1), (14, 3, 32, 7, 2, 3), (7, 10, 12, 3, 1, 1), (9, 32, 24, 3, 2, 1),
+    (9, 24, 16, 5, 1, 2), (5, 6, 9, 2, 3, 0),
+)  # fmt: skip
+"""(size, in_c, out_c, kernel, stride, pad) of the fit."""
+DENSES = ((256, 64), (512, 128), (1024, 40), (100, 33))
+OTHERS = (
+    (LayerOp.DWCONV, (8, 32, 32, 3, 1, 1)), (LayerOp.DWCONV, (10, 96, 96, 3, 1, 1)),
+    (LayerOp.DWCONV, (9, 64, 64, 3, 2, 1)), (LayerOp.DWCONV, (8, 48, 48, 5, 1, 2)),
+    (LayerOp.DWCONV, (6, 10, 10, 3, 1, 1)), (LayerOp.DWCONV, (5, 128, 128, 3, 1, 0)),
+    (LayerOp.MAXPOOL, (12, 32, 32, 2, 2, 0)), (LayerOp.MAXPOOL, (11, 64, 64, 3, 2, 1)),
+    (LayerOp.MAXPOOL, (8, 128, 128, 3, 1, 1)), (LayerOp.MAXPOOL, (9, 10, 10, 3, 2, 0)),
+    (LayerOp.AVGPOOL, (12, 32, 32, 2, 2, 0)), (LayerOp.AVGPOOL, (8, 64, 64, 3, 1, 1)),
+    (LayerOp.AVGPOOL, (9, 10, 10, 3, 2, 1)), (LayerOp.AVGPOOL, (14, 96, 96, 2, 2, 0)),
+    (LayerOp.GLOBAL_AVGPOOL, (7, 64, 64)), (LayerOp.GLOBAL_AVGPOOL, (5, 320, 320)),
+    (LayerOp.GLOBAL_AVGPOOL, (14, 128, 128)), (LayerOp.GLOBAL_AVGPOOL, (6, 30, 30)),
+    (LayerOp.ADD, (8, 64, 64)), (LayerOp.ADD, (12, 32, 32)), (LayerOp.ADD, (7, 10, 10)),
+    (LayerOp.ADD, (5, 256, 256)),
+    (LayerOp.CLIP, (8, 64, 64)), (LayerOp.CLIP, (12, 32, 32)), (LayerOp.CLIP, (7, 10, 10)),
+    (LayerOp.CLIP, (5, 256, 256)),
+)  # fmt: skip
+
+
+MORE = (
+    *(conv_layer(*shape) for shape in (
+        (6, 112, 40), (8, 44, 52), (7, 160, 24), (10, 20, 36), (5, 352, 40), (6, 28, 44, 3, 1, 1),
+        (6, 72, 28, 3, 1, 1), (12, 5, 14, 3, 1, 1), (20, 3, 20, 5, 2, 2), (13, 40, 24, 3, 2, 1),
+        (7, 48, 72), (9, 16, 100), (5, 11, 30, 3, 1, 1), (14, 64, 16),
+    )),
+    *(dense_layer(*shape) for shape in ((640, 72), (333, 90))),
+    *(conv_layer(*shape, op=LayerOp.AVGPOOL) for shape in (
+        (9, 32, 32, 3, 1, 0), (10, 128, 128, 3, 2, 1), (8, 40, 40, 5, 1, 2), (7, 64, 64, 2, 1, 0),
+        (8, 13, 13, 2, 2, 0),
+    )),
+    *(conv_layer(*shape, op=LayerOp.MAXPOOL) for shape in (
+        (9, 32, 32, 3, 1, 0), (10, 80, 80, 3, 2, 1), (8, 40, 40, 5, 1, 2), (8, 13, 13, 2, 2, 0),
+    )),
+    *(conv_layer(*shape, op=LayerOp.DWCONV) for shape in (
+        (7, 40, 40, 3, 1, 1), (11, 72, 72, 3, 2, 1), (14, 24, 24, 3, 1, 1), (6, 256, 256, 3, 1, 1),
+        (9, 32, 32, 5, 2, 2), (7, 7, 7, 3, 1, 1),
+    )),
+    *(conv_layer(*shape, op=LayerOp.GLOBAL_AVGPOOL) for shape in (
+        (4, 96, 96), (8, 512, 512), (10, 40, 40), (5, 22, 22),
+    )),
+)  # fmt: skip
+"""Measured on one hart only: how caches behave depends on shapes more than on harts."""
+
+
+def _tile_ways() -> list[tuple[Body, TightSplit | None]]:
+    return [
+        (Body.TIGHT, TightSplit.REPLICATE), (Body.TIGHT, TightSplit.CHANNELS), (Body.LOOSE, None),
+    ]  # fmt: skip
+
+
+def _ways(layer: Layer, harts: int) -> list[tuple[Body, TightSplit | None]]:
+    if layer.op not in (LayerOp.CONV, LayerOp.DENSE):
+        return [(Body.DOT4, None)]
+    ways = _tile_ways()
+    if harts == 1:
+        ways.remove((Body.TIGHT, TightSplit.CHANNELS))
+    return [(Body.DOT4, None), *ways]
+
+
+def fit_cases() -> list[Case]:
+    """The microbenchmarks: every kernel on 1 hart; a third of them each on 2, 4 and 8."""
+    layers = [conv_layer(*shape) for shape in CONVS]
+    layers += [dense_layer(*shape) for shape in DENSES]
+    layers += [conv_layer(*shape, op=op) for op, shape in OTHERS]
+    cases: list[Case] = []
+    for harts in (1, 2, 4, 8):
+        for index, layer in enumerate(layers):
+            if harts > 1 and index % 3 != (2, 4, 8).index(harts) and harts != 8:
+                continue
+            for body, split in _ways(layer, harts):
+                for balance in Balance:
+                    if balance is Balance.STEAL and (split is TightSplit.CHANNELS or index % 2):
+                        continue
+                    cases.append(
+                        Case(
+                            layer=layer, machine=machine(harts), body=body, balance=balance,
+                            split=split, seed=len(cases),
+                        )
+                    )
+    for layer in MORE:
+        cases += [
+            Case(layer=layer, machine=machine(1), body=body, split=split, seed=len(cases) + way)
+            for way, (body, split) in enumerate(_ways(layer, 1))
+        ]
+    cases += _reprogrammed(len(cases))
+    cases += _small_chunks(len(cases))
+    return cases + _narrow_converter(len(cases))
+
+
+def _narrow_converter(seed: int) -> list[Case]:
+    """Converters of 8 and 12 bits pack their outputs; one hart shows what that costs."""
+    cases = []
+    for adc_bits in (8, 12):
+        other = machine(1, tile=TileConfig(adc_bits=adc_bits))
+        for shape in ((8, 64, 64), (7, 24, 10), (8, 16, 32, 3, 1, 1), (6, 40, 128), (5, 300, 36)):
+            for body, split in _ways(conv_layer(*shape), 1)[1:]:
+                cases.append(
+                    Case(
+                        layer=conv_layer(*shape), machine=other, body=body, split=split,
+                        seed=seed + len(cases),
+                    )
+                )
+    return cases
+
+
+def _reprogrammed(seed: int) -> list[Case]:
+    """Layers of more blocks than there are tiles, which are programmed in turn."""
+    layers = [conv_layer(3, 256, 256, 3, 1, 1), conv_layer(2, 300, 132, 3, 1, 1)]
+    return [
+        Case(layer=layer, machine=machine(1), body=body, split=split, seed=seed + 2 * i + j)
+        for i, layer in enumerate(layers)
+        for j, (body, split) in enumerate(_ways(layer, 1)[1:])
+    ]
+
+
+def _small_chunks(seed: int) -> list[Case]:
+    """One hart on the chunk tables that several stealing harts would share."""
+    cases = []
+    for index in (0, 1, 3, 5, 6, 8, 9, 13):
+        layer = conv_layer(*CONVS[index])
+        for body in (Body.TIGHT, Body.LOOSE):
+            groups = single_layer_groups(layer, machine(8), body, None)
+            plan = plan_layer(layer, machine(8), body, Balance.STEAL, groups=groups)
+            cases.append(
+                Case(
+                    layer=layer, machine=machine(1), body=body, balance=Balance.STEAL, plan=plan,
+                    seed=seed + len(cases),
+                )
+            )
+    layers = [conv_layer(*CONVS[i]) for i in (0, 1, 3, 5, 8, 9, 11, 13)]
+    layers += [dense_layer(*DENSES[1]), dense_layer(*DENSES[3])]
+    layers += [conv_layer(*shape, op=op) for op, shape in OTHERS[::3]]
+    for layer in layers:
+        for harts in (8, 3):
+            plan = plan_layer(layer, machine(harts), Body.DOT4, Balance.STEAL)
+            cases.append(
+                Case(
+                    layer=layer, machine=machine(1), balance=Balance.STEAL, plan=plan,
+                    seed=seed + len(cases),
+                )
+            )
+    return cases
+
+
+HELD_OUT = (
+    (6, 96, 48), (12, 40, 64), (5, 320, 96), (7, 192, 32, 1, 2), (9, 20, 28, 3, 1, 1),
+    (6, 80, 40, 3, 1, 1), (11, 48, 16, 3, 2, 1), (18, 3, 24, 5, 2, 2), (10, 7, 13, 3, 1, 1),
+)  # fmt: skip
+HELD_OUT_DENSES = ((384, 96), (777, 50))
+HELD_OUT_OTHERS = (
+    (LayerOp.DWCONV, (9, 40, 40, 3, 1, 1)), (LayerOp.DWCONV, (12, 64, 64, 3, 2, 1)),
+    (LayerOp.MAXPOOL, (13, 48, 48, 3, 2, 1)), (LayerOp.AVGPOOL, (10, 48, 48, 3, 2, 1)),
+    (LayerOp.GLOBAL_AVGPOOL, (7, 160, 160)), (LayerOp.ADD, (9, 48, 48)),
+    (LayerOp.CLIP, (6, 100, 100)),
+)  # fmt: skip
+
+
+def held_out_cases() -> list[Case]:
+    """Cases that the fit never saw: other layers, and machines of other tiles and memories."""
+    layers = [conv_layer(*shape) for shape in HELD_OUT]
+    layers += [dense_layer(*shape) for shape in HELD_OUT_DENSES]
+    layers += [conv_layer(*shape, op=op) for op, shape in HELD_OUT_OTHERS]
+    cases: list[Case] = []
+    rng = np.random.default_rng(2)
+    for index, layer in enumerate(layers):
+        for harts in (1, 2, 4, 8):
+            ways = _ways(layer, harts)
+            if len(ways) > 1:
+                keep = rng.choice(len(ways), 2, replace=False)
+                ways = [ways[i] for i in keep]
+            for number, (body, split) in enumerate(ways):
+                steal = split is not TightSplit.CHANNELS and (index + number + harts // 2) % 2
+                cases.append(
+                    Case(
+                        layer=layer, machine=machine(harts), body=body, split=split,
+                        balance=Balance.STEAL if steal else Balance.STATIC, seed=1000 + len(cases),
+                    )
+                )
+    return cases + _other_machines()
+
+
+def _other_machines() -> list[Case]:
+    """Small tiles with a converter of 8 bits, fewer loose tiles than harts, slow narrow memory."""
+    other = ClusterConfig(
+        harts=4,
+        tight_tiles_per_hart=2,
+        loose_tiles=2,
+        tile=TileConfig(rows=128, cols=64, adc_bits=8, mvm_latency_cycles=130),
+        memory=MemoryConfig(latency_cycles=20, bytes_per_cycle=8),
+    )
+    cases = []
+    for shape in ((8, 88, 64), (6, 96, 48, 3, 1, 1), (9, 40, 32)):
+        for body, split in _ways(conv_layer(*shape), 4):
+            cases.append(
+                Case(
+                    layer=conv_layer(*shape), machine=other, body=body, split=split,
+                    balance=Balance.STATIC if split or len(cases) % 2 else Balance.STEAL,
+                    seed=2000 + len(cases),
+                )
+            )
+    return cases

@@ -1,0 +1,230 @@
+"""From measurements to costs: one non-negative least-squares fit for each count of each kernel."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+from tightrope.hw.regs import HartCounter
+from tightrope.sim.experiment.case import Measurement
+from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.model.calibration import COUNTS, Calibration
+from tightrope.sim.model.features import FILL_CYCLES, LINE_BYTES, chunk_work, family_of, total
+from tightrope.sim.model.predict import predict_layer
+
+__all__ = ["fit_calibration"]
+
+_CODE = {"layer", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
+         "mvm_of_many", "byte_output"}  # fmt: skip
+"""Loops whose rounds may find code driven out of the instruction cache."""
+LOOPS_OF = {
+    "icache_fills": _CODE,
+    "uncached": {"layer", "chunk", "group"},
+}
+"""Counts that can depend on few loops only; the others depend on all."""
+_SMALL_DATA = ("layer", "chunk", "group", "pixel", "mvm")
+"""Loops that read descriptors and the stack, which other data may have driven out."""
+RARE = 0.02
+"""A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    """Features and counts of one hart (STATIC) or of all together (STEAL)."""
+
+    loops: Mapping[str, float]
+    lines: Mapping[str, float]
+    counters: np.ndarray
+    """(HartCounter,)."""
+    cycles: float
+    others: int
+    """Other harts that worked at the same time."""
+    beats_of_others: float
+    machine: object
+
+    def count(self, name: str) -> float:
+        """One of COUNTS."""
+        value = {event.name.lower(): self.counters[event] for event in HartCounter}
+        waits = sum(
+            value[f"{bus}_wait_cycles"] for bus in ("dbus", "ibus", "cfu")
+        )
+        if name == "compute":
+            waits += FILL_CYCLES * value["dcache_fills"]
+            return max(0.0, self.cycles - value["sleep_cycles"] - waits)
+        return float(value[name])
+
+
+def _samples(measurement: Measurement) -> list[_Sample]:
+    case, plan = measurement.case, measurement.plan
+    width = case.machine.tile.output_bytes
+    works = [chunk_work(case.layer, plan, chunk, width) for chunk in plan.chunks]
+    harts = case.machine.harts
+    counters = measurement.hart_counters
+    beats = counters[:, HartCounter.MEMORY_BEATS].astype(float)
+
+    def sample(members, rows) -> _Sample:
+        mean = counters[rows].astype(float)
+        return _Sample(
+            loops=total([{"layer": float(len(rows))}, *(work.loops for work in members)]),
+            lines=total([work.lines for work in members]),
+            counters=mean.sum(axis=0),
+            cycles=float(mean[:, HartCounter.CYCLES].sum()),
+            others=harts - 1,
+            beats_of_others=float(beats.sum() - beats[rows].mean()),
+            machine=case.machine,
+        )
+
+    if plan.balance is Balance.STEAL:
+        return [sample(works, list(range(harts)))]
+    first = plan.hart_first
+    return [sample(works[first[h] : first[h + 1]], [h]) for h in range(harts)]
+
+
+def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, float]:
+    names = sorted({name for row in rows for name, value in row.items() if value})
+    if not names:
+        return {}
+    matrix = np.array([[row.get(name, 0.0) for name in names] for row in rows])
+    weights = np.asarray(weights)
+    scaled = matrix * weights[:, None]
+    target = np.asarray(values) * weights
+    # Columns of like size: nnls compares them with one tolerance.
+    size = np.linalg.norm(scaled, axis=0)
+    size[size == 0] = 1.0
+    found, _ = nnls(scaled / size, target, maxiter=100 * len(names))
+    costs = found / size
+    return {name: float(f"{cost:.6g}") for name, cost in zip(names, costs, strict=True) if cost}
+
+
+def _usable(measurement: Measurement) -> bool:
+    """Harts that wait for each other's tiles count the waiting as instructions: left out."""
+    if measurement.case.body is not Body.LOOSE or measurement.case.machine.harts == 1:
+        return True
+    plan, harts = measurement.plan, measurement.case.machine.harts
+    if plan.balance is Balance.STEAL:
+        return False
+    users: dict[int, set[int]] = {}
+    for h in range(harts):
+        for chunk in plan.chunks[plan.hart_first[h] : plan.hart_first[h + 1]]:
+            for group in plan.groups[chunk.begin : chunk.end]:
+                for block in group.blocks:
+                    users.setdefault(block.tile, set()).add(h)
+    return all(len(harts_of_tile) == 1 for harts_of_tile in users.values())
+
+
+def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
+    rows, values, weights = [], [], []
+    for sample in samples:
+        latency = sample.machine.memory.latency_cycles
+        busy = sample.beats_of_others / max(sample.cycles, 1.0)
+        if sample.others and sample.loops["layer"] > 1:
+            # All harts in one sample: cycles are hart-cycles.
+            busy *= sample.loops["layer"]
+        busy *= LINE_BYTES / sample.machine.memory.bytes_per_cycle
+        fills = float(sample.counters[HartCounter.DCACHE_FILLS])
+        stores = float(sample.counters[HartCounter.STORES])
+        shared = float(sample.counters[HartCounter.SHARED_ACCESSES])
+        fetches = float(sample.counters[HartCounter.ICACHE_FILLS])
+        data_wait = float(sample.counters[HartCounter.DBUS_WAIT_CYCLES])
+        fetch_wait = float(sample.counters[HartCounter.IBUS_WAIT_CYCLES])
+        rows.append(
+            {
+                "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
+                "shared": shared, "shared_others": shared * sample.others,
+            }
+        )
+        rows.append({"fetch": fetches, "fill_busy": fetches * busy})
+        values += [data_wait - fills * latency, fetch_wait - fetches * latency]
+        weights += [
+            1.0 / (sample.cycles * RARE + data_wait), 1.0 / (sample.cycles * RARE + fetch_wait),
+        ]  # fmt: skip
+    return _solve(rows, values, weights)
+
+
+def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
+    """Fit every kernel that was measured, and the waits that all share.
+
+    Raises ValueError if a measurement's outputs were wrong: its cycles mean nothing.
+    """
+    wrong = [m for m in measurements if m.mismatches]
+    if wrong:
+        raise ValueError(f"{wrong[0].case.name}: {wrong[0].problem}")
+    by_family: dict[str, list[_Sample]] = {}
+    for measurement in filter(_usable, measurements):
+        family = family_of(measurement.case.layer, measurement.case.body)
+        by_family.setdefault(family, []).extend(_samples(measurement))
+    kernels = {
+        family: _fit_kernel(samples)
+        for family, samples in by_family.items()
+        if family != "conv_loose"
+    }
+    if "conv_loose" in by_family:
+        # The same code does this for both couplings; few loose cases tell it from other costs.
+        tight = kernels["conv_tight"]["compute"]
+        known = {name: tight.get(name, 0.0) for name in SAME_FOR_BOTH_COUPLINGS}
+        kernels["conv_loose"] = _fit_kernel(by_family["conv_loose"], known)
+    kernels = dict(sorted(kernels.items()))
+    everything = [sample for samples in by_family.values() for sample in samples]
+    calibration = Calibration(
+        kernels=kernels,
+        memory=_fit_memory(everything),
+        tile={"tight_offset": 2.0, "loose_offset": 2.0},
+        machine_hashes=tuple(sorted({m.case.machine.hash for m in measurements})),
+    )
+    return _with_straggler(calibration, measurements)
+
+
+SAME_FOR_BOTH_COUPLINGS = ("group_channel", "program", "program_row", "partial")
+STRAGGLER_STEPS = [step / 20 for step in range(21)]
+
+
+def _with_straggler(calibration: Calibration, measurements: Sequence[Measurement]) -> Calibration:
+    """Choose ``memory["straggler"]`` by the mean error of whole layers split evenly over harts."""
+    cases = [
+        m for m in measurements
+        if m.case.machine.harts > 1 and m.plan.balance is Balance.STATIC
+        and m.case.body is not Body.LOOSE
+    ]  # fmt: skip
+    if not cases:
+        return calibration
+
+    def error(share: float) -> tuple[float, Calibration]:
+        tried = dataclasses.replace(calibration, memory={**calibration.memory, "straggler": share})
+        errors = [
+            abs(predict_layer(m.case.layer, m.plan, m.case.machine, tried).model_cycles
+                / m.rtl_cycles - 1)
+            for m in cases
+        ]  # fmt: skip
+        return sum(errors), tried
+
+    return min((error(share) for share in STRAGGLER_STEPS), key=lambda found: found[0])[1]
+
+
+def _fit_kernel(
+    samples: Sequence[_Sample], known: Mapping[str, float] | None = None
+) -> dict[str, dict[str, float]]:
+    """Costs of one kernel; ``known`` are compute costs that are not to be fitted."""
+    names = {name for sample in samples for name, rounds in sample.loops.items() if rounds}
+    costs = {"seen": dict.fromkeys(sorted(names), 1.0)}
+    for count in COUNTS:
+        fixed = (known or {}) if count == "compute" else {}
+        values = [
+            sample.count(count) - sum(cost * sample.loops.get(n, 0.0) for n, cost in fixed.items())
+            for sample in samples
+        ]
+        allowed = LOOPS_OF.get(count)
+        rows = []
+        for sample in samples:
+            row = {
+                name: value
+                for name, value in sample.loops.items()
+                if (allowed is None or name in allowed) and name not in fixed
+            }
+            if count == "dcache_fills":
+                row = {name: sample.loops.get(name, 0.0) for name in _SMALL_DATA}
+                row |= sample.lines
+            rows.append(row)
+        weights = [1.0 / (sample.count(count) + RARE * sample.cycles) for sample in samples]
+        costs[count] = _solve(rows, values, weights) | dict(fixed)
+    return costs

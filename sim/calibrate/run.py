@@ -1,0 +1,139 @@
+"""Measure, fit, judge: what ``tightrope calibrate`` and ``tightrope validate`` do."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tightrope.sim.experiment.case import Measurement, plan_case
+from tightrope.sim.experiment.measure import measure
+from tightrope.sim.model.calibration import DEFAULT_FILE, Calibration, save_calibration
+from tightrope.sim.model.features import family_of
+from tightrope.sim.model.predict import load_calibration, predict_layer
+
+from .cases import fit_cases, held_out_cases
+from .fit import fit_calibration
+
+__all__ = ["CaseError", "Validation", "calibrate", "judge", "validate"]
+
+Progress = Callable[[int, int], None]
+Message = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CaseError:
+    """One case, measured and predicted."""
+
+    name: str
+    kernel: str
+    rtl_cycles: int
+    model_cycles: float
+
+    @property
+    def error(self) -> float:
+        """Of the model, as a fraction of the RTL's cycles; positive if it predicts too many."""
+        return self.model_cycles / self.rtl_cycles - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Validation:
+    """The model against RTL."""
+
+    cases: tuple[CaseError, ...]
+    mismatches: int
+    """Outputs of the RTL that were wrong."""
+
+    @property
+    def mean_abs_error(self) -> float:
+        """A fraction."""
+        return sum(abs(case.error) for case in self.cases) / len(self.cases)
+
+    @property
+    def worst_abs_error(self) -> float:
+        """A fraction."""
+        return max(abs(case.error) for case in self.cases)
+
+    def to_dict(self) -> dict:
+        """Plain data, as the command's JSON."""
+        return {
+            "cases": [dataclasses.asdict(case) | {"error": case.error} for case in self.cases],
+            "mean_abs_error": self.mean_abs_error,
+            "worst_abs_error": self.worst_abs_error,
+            "mismatches": self.mismatches,
+        }
+
+
+def judge(measurements: Sequence[Measurement], calibration: Calibration) -> Validation:
+    """Predict what was measured."""
+    cases = []
+    for found in measurements:
+        case = found.case
+        predicted = predict_layer(case.layer, plan_case(case), case.machine, calibration)
+        cases.append(
+            CaseError(
+                name=case.name,
+                kernel=family_of(case.layer, case.body),
+                rtl_cycles=found.rtl_cycles,
+                model_cycles=predicted.model_cycles,
+            )
+        )
+    return Validation(
+        cases=tuple(cases), mismatches=sum(found.mismatches for found in measurements)
+    )
+
+
+def _by_kernel(validation: Validation) -> dict[str, dict[str, float]]:
+    kernels: dict[str, list[float]] = {}
+    for case in validation.cases:
+        kernels.setdefault(case.kernel, []).append(abs(case.error))
+    return {
+        kernel: {
+            "cases": len(errors),
+            "mean_abs_error": round(sum(errors) / len(errors), 5),
+            "worst_abs_error": round(max(errors), 5),
+        }
+        for kernel, errors in sorted(kernels.items())
+    }
+
+
+def _summary(validation: Validation) -> dict:
+    return {
+        "cases": len(validation.cases),
+        "mean_abs_error": round(validation.mean_abs_error, 5),
+        "worst_abs_error": round(validation.worst_abs_error, 5),
+        "kernels": _by_kernel(validation),
+    }
+
+
+def calibrate(
+    path: Path = DEFAULT_FILE,
+    *,
+    on_progress: Progress | None = None,
+    on_message: Message | None = None,
+) -> tuple[Calibration, Validation]:
+    """Measure the microbenchmarks and the held-out cases, fit, store; returns both judgements.
+
+    Raises CosimError if a run fails and ValueError if the RTL computes something wrong.
+    """
+    training, held_out = fit_cases(), held_out_cases()
+    found = measure(
+        [*training, *held_out], on_progress=on_progress, on_message=on_message
+    )
+    calibration = fit_calibration(found[: len(training)])
+    fitted = judge(found[: len(training)], calibration)
+    validation = judge(found[len(training) :], calibration)
+    calibration = dataclasses.replace(
+        calibration, fit=_summary(fitted), held_out=_summary(validation)
+    )
+    save_calibration(calibration, path)
+    return calibration, validation
+
+
+def validate(
+    calibration: Calibration | None = None,
+    *,
+    on_progress: Progress | None = None,
+    on_message: Message | None = None,
+) -> Validation:
+    """Measure the held-out cases on RTL and predict them with a calibration (the stored one)."""
+    found = measure(held_out_cases(), on_progress=on_progress, on_message=on_message)
+    return judge(found, calibration or load_calibration())

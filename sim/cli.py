@@ -1,0 +1,30 @@
+"""The ``tightrope`` command."""
+
+import sys
+
+import typer
+from tightrope.sim.commands.calibration import calibrate, validate
+from tightrope.sim.commands.doctor import doctor
+from tightrope.sim.commands.explore import explore
+from tightrope.sim.commands.guard import EXIT_INTERRUPTED, GuardedGroup
+from tightrope.sim.commands.run import run
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    cls=GuardedGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="How to couple analog in-memory-computing tiles to a RISC-V cluster, for a given CNN.",
+)
+for command in (explore, run, calibrate, validate, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line and exit: 0, 1 (a check failed), 2 (bad input) or 130 (Ctrl-C)."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,90 @@
+"""``tightrope calibrate`` and ``tightrope validate``: the model's fit, and its error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+from .guard import EXIT_FAILED_CHECK
+from .output import Talk, write_json
+
+if TYPE_CHECKING:
+    from tightrope.sim.calibrate.run import Validation
+
+__all__ = ["calibrate", "validate"]
+
+
+def calibrate(
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to store it; in the package if not given."),
+    ] = None,
+    json_file: options.JsonFile = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure the microbenchmarks on the RTL, fit the cycle model, and store the calibration.
+
+    Prints its error on the held-out cases.
+    """
+    from tightrope.sim.calibrate import run
+    from tightrope.sim.model.calibration import DEFAULT_FILE
+
+    talk = Talk(quiet=quiet, json_file=json_file)
+    with talk.progress() as progress:
+        _, validation = run.calibrate(
+            out or DEFAULT_FILE,
+            on_progress=lambda done, total: progress("cases", done, total),
+            on_message=talk.message,
+        )
+    _tell(talk, validation, json_file, "Held-out cases: the model against the RTL")
+
+
+def validate(
+    calibration: options.CalibrationFile = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(help="Exit with status 1 if the mean absolute error is above this fraction."),
+    ] = None,
+    json_file: options.JsonFile = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare the model with the RTL on cases the fit never saw: each case, and over all."""
+    from tightrope.sim.calibrate import run
+    from tightrope.sim.model.predict import load_calibration
+
+    talk = Talk(quiet=quiet, json_file=json_file)
+    costs = load_calibration(calibration)
+    with talk.progress() as progress:
+        validation = run.validate(
+            costs,
+            on_progress=lambda done, total: progress("cases", done, total),
+            on_message=talk.message,
+        )
+    _tell(talk, validation, json_file, "The model against the RTL")
+    if limit is not None and validation.mean_abs_error > limit:
+        talk.fail(f"the mean absolute error is {validation.mean_abs_error:.4f}, above {limit}")
+        raise typer.Exit(EXIT_FAILED_CHECK)
+
+
+def _tell(talk: Talk, validation: "Validation", json_file: str | None, title: str) -> None:
+    """Write and show a validation; exit with status 1 if the RTL computed something wrong."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("case")
+    for name in ("rtl cycles", "model cycles", "error"):
+        table.add_column(name, justify="right")
+    for case in validation.cases:
+        error = f"{100 * case.error:+.1f} %"
+        table.add_row(escape(case.name), f"{case.rtl_cycles:,}", f"{case.model_cycles:,.0f}", error)
+    write_json(validation.to_dict(), json_file)
+    talk.show(
+        table,
+        f"{len(validation.cases)} cases: mean absolute error "
+        f"{100 * validation.mean_abs_error:.2f} %, worst {100 * validation.worst_abs_error:.2f} %.",
+    )
+    if validation.mismatches:
+        talk.fail(f"{validation.mismatches} outputs of the RTL differ from the reference")
+        raise typer.Exit(EXIT_FAILED_CHECK)

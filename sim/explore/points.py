@@ -1,0 +1,114 @@
+"""The points of a sweep: which machines and mappings to evaluate, and which can't exist."""
+
+import dataclasses
+import enum
+
+from tightrope.hw.config import ClusterConfig, HwConfigError
+from tightrope.sim.image.layout import Balance
+
+from .errors import ExploreError
+from .words import count
+
+__all__ = ["Coupling", "Point", "Sweep", "make_points"]
+
+
+class Coupling(enum.StrEnum):
+    """Where a machine's tiles are."""
+
+    NONE = "none"
+    """No tiles: the digital baseline."""
+    TIGHT = "tight"
+    LOOSE = "loose"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Point:
+    """One machine and one way to balance."""
+
+    harts: int
+    coupling: Coupling
+    tiles: int
+    """The budget, in total; 0 for the baseline."""
+    balance: Balance
+
+    @property
+    def tiles_per_hart(self) -> int:
+        """Tight tiles on each hart; a rest of the budget stays unused."""
+        return self.tiles // self.harts if self.coupling is Coupling.TIGHT else 0
+
+    def machine(self, base: ClusterConfig) -> ClusterConfig:
+        """``base`` with this point's harts and tiles; raises HwConfigError if there is none."""
+        return dataclasses.replace(
+            base,
+            harts=self.harts,
+            tight_tiles_per_hart=self.tiles_per_hart,
+            loose_tiles=self.tiles if self.coupling is Coupling.LOOSE else 0,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What to vary."""
+
+    harts: tuple[int, ...]
+    couplings: tuple[Coupling, ...]
+    tiles: tuple[int, ...]
+    balances: tuple[Balance, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("harts", "couplings", "tiles", "balances"):
+            if not getattr(self, name):
+                raise ExploreError(f"{name} must have at least one value")
+        for budget in self.tiles:
+            if budget < 1:
+                raise ExploreError(f"a tile budget must be at least 1, not {budget}")
+
+
+def make_points(sweep: Sweep, base: ClusterConfig) -> tuple[list[Point], list[str]]:
+    """The points in order, the baseline of each number of harts first, and what was left out.
+
+    Raises HwConfigError for a number of harts that can't be built, and ExploreError if no point
+    with tiles is left.
+    """
+    points: list[Point] = []
+    missing: dict[str, list[Point]] = {}
+    for harts in dict.fromkeys(sweep.harts):
+        for balance in dict.fromkeys((Balance.STATIC, *sweep.balances)):
+            baseline = Point(harts=harts, coupling=Coupling.NONE, tiles=0, balance=balance)
+            baseline.machine(base)
+            points.append(baseline)
+        for tiles in dict.fromkeys(sweep.tiles):
+            for coupling in dict.fromkeys(sweep.couplings):
+                first = Point(harts=harts, coupling=coupling, tiles=tiles, balance=Balance.STATIC)
+                reason = _why_not(first, base)
+                if reason:
+                    missing.setdefault(reason, []).append(first)
+                    continue
+                for balance in dict.fromkeys(sweep.balances):
+                    points.append(dataclasses.replace(first, balance=balance))
+    skipped = [_sentence(reason, absent) for reason, absent in missing.items()]
+    if all(point.coupling is Coupling.NONE for point in points):
+        raise ExploreError("no machine with tiles is left to explore: " + "; ".join(skipped))
+    return points, skipped
+
+
+def _why_not(point: Point, base: ClusterConfig) -> str:
+    if point.coupling is Coupling.TIGHT and not point.tiles_per_hart:
+        return "tight coupling needs at least one tile per hart"
+    try:
+        point.machine(base)
+    except HwConfigError as error:
+        return str(error).rsplit(", not ", 1)[0]
+    return ""
+
+
+def _sentence(reason: str, absent: list[Point]) -> str:
+    by_harts: dict[tuple[int, str], list[int]] = {}
+    for point in absent:
+        by_harts.setdefault((point.harts, point.coupling), []).append(point.tiles)
+    parts = [
+        f"{', '.join(map(str, tiles[:-1]))}{', ' if tiles[1:] else ''}"
+        f"{count(tiles[-1], f'{coupling} tile')} on {count(harts, 'hart')}"
+        for (harts, coupling), tiles in by_harts.items()
+    ]
+    return f"left out {' and '.join(parts)}, because {reason}"

@@ -1,0 +1,141 @@
+"""Pieces of the report as HTML; every text that comes from files is escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from .outcome import Outcome
+from .words import percent
+
+__all__ = ["live_section", "method_section", "rows_section", "table", "verdict_section"]
+
+METHOD = """<h2>Method and error</h2>
+<p>Cycles come from a model that was fitted, cause by cause, to runs of compiled firmware on the
+RTL. On layers the fit never saw its mean absolute error is {mean}, the worst {worst}. At most
+{unknown} of the cycles of any point rest on something that was not calibrated (operators without a
+kernel, for example).</p>
+<p>The speed-up and the energy gain are against DOT4 code, statically balanced, on the same number
+of harts of the same machine. A tight point uses its tiles in the better of two ways: every hart
+holds all weights of a layer, or each the weights of its share of the output channels.</p>
+<p>The margin is slower / faster - 1, in cycles of the best balancing of each coupling. The error
+beside it is that of the margin: both predictions err independently by the mean absolute error on
+what is calibrated, and what is not calibrated counts in full where the two differ. A margin within
+its error is too close to call.</p>
+<p>Energy is the energy per event of the profile {profile} times the predicted counters.
+Programming the weights is not counted: they are written once.</p>
+"""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> str:
+    """A table; the last ``numbers`` columns are aligned to the right. Cells are escaped."""
+    first_number = len(head) - numbers
+
+    def line(cells: Sequence[object], tag: str) -> str:
+        parts = []
+        for index, cell in enumerate(cells):
+            kind = ' class="number"' if index >= first_number else ""
+            parts.append(f"<{tag}{kind}>{escape(str(cell))}</{tag}>")
+        return f"<tr>{''.join(parts)}</tr>"
+
+    body = "\n".join(line(row, "td") for row in rows)
+    return (
+        f'<div class="scroll"><table><thead>{line(head, "th")}</thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def verdict_section(outcome: Outcome) -> str:
+    """The verdict for each number of harts and tile budget."""
+    head = ("verdict", "balance", "most cycles go to", "harts", "tiles", "params on tiles",
+            "MACs on tiles", "speed-up", "energy gain")  # fmt: skip
+    rows = [
+        (
+            verdict.words(),
+            verdict.best.balance,
+            verdict.bound_by.replace("_", " "),
+            verdict.best.harts,
+            verdict.best.tiles,
+            percent(verdict.best.coverage),
+            percent(verdict.best.mac_coverage),
+            f"{verdict.best.speedup:.2f}x",
+            f"{verdict.best.energy_gain:.2f}x",
+        )
+        for verdict in outcome.verdicts
+    ]
+    return "<h2>Which coupling, for each tile budget</h2>\n" + table(head, rows, 6)
+
+
+def live_section(outcome: Outcome) -> str:
+    """What the RTL says of a sample of the network's layers."""
+    title = "<h2>Live check on the RTL</h2>\n"
+    if not outcome.live:
+        return f"{title}<p>{escape(outcome.live_note or 'There was none.')}</p>"
+    rows = [
+        (
+            check.name,
+            check.problem or "bit-exact",
+            f"{check.rtl_cycles:,}",
+            f"{check.model_cycles:,.0f}",
+            f"{100 * check.error:+.1f} %",
+        )
+        for check in outcome.live
+    ]
+    text = (
+        "<p>Layers of this network, cut to a size that simulates in seconds, run as compiled "
+        "firmware on the Verilog of the machine; the model predicts the very same work.</p>\n"
+    )
+    head = ("layer", "outputs", "rtl cycles", "model cycles", "error")
+    return title + text + table(head, rows, 3)
+
+
+def rows_section(outcome: Outcome) -> str:
+    """Every point."""
+    head = ("coupling", "balance", "split", "harts", "tiles", "tiles used", "params on tiles",
+            "MACs on tiles", "model cycles", "model energy, uJ", "speed-up", "energy gain",
+            "uncalibrated")  # fmt: skip
+    rows = [
+        (
+            row.coupling,
+            row.balance,
+            row.split,
+            row.harts,
+            row.tiles,
+            row.tiles_used,
+            percent(row.coverage),
+            percent(row.mac_coverage),
+            f"{row.model_cycles:,.0f}",
+            f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.speedup:.2f}x",
+            f"{row.energy_gain:.2f}x",
+            percent(row.uncalibrated_ratio),
+        )
+        for row in outcome.sweep.rows
+    ]
+    return (
+        f"<details><summary>All {len(rows)} points (also in results.parquet)</summary>\n"
+        f"{table(head, rows, 10)}</details>"
+    )
+
+
+def method_section(outcome: Outcome) -> str:
+    """How the numbers were made, and how wrong they may be."""
+    predictor, rows = outcome.predictor, outcome.sweep.rows
+    text = METHOD.format(
+        mean=percent(predictor.mean_abs_error),
+        worst=percent(predictor.worst_abs_error),
+        unknown=percent(max((row.uncalibrated_ratio for row in rows), default=0.0)),
+        profile=escape(predictor.profile),
+    )
+    skipped = [sentence[:1].upper() + sentence[1:] + "." for sentence in outcome.skipped]
+    notes = [f"<p>{escape(note)}</p>" for note in (*skipped, *outcome.network.notes)]
+    return text + "\n".join(notes) + _energy_numbers(outcome)
+
+
+def _energy_numbers(outcome: Outcome) -> str:
+    rows = [
+        (number.name, number.value, "assumed" if number.assumed else "published", number.source)
+        for number in outcome.predictor.numbers
+    ]
+    return (
+        "\n<details><summary>Where each number of the energy profile comes from</summary>\n"
+        f"{table(('number', 'value', 'kind', 'source'), rows)}</details>"
+    )

@@ -1,0 +1,109 @@
+"""Tables for people, on a terminal."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from .live import LiveCheck
+from .outcome import Outcome
+from .verdicts import TOO_CLOSE, Verdict
+from .words import count, gain, percent
+
+__all__ = ["effort", "headline", "live_table", "verdict_table"]
+
+COLOURS = {"tight": "cyan", "loose": "magenta", TOO_CLOSE: "yellow"}
+
+
+def verdict_table(outcome: Outcome) -> Table:
+    """A line for each number of harts and tile budget."""
+    title = f"{outcome.network.name}: which coupling, for each tile budget"
+    table = Table(title=escape(title), title_justify="left")
+    for name in ("harts", "tiles", "coverage", "MACs"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict", min_width=24)
+    table.add_column("balance")
+    table.add_column("speed-up", justify="right")
+    table.add_column("energy", justify="right")
+    table.add_column("bound by")
+    harts = None
+    for verdict in outcome.verdicts:
+        if harts not in (None, verdict.best.harts):
+            table.add_section()
+        harts = verdict.best.harts
+        _add_verdict(table, verdict)
+    return table
+
+
+def live_table(checks: Sequence[LiveCheck]) -> Table:
+    """A line for each layer that was run on the RTL."""
+    table = Table(title="Live check: this network's layers on the RTL", title_justify="left")
+    table.add_column("layer")
+    for name in ("rtl cycles", "model cycles", "error"):
+        table.add_column(name, justify="right")
+    table.add_column("outputs")
+    for check in checks:
+        exact = f"[red]{escape(check.problem)}[/]" if check.problem else "bit-exact"
+        table.add_row(
+            escape(check.name),
+            f"{check.rtl_cycles:,}",
+            f"{check.model_cycles:,.0f}",
+            f"{100 * check.error:+.1f} %",
+            exact,
+        )
+    return table
+
+
+def headline(outcome: Outcome) -> str:
+    """The answer in a sentence or two: the fastest point, and where the couplings part."""
+    if not outcome.verdicts:
+        return "There is no point with tiles."
+    top = max(outcome.verdicts, key=lambda verdict: verdict.best.speedup)
+    best = top.best
+    text = (
+        f"The highest speed-up of {len(outcome.sweep.rows)} points is {best.speedup:.2f}x, with "
+        f"{gain(best.energy_gain)}, against digital code on the same harts: with "
+        f"{count(best.tiles, f'{best.coupling} tile')} on {count(best.harts, 'hart')}, "
+        f"{best.balance} balancing, and {percent(best.coverage)} of the parameters on tiles"
+    )
+    if best.speedup <= 1:
+        text = "No number of tiles beats digital code on the same harts"
+    compared = [verdict for verdict in outcome.verdicts if not verdict.is_only]
+    counts = {
+        name: sum(verdict.coupling == name for verdict in compared)
+        for name in ("tight", "loose", TOO_CLOSE)
+    }
+    if not compared:
+        return f"{text}."
+    return (
+        f"{text}. Of {len(compared)} tile budgets where both couplings can be built, tight wins "
+        f"{counts['tight']}, loose wins {counts['loose']}, and {counts[TOO_CLOSE]} "
+        f"{'is' if counts[TOO_CLOSE] == 1 else 'are'} too close to call."
+    )
+
+
+def effort(outcome: Outcome) -> str:
+    """How long the sweep took."""
+    sweep = outcome.sweep
+    fresh = len(sweep.rows) - sweep.reused
+    if not fresh:
+        return f"All {len(sweep.rows)} points were there from an earlier run."
+    kept = f"; {sweep.reused} were there from an earlier run" if sweep.reused else ""
+    rate = fresh / max(sweep.seconds, 1e-9)
+    return f"{fresh} points took {sweep.seconds:.1f} s ({rate:.0f} points per second){kept}."
+
+
+def _add_verdict(table: Table, verdict: Verdict) -> None:
+    best = verdict.best
+    colour = COLOURS[verdict.coupling]
+    table.add_row(
+        str(best.harts),
+        str(best.tiles),
+        percent(best.coverage),
+        percent(best.mac_coverage),
+        f"[{colour}]{escape(verdict.words())}[/]",
+        best.balance,
+        f"{best.speedup:.2f}x",
+        f"{best.energy_gain:.2f}x",
+        verdict.bound_by.replace("_", " "),
+    )

@@ -1,0 +1,58 @@
+"""One entry for every operator."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tightrope.hw.config import TileConfig
+from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.workload.layers import LayerOp, QuantLayer
+
+from . import kernels
+from .errors import GoldenError
+
+__all__ = ["run_layer"]
+
+_UNARY = {
+    LayerOp.DWCONV: kernels.dwconv,
+    LayerOp.MAXPOOL: kernels.maxpool,
+    LayerOp.AVGPOOL: kernels.avgpool,
+    LayerOp.GLOBAL_AVGPOOL: kernels.global_avgpool,
+    LayerOp.CLIP: kernels.clip,
+}
+
+
+def run_layer(
+    qlayer: QuantLayer,
+    inputs: Sequence[np.ndarray],
+    plan: LayerPlan | None = None,
+    tile: TileConfig | None = None,
+) -> np.ndarray:
+    """What ``qlayer`` must output for ``inputs``, bit by bit: (out_h, out_w, out_c) int8.
+
+    ``inputs`` holds as many (h, w, c) int8 arrays as the layer reads; an array of another shape
+    with as many elements is read as the layer's shape, so that a dense layer may follow an image.
+    ``plan`` and ``tile`` matter only if the plan has groups: the products are then computed block
+    by block as those tiles do. Raises GoldenError for a layer or an input that can't be computed.
+    """
+    layer = qlayer.layer
+    if layer.op is LayerOp.ELEMENTWISE:
+        raise GoldenError(f"layer {layer.name}: {layer.source_op} has no integer reference")
+    wanted = 2 if layer.op is LayerOp.ADD else 1
+    if len(inputs) != wanted:
+        raise GoldenError(f"layer {layer.name} must have {wanted} inputs, not {len(inputs)}")
+    arrays = [_checked(qlayer, array) for array in inputs]
+    if layer.op is LayerOp.ADD:
+        return kernels.add(qlayer, arrays[0], arrays[1])
+    if layer.op in (LayerOp.CONV, LayerOp.DENSE):
+        return kernels.conv(qlayer, arrays[0], plan, tile)
+    return _UNARY[layer.op](qlayer, arrays[0])
+
+
+def _checked(qlayer: QuantLayer, array: np.ndarray) -> np.ndarray:
+    layer = qlayer.layer
+    if array.dtype != np.int8 or array.size != np.prod(layer.in_shape):
+        raise GoldenError(
+            f"layer {layer.name}: an input must be int8 {layer.in_shape}, "
+            f"not {array.dtype} {array.shape}"
+        )
+    return array.reshape(layer.in_shape)

@@ -1,0 +1,178 @@
+"""The image format: every structure the host writes and the firmware reads, once, as data.
+
+All fields are 32-bit little-endian words. ``sim.image.header`` turns this into ``image_layout.h``.
+Addresses are absolute byte addresses in main memory (the cached view).
+"""
+
+import enum
+
+from tightrope.hw.isa import TileStatusReg
+from tightrope.hw.memmap import MAIN_MEMORY
+from tightrope.hw.regs import HartCounter
+
+MAGIC = 0x31495254
+"""'TRI1' in memory order."""
+VERSION = 1
+
+FIRMWARE_ADDR = MAIN_MEMORY.base_addr
+FIRMWARE_BYTES = 0x2_0000
+"""Code, data and bss of the firmware."""
+STACK_ADDR = FIRMWARE_ADDR + FIRMWARE_BYTES
+STACK_BYTES = 0x2000
+"""Per hart; eight of them follow the firmware."""
+IMAGE_ADDR = STACK_ADDR + 8 * STACK_BYTES
+"""Where the image header lies; everything else is found from it."""
+
+
+class Op(enum.IntEnum):
+    """What a layer does. Values are never reused."""
+
+    CONV = 0
+    """Convolution of groups=1; a dense layer is a 1x1 convolution of one pixel."""
+    DWCONV = 1
+    MAXPOOL = 2
+    AVGPOOL = 3
+    GLOBAL_AVGPOOL = 4
+    ADD = 5
+    CLIP = 6
+    """Requantise and clamp elementwise (ReLU, Clip, a change of scale)."""
+    PROGRAM = 7
+    """Program the tiles' weights (every block of the layer's group table)."""
+
+
+class Body(enum.IntEnum):
+    """How a CONV computes its products."""
+
+    DOT4 = 0
+    TIGHT = 1
+    LOOSE = 2
+    SCALAR = 3
+    """Plain C, the reference."""
+
+
+class Balance(enum.IntEnum):
+    """How chunks reach harts."""
+
+    STATIC = 0
+    """Hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1."""
+    STEAL = 1
+    """Any hart takes the next chunk of the whole table by fetch-and-add."""
+
+
+class ExitStatus(enum.IntEnum):
+    """What the firmware writes to HOST.EXIT."""
+
+    OK = 0
+    TRAP = 1
+    """A trap or a bus error; the HOST.FAULT_* registers say which."""
+    BAD_IMAGE = 2
+    TILE_ERROR = 3
+    """A tile reported a TileStatus error; the log says which."""
+
+
+HEADER = (
+    ("magic", "MAGIC"),
+    ("version", "VERSION"),
+    ("image_bytes", "size of everything from the header on that the host wrote"),
+    ("config_hash", "first 32 bits of the configuration's hash; must match the machine"),
+    ("hart_count", "harts the chunk tables were made for; must match the machine"),
+    ("layer_count", "layers, run in order with a barrier between them"),
+    ("layers_addr", "array of LAYER"),
+    ("layer_counters_addr", "uint32 [layer_count][hart_count][HartCounter]: written by firmware"),
+    ("tile_counters_addr", "uint32 [layer_count][tile_count][TileStatusReg]: written by firmware"),
+    ("tile_count", "hart_count * tight tiles per hart (hart-major), then the loose tiles"),
+    ("log_addr", "text buffer: one length word, then bytes"),
+    ("log_bytes", "capacity of the text"),
+    ("memory_end_addr", "first address past everything the run may touch"),
+    ("tight_tiles_per_hart", "must match the machine"),
+    ("loose_tiles", "must match the machine"),
+    ("_reserved_0", "zero"),
+)
+
+LAYER = (
+    ("op", "Op"),
+    ("body", "Body"),
+    ("balance", "Balance"),
+    ("in_addr", "int8 NHWC input, pixel (y, x) at in_addr + (y * in_w + x) * in_pitch"),
+    ("in_h", ""),
+    ("in_w", ""),
+    ("in_c", "channels read"),
+    ("in_pitch", "bytes from a pixel to the next"),
+    ("in2_addr", "second input of ADD; same shape"),
+    ("in2_pitch", ""),
+    ("out_addr", "int8 NHWC output"),
+    ("out_h", ""),
+    ("out_w", ""),
+    ("out_c", "channels written"),
+    ("out_pitch", "bytes from a pixel to the next"),
+    ("kernel_h", ""),
+    ("kernel_w", ""),
+    ("stride_h", ""),
+    ("stride_w", ""),
+    ("pad_top", ""),
+    ("pad_left", "bottom and right padding follow from the shapes"),
+    ("in_zero_point", "int8 value that means 0; also the padding of CONV and DWCONV"),
+    ("in2_zero_point", ""),
+    ("out_zero_point", ""),
+    ("act_min", "clamp after adding out_zero_point, -128 .. 127"),
+    ("act_max", ""),
+    ("weights_addr", "CONV: int8 [out_c][weight_pitch]; DWCONV: int8 [kernel_h*kernel_w][out_c]"),
+    ("weight_pitch", "CONV: kernel_h*kernel_w*in_c rounded up to 4, zero-filled"),
+    ("bias_addr", "int32 [out_c], -in_zero_point * sum(w) already added"),
+    ("multiplier_addr", "uint32 [out_c]; pools: [count - 1] (GLOBAL_AVGPOOL, CLIP: one)"),
+    ("shift_addr", "uint32, same shape, 32 .. 62; see requantise() in the architecture"),
+    ("add_multiplier_a", "ADD: int32, |m| < 2**21"),
+    ("add_multiplier_b", "ADD: int32, |m| < 2**21"),
+    ("add_shift", "ADD: 0 .. 30, common to both"),
+    ("chunks_addr", "array of CHUNK"),
+    ("chunk_count", ""),
+    ("hart_first_addr", "uint32 [hart_count + 1]; STATIC only"),
+    ("groups_addr", "array of GROUP; tile bodies and PROGRAM"),
+    ("group_count", ""),
+    ("adc_shift", "the tile's SHIFT; a dequeued value counts 2**adc_shift (0 if ideal)"),
+    ("partial_addr", "int32 [out_h*out_w][partial_pitch/4]: partial sums of reprogrammed groups"),
+    ("partial_pitch", "bytes, a multiple of 4"),
+    ("scratch_addr", "hart h may use scratch_addr + h * scratch_bytes .. (patch buffers)"),
+    ("scratch_bytes", "per hart, a multiple of 32; at least 4 * weight_pitch + 64 for CONV"),
+    ("count_include_pad", "AVGPOOL: 1 if padding counts in the divisor"),
+    ("_reserved_0", "zero"),
+    ("_reserved_1", "zero"),
+    ("_reserved_2", "zero"),
+)
+
+CHUNK = (
+    ("pixel_begin", "first output pixel (row-major)"),
+    ("pixel_end", "one past the last"),
+    ("begin", "first channel (digital) or group (tile bodies)"),
+    ("end", "one past the last"),
+)
+
+GROUP = (
+    ("channel_begin", "first output channel"),
+    ("channel_count", "real output channels; the blocks hold this rounded up to 4"),
+    ("block_addr", "array of BLOCK that together cover all rows of the weight matrix, in order"),
+    ("block_count", ""),
+    ("reprogram", "1: blocks share a tile and are programmed in turn, partial sums in memory"),
+    ("hart", "the hart that owns a tight group; for PROGRAM, the hart that programs it"),
+)
+
+BLOCK = (
+    ("tile", "tight: index on the hart's port; loose: index of the shared tile"),
+    ("row_begin", "window in the array"),
+    ("row_count", ""),
+    ("col_begin", "a multiple of 4"),
+    ("col_count", "a multiple of 4"),
+    ("k_begin", "first element of the flattened patch (kernel_h, kernel_w, in_c) for row_begin"),
+    ("weights_addr", "int8 [row_count][col_count], rows = patch elements, columns = channels"),
+    ("_reserved_0", "zero"),
+)
+
+STRUCTS = {"header": HEADER, "layer": LAYER, "chunk": CHUNK, "group": GROUP, "block": BLOCK}
+
+COUNTER_WORDS = len(HartCounter)
+TILE_COUNTER_WORDS = len(TileStatusReg)
+
+
+def size_bytes(struct) -> int:
+    """Size of one structure of :data:`STRUCTS`."""
+    return 4 * len(struct)

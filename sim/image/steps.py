@@ -1,0 +1,71 @@
+"""What an image is made of: quantised layers with their plans, and where their inputs come from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.golden.run import run_layer
+from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.workload.layers import QuantLayer
+
+from .errors import ImageError
+
+__all__ = ["Step", "chain_steps", "expected_outputs", "independent_steps"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One layer of a run."""
+
+    qlayer: QuantLayer
+    plan: LayerPlan
+    inputs: tuple[int | str, ...]
+    """For each input, an earlier step's index or the name of an input of the run."""
+    out_pitch: int | None = None
+    """Bytes from an output pixel to the next; the output's channels if None."""
+
+
+def independent_steps(
+    layers: Sequence[tuple[QuantLayer, LayerPlan]], inputs: Sequence[Sequence[np.ndarray]]
+) -> tuple[list[Step], dict[str, np.ndarray]]:
+    """Steps that don't depend on each other, and their inputs by name.
+
+    ``inputs`` holds, for each layer, its (h, w, c) int8 arrays.
+    """
+    if len(layers) != len(inputs):
+        raise ImageError(
+            f"{len(layers)} layers must have as many lists of inputs, not {len(inputs)}"
+        )
+    named: dict[str, np.ndarray] = {}
+    steps: list[Step] = []
+    for index, ((qlayer, plan), arrays) in enumerate(zip(layers, inputs, strict=True)):
+        names = tuple(f"{index}.{place}" for place in range(len(arrays)))
+        named.update(zip(names, arrays, strict=True))
+        steps.append(Step(qlayer=qlayer, plan=plan, inputs=names))
+    return steps, named
+
+
+def chain_steps(
+    layers: Sequence[tuple[QuantLayer, LayerPlan]], x: np.ndarray
+) -> tuple[list[Step], dict[str, np.ndarray]]:
+    """Steps each of which reads the one before; the first reads ``x`` (h, w, c) int8.
+
+    A layer of two inputs reads its predecessor twice.
+    """
+    steps: list[Step] = []
+    for index, (qlayer, plan) in enumerate(layers):
+        source: int | str = index - 1 if index else "x"
+        steps.append(Step(qlayer=qlayer, plan=plan, inputs=(source,) * qlayer.layer.inputs))
+    return steps, {"x": x}
+
+
+def expected_outputs(
+    config: ClusterConfig, steps: Sequence[Step], inputs: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
+    """What the reference computes for each step: (h, w, c) int8, tiles' converters included."""
+    outputs: list[np.ndarray] = []
+    for step in steps:
+        arrays = [outputs[name] if isinstance(name, int) else inputs[name] for name in step.inputs]
+        outputs.append(run_layer(step.qlayer, arrays, step.plan, config.tile))
+    return outputs

@@ -1,0 +1,130 @@
+"""The tables that descriptors point at: chunks, groups and blocks, weights, biases, scales."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.golden.kernels import corrected_bias
+from tightrope.sim.mapping.plan import Group, LayerPlan
+from tightrope.sim.mapping.split import round_up
+from tightrope.sim.workload.layers import LayerOp, QuantLayer
+
+from .arena import ALIGN_BYTES, WEIGHTS_PHASE_BYTES, Arena, pack_words
+
+__all__ = [
+    "channel_slice",
+    "put_blocks",
+    "put_chunks",
+    "put_groups",
+    "put_scales",
+    "put_weights",
+    "weight_pitch",
+]
+
+
+def weight_pitch(qlayer: QuantLayer) -> int:
+    """Bytes of one output channel's weights in the image; 0 for a layer that is not CONV."""
+    return round_up(qlayer.layer.patch, 4) if qlayer.layer.fits_tiles else 0
+
+
+def channel_slice(qlayer: QuantLayer, group: int) -> slice:
+    """The output channels of one group of a convolution; all of them for other layers."""
+    count = qlayer.layer.out_shape[2] // qlayer.layer.groups
+    return slice(group * count, (group + 1) * count)
+
+
+def put_chunks(arena: Arena, plan: LayerPlan) -> dict[str, int]:
+    """The plan's chunks and who takes them, as fields of a descriptor."""
+    fields = {
+        "body": plan.body,
+        "balance": plan.balance,
+        "chunk_count": len(plan.chunks),
+        "chunks_addr": arena.put_structs(
+            "chunk",
+            (
+                {
+                    "pixel_begin": chunk.pixel_begin,
+                    "pixel_end": chunk.pixel_end,
+                    "begin": chunk.begin,
+                    "end": chunk.end,
+                }
+                for chunk in plan.chunks
+            ),
+        ),
+    }
+    if plan.hart_first:
+        fields["hart_first_addr"] = arena.put(pack_words(plan.hart_first))
+    return fields
+
+
+def put_weights(arena: Arena, qlayer: QuantLayer, group: int) -> dict[str, int]:
+    """Digital weights: CONV (one group's) [out_c][weight_pitch], DWCONV [kernel][out_c]."""
+    layer, weight = qlayer.layer, qlayer.weight
+    if weight is None:
+        return {}
+    if layer.op is LayerOp.DWCONV:
+        return {"weights_addr": _put_digital(arena, np.ascontiguousarray(weight))}
+    part = weight[channel_slice(qlayer, group)].reshape(-1, layer.patch)
+    padded = np.pad(part, ((0, 0), (0, weight_pitch(qlayer) - layer.patch)))
+    return {"weights_addr": _put_digital(arena, padded)}
+
+
+def _put_digital(arena: Arena, weights: np.ndarray) -> int:
+    return arena.put(weights, ALIGN_BYTES, WEIGHTS_PHASE_BYTES)
+
+
+def put_scales(
+    arena: Arena, qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig, group: int
+) -> dict[str, int]:
+    """Bias (with the zero point's correction), multipliers and shifts of one group."""
+    fields: dict[str, int] = {}
+    channels = channel_slice(qlayer, group) if qlayer.layer.has_weights else slice(None)
+    if qlayer.layer.has_weights:
+        bias = corrected_bias(qlayer, config.tile.weight_bits if plan.groups else 8)
+        fields["bias_addr"] = arena.put(bias[channels].astype("<i4"))
+    if qlayer.multiplier is not None and qlayer.shift is not None:
+        fields["multiplier_addr"] = arena.put(qlayer.multiplier[channels].astype("<u4"))
+        fields["shift_addr"] = arena.put(qlayer.shift[channels].astype("<u4"))
+    return fields
+
+
+def put_blocks(arena: Arena, qlayer: QuantLayer, group: Group) -> int:
+    """A group's blocks and their weights [row_count][col_count]; returns the blocks' address."""
+    assert qlayer.weight is not None
+    matrix = qlayer.weight.reshape(qlayer.layer.out_shape[2], -1).T
+    columns = slice(group.channel_begin, group.channel_begin + group.channel_count)
+    items: list[dict[str, int]] = []
+    for block in group.blocks:
+        part = matrix[block.k_begin : block.k_begin + block.row_count, columns]
+        padded = np.pad(part, ((0, 0), (0, block.col_count - group.channel_count)))
+        items.append(
+            {
+                "tile": block.tile,
+                "row_begin": block.row_begin,
+                "row_count": block.row_count,
+                "col_begin": block.col_begin,
+                "col_count": block.col_count,
+                "k_begin": block.k_begin,
+                "weights_addr": arena.put(np.ascontiguousarray(padded), ALIGN_BYTES),
+            }
+        )
+    return arena.put_structs("block", items)
+
+
+def put_groups(arena: Arena, entries: Sequence[tuple[int, Group, int]]) -> dict[str, int]:
+    """The group table for ``(hart, group, address of its blocks)``, as fields of a descriptor."""
+    addr = arena.put_structs(
+        "group",
+        (
+            {
+                "channel_begin": group.channel_begin,
+                "channel_count": group.channel_count,
+                "block_addr": block_addr,
+                "block_count": len(group.blocks),
+                "reprogram": int(group.reprogram),
+                "hart": hart,
+            }
+            for hart, group, block_addr in entries
+        ),
+    )
+    return {"groups_addr": addr, "group_count": len(entries)}

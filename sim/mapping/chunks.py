@@ -1,0 +1,211 @@
+"""Cutting a layer's output into chunks, and handing them to harts."""
+
+import math
+from collections.abc import Sequence
+
+from tightrope.hw.config import ClusterConfig, TileConfig
+from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+from .errors import MappingError
+from .groups import check_fits_tiles, tile_count
+from .plan import Chunk, Group, LayerPlan, TightSplit
+from .split import COLUMN_UNIT, Range, split_evenly
+
+__all__ = ["nominal_adc_shift", "plan_layer"]
+
+PIXEL_UNIT = 4
+"""Pixels that the DOT4 kernel computes together."""
+STEAL_CHUNKS = 6
+"""Chunks per hart that stealing aims at, and the most if channels must be cut too."""
+STEAL_CHUNKS_MAX = 8
+
+
+def plan_layer(
+    layer: Layer,
+    machine: ClusterConfig,
+    body: Body,
+    balance: Balance,
+    *,
+    groups: Sequence[Group] = (),
+    split: TightSplit | None = None,
+    adc_shift: int | None = None,
+) -> LayerPlan:
+    """How one layer runs: its chunks and who takes them.
+
+    ``groups`` are those of the tile bodies, from ``allocate`` or ``single_layer_groups``; ``split``
+    is theirs (tight tiles only; REPLICATE if None). ``adc_shift`` defaults to
+    :func:`nominal_adc_shift`. The chunks of a convolution of several groups cover the channels of
+    one of them, since each becomes a layer of its own in the image.
+
+    Raises MappingError for a layer that can't run so: ELEMENTWISE, tile bodies for anything but one
+    dense matrix or without groups, digital bodies with groups, stealing with TightSplit.CHANNELS.
+    """
+    if layer.op is LayerOp.ELEMENTWISE:
+        raise MappingError(f"layer {layer.name}: {layer.source_op} has no kernel")
+    if body in (Body.TIGHT, Body.LOOSE):
+        shares = _tile_shares(layer, machine, body, balance, tuple(groups), split)
+        shift = nominal_adc_shift(groups, machine.tile) if adc_shift is None else adc_shift
+        used_split = (split or TightSplit.REPLICATE) if body is Body.TIGHT else None
+    else:
+        if groups or split is not None:
+            raise MappingError(f"layer {layer.name}: a {body.name} body has no groups")
+        channels = layer.out_shape[2] // layer.groups
+        if balance is Balance.STATIC:
+            shares = _digital_static(layer.pixels, channels, machine.harts)
+        else:
+            shares = [_digital_steal(layer.pixels, channels, machine.harts)]
+        shift, used_split = 0, None
+    edges = [0]
+    for share in shares:
+        edges.append(edges[-1] + len(share))
+    return LayerPlan(
+        body=body,
+        balance=balance,
+        chunks=tuple(chunk for share in shares for chunk in share),
+        hart_first=tuple(edges) if balance is Balance.STATIC else (),
+        groups=tuple(groups),
+        split=used_split,
+        adc_shift=shift,
+    )
+
+
+def nominal_adc_shift(groups: Sequence[Group], tile: TileConfig) -> int:
+    """The shift that keeps four standard deviations of the tallest block's sums unclipped.
+
+    For weights and inputs uniform over their range; ``golden.fit_adc_shift`` fits real data. 0 for
+    an ideal converter.
+    """
+    if tile.adc_bits == 32 or not groups:
+        return 0
+    rows = max(block.row_count for group in groups for block in group.blocks)
+    sigma = (1 << tile.weight_bits - 1) * (1 << 7) / 3.0 * math.sqrt(rows)
+    return max(0, math.ceil(math.log2(4.0 * sigma / (1 << tile.adc_bits - 1))))
+
+
+def _chunks(pixels: Sequence[Range], others: Sequence[Range]) -> list[Chunk]:
+    """Every range of pixels with every range of channels or groups, empty ones left out."""
+    return [
+        Chunk(pixel_begin=pixel[0], pixel_end=pixel[1], begin=other[0], end=other[1])
+        for pixel in pixels
+        for other in others
+        if pixel[1] > pixel[0] and other[1] > other[0]
+    ]
+
+
+def _digital_static(pixels: int, channels: int, harts: int) -> list[list[Chunk]]:
+    """One chunk per hart: pixels, or channels where there are too few pixels to go round."""
+    by_pixels = split_evenly(pixels, harts, PIXEL_UNIT)
+    by_channels = split_evenly(channels, harts, COLUMN_UNIT)
+    # The first share is the largest.
+    channels_faster = by_channels[0][1] * pixels < by_pixels[0][1] * channels
+    if -(-pixels // PIXEL_UNIT) < harts and channels_faster:
+        return [_chunks([(0, pixels)], [part]) for part in by_channels]
+    return [_chunks([part], [(0, channels)]) for part in by_pixels]
+
+
+def _digital_steal(pixels: int, channels: int, harts: int) -> list[Chunk]:
+    by_pixels, parts = _steal_pixels(pixels, harts)
+    parts = min(parts, -(-channels // COLUMN_UNIT))
+    return _chunks(by_pixels, split_evenly(channels, parts, COLUMN_UNIT))
+
+
+def _steal_pixels(pixels: int, harts: int) -> tuple[list[Range], int]:
+    """Ranges of pixels, and into how many parts the other dimension should be cut."""
+    units = -(-pixels // PIXEL_UNIT)
+    count = min(units, STEAL_CHUNKS * harts)
+    parts = max(1, STEAL_CHUNKS_MAX * harts // count) if count == units else 1
+    return split_evenly(pixels, count, PIXEL_UNIT), parts
+
+
+def _tile_shares(
+    layer: Layer,
+    machine: ClusterConfig,
+    body: Body,
+    balance: Balance,
+    groups: tuple[Group, ...],
+    split: TightSplit | None,
+) -> list[list[Chunk]]:
+    """Chunks by hart (STATIC), or all of them in one list (STEAL)."""
+    check_fits_tiles(layer)
+    tile_count(machine, body)
+    if not groups:
+        raise MappingError(f"layer {layer.name}: a {body.name} body must have groups")
+    reprogram = any(group.reprogram for group in groups)
+    if body is Body.TIGHT and split is TightSplit.CHANNELS:
+        if balance is Balance.STEAL:
+            raise MappingError(
+                f"layer {layer.name}: harts can't steal work whose weights another hart holds "
+                "(TightSplit.CHANNELS); use STATIC, or TightSplit.REPLICATE"
+            )
+        return _own_groups(layer, machine.harts, groups)
+    if balance is Balance.STEAL:
+        return [_tile_steal(layer.pixels, len(groups), machine.harts, body, reprogram)]
+    if body is Body.LOOSE and reprogram:
+        # A second chunk of a group would program the same tile again.
+        parts = split_evenly(len(groups), machine.harts)
+        return [_chunks([(0, layer.pixels)], [part]) for part in parts]
+    if body is Body.TIGHT and layer.pixels >= machine.harts:
+        unit = _pixel_unit(layer.pixels, machine.harts)
+        parts = split_evenly(layer.pixels, machine.harts, unit)
+        return [_chunks([part], [(0, len(groups))]) for part in parts]
+    return _group_major(layer.pixels, len(groups), machine.harts)
+
+
+def _pixel_unit(pixels: int, harts: int) -> int:
+    """Four pixels, unless rounding to four would leave some hart with much less than its share."""
+    return PIXEL_UNIT if pixels >= 4 * PIXEL_UNIT * harts else 1
+
+
+def _own_groups(layer: Layer, harts: int, groups: tuple[Group, ...]) -> list[list[Chunk]]:
+    owners = [group.hart for group in groups]
+    if owners != sorted(owners) or owners[-1] >= harts:
+        raise MappingError(
+            f"layer {layer.name}: groups must be in the order of their harts 0 .. {harts - 1}, "
+            f"not {owners}"
+        )
+    ranges = [
+        (owners.index(hart), owners.index(hart) + owners.count(hart)) if hart in owners else (0, 0)
+        for hart in range(harts)
+    ]
+    return [_chunks([(0, layer.pixels)], [own]) for own in ranges]
+
+
+def _tile_steal(pixels: int, groups: int, harts: int, body: Body, reprogram: bool) -> list[Chunk]:
+    """Loose: neighbouring chunks use different groups. Reprogrammed: as few chunks as possible."""
+    singles = [(group, group + 1) for group in range(groups)]
+    if body is Body.LOOSE and reprogram:
+        return _chunks([(0, pixels)], singles)
+    if reprogram:
+        return _chunks(split_evenly(pixels, harts, PIXEL_UNIT), singles)
+    if body is Body.LOOSE:
+        count = max(1, min(-(-pixels // PIXEL_UNIT), STEAL_CHUNKS * harts // groups))
+        return _chunks(split_evenly(pixels, count, PIXEL_UNIT), singles)
+    by_pixels, parts = _steal_pixels(pixels, harts)
+    return _chunks(by_pixels, split_evenly(groups, min(parts, groups)))
+
+
+def _group_major(pixels: int, groups: int, harts: int) -> list[list[Chunk]]:
+    """All (group, pixel) in group order, cut into equal shares.
+
+    A hart begins in the middle of one group, where its neighbour arrives last, so harts rarely
+    want the same tile.
+    """
+    unit = PIXEL_UNIT if groups * pixels >= 4 * PIXEL_UNIT * harts else 1
+    per_group = -(-pixels // unit)
+    shares: list[list[Chunk]] = []
+    for first, last in split_evenly(groups * per_group, harts):
+        share: list[Chunk] = []
+        while first < last:
+            group, offset = divmod(first, per_group)
+            whole = 0 if offset else (last - first) // per_group
+            if whole:
+                share += _chunks([(0, pixels)], [(group, group + whole)])
+                first += whole * per_group
+            else:
+                end = min(per_group, offset + last - first)
+                cut = (offset * unit, min(end * unit, pixels))
+                share += _chunks([cut], [(group, group + 1)])
+                first += end - offset
+        shares.append(share)
+    return shares

@@ -1,0 +1,184 @@
+"""Which blocks of a layer sit on which tiles: resident if there is room, else reprogrammed."""
+
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.image.layout import Body
+from tightrope.sim.workload.layers import Layer
+
+from .errors import MappingError
+from .plan import Block, Group, TightSplit
+from .split import COLUMN_UNIT, Range, round_up, split_columns, split_evenly, split_rows
+from .tiles import FreeSpace, place_group
+
+__all__ = [
+    "Pools",
+    "empty_pools",
+    "place_layer",
+    "reprogrammed_groups",
+    "single_layer_groups",
+]
+
+Pools = tuple[FreeSpace, ...]
+"""Tiles that may hold parts of one group: all loose tiles, one hart's (which stand for every
+hart's) for REPLICATE, or each hart's for CHANNELS."""
+
+
+def empty_pools(machine: ClusterConfig, body: Body, split: TightSplit | None = None) -> Pools:
+    """The machine's tiles with nothing on them.
+
+    ``split`` matters for tight tiles only and is REPLICATE if None. Raises MappingError if the
+    machine has no tiles of that kind.
+    """
+    count = tile_count(machine, body)
+    pools = machine.harts if body is Body.TIGHT and split is TightSplit.CHANNELS else 1
+    return (FreeSpace.empty(count, machine.tile),) * pools
+
+
+def tile_count(machine: ClusterConfig, body: Body) -> int:
+    """Tight tiles of one hart, or loose tiles; MappingError if there are none."""
+    if body not in (Body.TIGHT, Body.LOOSE):
+        raise MappingError(f"a tile body must be TIGHT or LOOSE, not {body.name}")
+    count = machine.tight_tiles_per_hart if body is Body.TIGHT else machine.loose_tiles
+    if not count:
+        raise MappingError(f"the machine has no {body.name.lower()} tiles")
+    return count
+
+
+def check_fits_tiles(layer: Layer) -> None:
+    """MappingError unless the layer is one dense weight matrix."""
+    if not layer.fits_tiles or layer.groups != 1:
+        kind = f"{layer.op} of {layer.groups} groups" if layer.groups != 1 else str(layer.op)
+        raise MappingError(f"layer {layer.name} ({kind}) can't be on tiles")
+
+
+def place_layer(
+    layer: Layer,
+    machine: ClusterConfig,
+    body: Body,
+    pools: Pools,
+    group_cols: int | None = None,
+) -> tuple[Pools, tuple[Group, ...]] | None:
+    """Windows for a whole layer: the pools that are left, and its groups; None if it won't fit.
+
+    The output channels are shared evenly among the pools, in multiples of four; a pool without a
+    share gets no group. Groups are at most ``group_cols`` channels wide. By default tight groups
+    are as wide as the tile (one hart computes them all anyway) and loose ones so narrow that every
+    hart may find one on tiles of its own. What does not fit is tried as wide as the tile, half as
+    wide and a quarter as wide.
+    """
+    check_fits_tiles(layer)
+    cols = machine.tile.cols
+    widths = [cols, cols // 2, cols // 4]
+    if group_cols is not None:
+        widths = [_checked_cols(group_cols, machine)]
+    elif body is Body.LOOSE:
+        blocks = len(split_rows(layer.patch, machine.tile.rows))
+        abreast = max(1, min(machine.harts, machine.loose_tiles // blocks))
+        widths.insert(0, min(cols, round_up(-(-layer.out_shape[2] // abreast), COLUMN_UNIT)))
+    for width in widths:
+        width = max(COLUMN_UNIT, width // COLUMN_UNIT * COLUMN_UNIT)
+        placed = _place(layer, machine, pools, width)
+        if placed is not None:
+            return placed
+    return None
+
+
+def reprogrammed_groups(
+    layer: Layer,
+    machine: ClusterConfig,
+    body: Body,
+    split: TightSplit | None = None,
+    group_cols: int | None = None,
+) -> tuple[Group, ...]:
+    """Groups for a layer that is not resident: each one's blocks take turns on one tile.
+
+    Tight groups use tile 0 of their hart. Loose layers are cut into at least as many groups as
+    tiles and harts can work on at a time, and groups that follow each other share a tile.
+    """
+    check_fits_tiles(layer)
+    tiles, tile = tile_count(machine, body), machine.tile
+    rows = split_rows(layer.patch, tile.rows)
+    cols = tile.cols if group_cols is None else _checked_cols(group_cols, machine)
+    out_c = layer.out_shape[2]
+    if body is Body.TIGHT:
+        pools = machine.harts if split is TightSplit.CHANNELS else 1
+        return tuple(
+            _turns(rows, channels, 0, hart)
+            for hart, share in enumerate(split_evenly(out_c, pools, COLUMN_UNIT))
+            if share[1] > share[0]
+            for channels in split_columns(share, cols)
+        )
+    workers = min(tiles, machine.harts)
+    cols = min(cols, round_up(-(-out_c // workers), COLUMN_UNIT))
+    columns = split_columns((0, out_c), cols)
+    used = min(tiles, len(columns))
+    return tuple(
+        _turns(rows, channels, index * used // len(columns), 0)
+        for index, channels in enumerate(columns)
+    )
+
+
+def single_layer_groups(
+    layer: Layer,
+    machine: ClusterConfig,
+    body: Body,
+    split: TightSplit | None = None,
+    group_cols: int | None = None,
+) -> tuple[Group, ...]:
+    """Groups of a layer that has the machine's tiles to itself.
+
+    Resident if it fits, else reprogrammed (several passes). Raises MappingError if the machine
+    has no such tiles or the layer is not one dense weight matrix.
+    """
+    placed = place_layer(layer, machine, body, empty_pools(machine, body, split), group_cols)
+    if placed is not None:
+        return placed[1]
+    return reprogrammed_groups(layer, machine, body, split, group_cols)
+
+
+def _checked_cols(group_cols: int, machine: ClusterConfig) -> int:
+    if group_cols % COLUMN_UNIT or not COLUMN_UNIT <= group_cols <= machine.tile.cols:
+        raise MappingError(
+            f"group_cols must be a multiple of 4 up to {machine.tile.cols}, not {group_cols!r}"
+        )
+    return group_cols
+
+
+def _place(
+    layer: Layer, machine: ClusterConfig, pools: Pools, cols: int
+) -> tuple[Pools, tuple[Group, ...]] | None:
+    rows = split_rows(layer.patch, machine.tile.rows)
+    left = list(pools)
+    groups: list[Group] = []
+    for hart, share in enumerate(split_evenly(layer.out_shape[2], len(pools), COLUMN_UNIT)):
+        taken: tuple[int, ...] = ()
+        for channels in split_columns(share, cols) if share[1] > share[0] else []:
+            # Groups of a layer on different tiles can be computed at the same time.
+            placed = place_group(left[hart], rows, channels, hart=hart, avoid=taken)
+            if placed is None:
+                return None
+            left[hart], group = placed
+            taken += tuple(block.tile for block in group.blocks)
+            groups.append(group)
+    return tuple(left), tuple(groups)
+
+
+def _turns(rows: list[Range], channels: Range, tile: int, hart: int) -> Group:
+    """A reprogrammed group: every block at the corner of the same tile."""
+    cols = round_up(channels[1] - channels[0], COLUMN_UNIT)
+    return Group(
+        channel_begin=channels[0],
+        channel_count=channels[1] - channels[0],
+        blocks=tuple(
+            Block(
+                tile=tile,
+                row_begin=0,
+                row_count=end - begin,
+                col_begin=0,
+                col_count=cols,
+                k_begin=begin,
+            )
+            for begin, end in rows
+        ),
+        reprogram=True,
+        hart=hart,
+    )

@@ -1,0 +1,64 @@
+"""A mapping decision for one layer: where its products are computed and who computes what."""
+
+import dataclasses
+import enum
+
+from tightrope.sim.image.layout import Balance, Body
+
+
+class TightSplit(enum.StrEnum):
+    """How a layer uses tiles that can't be shared."""
+
+    REPLICATE = "replicate"
+    """Every hart holds all weights; harts share the output pixels."""
+    CHANNELS = "channels"
+    """Each hart holds the weights of its share of output channels, and computes all pixels."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Block:
+    """A rectangle of a layer's weight matrix (patch elements x output channels) on a tile."""
+
+    tile: int
+    row_begin: int
+    row_count: int
+    col_begin: int
+    col_count: int
+    """A multiple of four; columns past the group's channels hold zeros."""
+    k_begin: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Group:
+    """Output channels computed together: its blocks cover all rows of the weight matrix."""
+
+    channel_begin: int
+    channel_count: int
+    blocks: tuple[Block, ...]
+    reprogram: bool = False
+    hart: int = 0
+    """Owner of a tight group of ``TightSplit.CHANNELS``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A unit of work: output pixels x channels (digital) or pixels x groups (tile bodies)."""
+
+    pixel_begin: int
+    pixel_end: int
+    begin: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LayerPlan:
+    """Everything the image and the model need to know about how one layer runs."""
+
+    body: Body
+    balance: Balance
+    chunks: tuple[Chunk, ...]
+    hart_first: tuple[int, ...]
+    """STATIC: hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1."""
+    groups: tuple[Group, ...] = ()
+    split: TightSplit | None = None
+    adc_shift: int = 0

@@ -1,0 +1,148 @@
+"""The free space of tiles' arrays, and how a group of blocks takes its windows from it."""
+
+import dataclasses
+
+from tightrope.hw.config import TileConfig
+
+from .plan import Block, Group
+from .split import COLUMN_UNIT, Range, round_up
+
+__all__ = ["GROUP_BLOCKS_MAX", "FreeSpace", "Window", "place_group"]
+
+
+GROUP_BLOCKS_MAX = 64
+"""Blocks of a resident group that firmware can queue, as ``kernels.h`` has it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Window:
+    """A rectangle of one array, in word lines and bit lines."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FreeSpace:
+    """What is free on each tile of a pool: disjoint windows. Never changed, only replaced."""
+
+    tiles: tuple[tuple[Window, ...], ...]
+    used: tuple[bool, ...]
+    """Which tiles hold something."""
+
+    @classmethod
+    def empty(cls, count: int, tile: TileConfig) -> "FreeSpace":
+        """``count`` tiles with nothing on them."""
+        whole = Window(row=0, col=0, rows=tile.rows, cols=tile.cols)
+        return cls(tiles=((whole,),) * count, used=(False,) * count)
+
+    def fit(self, tile: int, rows: int, cols: int) -> tuple[int, int] | None:
+        """``(leftover, index)`` of the free window that ``rows`` x ``cols`` fills best, or None.
+
+        The leftover is that of the tighter side: the smaller, the less is wasted.
+        """
+        fits = [
+            (min(free.rows - rows, free.cols - cols), index)
+            for index, free in enumerate(self.tiles[tile])
+            if free.rows >= rows and free.cols >= cols
+        ]
+        return min(fits, default=None)
+
+    def take(self, tile: int, rows: int, cols: int) -> tuple["FreeSpace", Window] | None:
+        """The space that is left, and the window; None if it does not fit on ``tile``.
+
+        The free window is cut once along each side of the new one (a guillotine), so that the
+        larger of the two rests stays whole.
+        """
+        found = self.fit(tile, rows, cols)
+        if found is None:
+            return None
+        free = self.tiles[tile][found[1]]
+        below, beside = free.rows - rows, free.cols - cols
+        full_width = below * free.cols >= beside * free.rows
+        rests = (
+            Window(
+                row=free.row + rows,
+                col=free.col,
+                rows=below,
+                cols=free.cols if full_width else cols,
+            ),
+            Window(
+                row=free.row,
+                col=free.col + cols,
+                rows=rows if full_width else free.rows,
+                cols=beside,
+            ),
+        )
+        kept = [window for window in self.tiles[tile] if window is not free]
+        kept += [window for window in rests if window.rows and window.cols]
+        tiles = (*self.tiles[:tile], tuple(kept), *self.tiles[tile + 1 :])
+        used = (*self.used[:tile], True, *self.used[tile + 1 :])
+        window = Window(row=free.row, col=free.col, rows=rows, cols=cols)
+        return FreeSpace(tiles=tiles, used=used), window
+
+
+def place_group(
+    space: FreeSpace,
+    rows: list[Range],
+    channels: Range,
+    *,
+    hart: int = 0,
+    avoid: tuple[int, ...] = (),
+) -> tuple[FreeSpace, Group] | None:
+    """Windows for one group: a block for each range of ``rows``, all of the group's ``channels``.
+
+    Blocks on different tiles are computed at the same time, so a tile holds one block of a group
+    unless the pool has fewer tiles than the group has blocks; then they are dealt evenly. (A tile
+    buffers two inputs and two outputs; firmware never has more than two MVMs in flight on one, and
+    takes the oldest result first.) Tiles in ``avoid`` are the less welcome the more often they are
+    listed. Returns the space that is left and the group; None if there is no room, or for more
+    blocks than firmware can queue (64).
+    """
+    if len(rows) > GROUP_BLOCKS_MAX:
+        return None
+    cols = round_up(channels[1] - channels[0], COLUMN_UNIT)
+    limit = -(-len(rows) // len(space.tiles))
+    blocks: list[Block] = []
+    for begin, end in rows:
+        tile = _best_tile(space, (end - begin, cols), blocks, limit, avoid)
+        taken = None if tile is None else space.take(tile, end - begin, cols)
+        if tile is None or taken is None:
+            return None
+        space, window = taken
+        blocks.append(
+            Block(
+                tile=tile,
+                row_begin=window.row,
+                row_count=window.rows,
+                col_begin=window.col,
+                col_count=window.cols,
+                k_begin=begin,
+            )
+        )
+    group = Group(
+        channel_begin=channels[0],
+        channel_count=channels[1] - channels[0],
+        blocks=tuple(blocks),
+        hart=hart,
+    )
+    return space, group
+
+
+def _best_tile(
+    space: FreeSpace,
+    size: tuple[int, int],
+    blocks: list[Block],
+    limit: int,
+    avoid: tuple[int, ...],
+) -> int | None:
+    """Where the next block goes: few of the group's ``blocks``, then welcome, then a tight fit."""
+    choices: list[tuple[int, int, int, int]] = []
+    for tile in range(len(space.tiles)):
+        here = sum(block.tile == tile for block in blocks)
+        found = space.fit(tile, *size)
+        if here < limit and found is not None:
+            choices.append((here, avoid.count(tile), found[0], tile))
+    return min(choices)[-1] if choices else None
