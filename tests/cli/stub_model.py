@@ -1,0 +1,39 @@
+"""A made-up cycle model, so that the command can be tested without the calibrated one."""
+
+from collections.abc import Sequence
+
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.explore.predictor import Cost, EnergyNumber
+from tightrope.sim.image.layout import Body
+from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+
+class StubPredictor:
+    """Tiles do a column of MACs at once; loose ones make harts wait for the bus."""
+
+    mean_abs_error = 0.05
+    worst_abs_error = 0.15
+    identity = "stub"
+    numbers = (EnergyNumber(name="hart_pj", value="10 pJ", source="<made up>", assumed=True),)
+
+    def __init__(self, profile: str = "stub") -> None:
+        self.profile = profile
+
+    def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
+        return [self.cost(layer, plan, machine) for layer, plan in work]
+
+    def cost(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> Cost:
+        work = (layer.macs or layer.pixels * layer.out_shape[2]) / machine.harts
+        wait = 0.0
+        if plan.body is not Body.DOT4:
+            work = work / layer.out_shape[2] + layer.pixels
+            wait = work * machine.harts / 2 if plan.body is Body.LOOSE else work / 4
+        cycles = work + wait
+        unknown = cycles if layer.op is LayerOp.ELEMENTWISE else 0.0
+        return Cost(
+            model_cycles=cycles,
+            uncalibrated_cycles=unknown,
+            terms={"compute": work, "bus_wait": wait},
+            energy={"harts": 10 * cycles * machine.harts, "tiles": wait},
+        )

@@ -1,0 +1,169 @@
+import errno
+import os
+
+import onnx
+import pytest
+from nets import save_net
+from tightrope.sim.explore.store import ResultStore
+
+SMALL = ("--harts", "1", "--tiles", "1,2", "--no-live")
+
+
+def refused(result, *parts):
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+    said = [line for line in result.stderr.splitlines() if line.startswith("tightrope: ")]
+    assert len(said) == 1 and len(result.stderr.splitlines()) <= 2
+
+
+def test_missing_file(tightrope, tmp_path):
+    refused(tightrope("explore", tmp_path / "no.onnx", *SMALL), "no.onnx")
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 300])
+def test_truncated_file(tightrope, net, tmp_path, size):
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(net.read_bytes()[:size])
+    refused(tightrope("explore", cut, *SMALL, "--out", tmp_path / "o"), "cut.onnx")
+
+
+def test_file_that_is_not_onnx(tightrope, tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("hello\n" * 50)
+    refused(tightrope("explore", text, *SMALL, "--out", tmp_path / "o"), "notes.txt")
+
+
+def test_unsupported_operator_is_named_with_its_node(tightrope, tmp_path):
+    net = save_net(tmp_path / "net.onnx", odd_op="Einsum")
+    refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "second", "Einsum")
+
+
+def test_dynamic_shape_needs_a_size(tightrope, tmp_path):
+    net = save_net(tmp_path / "net.onnx", shape=("n", 8, "h", "w"))
+    refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "--shape x=")
+    result = tightrope("explore", net, *SMALL, "--shape", "x=1,8,9,9", "--out", tmp_path / "o")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--tiles", "0"), "tile budget"),
+        (("--tiles", "-1"), "tile budget"),
+        (("--tiles", ""), "--tiles"),
+        (("--tiles", "two"), "--tiles"),
+        (("--harts", "0"), "harts"),
+        (("--harts", "9"), "harts"),
+        (("--harts", "8", "--tiles", "4", "--coupling", "tight"), "tile per hart"),
+        (("--tiles", "99", "--coupling", "loose"), "loose_tiles"),
+        (("--coupling", "glued"), "--coupling"),
+        (("--balance", "luck"), "--balance"),
+        (("--tile-rows", "7"), "tile.rows"),
+        (("--adc-bits", "3"), "adc_bits"),
+        (("--mvm-latency", "0"), "mvm_latency_cycles"),
+        (("--profile", "nothing"), "nothing"),
+        (("--shape", "x"), "--shape"),
+        (("--shape", "y=1,8,9,9"), "y"),
+        (("--machine", "no.json"), "no.json"),
+    ],
+)
+def test_option_that_makes_no_sense(tightrope, net, tmp_path, options, said):
+    arguments = dict(zip(SMALL[0:4:2], SMALL[1:4:2], strict=True))
+    arguments |= dict(zip(options[0::2], options[1::2], strict=True))
+    flat = [word for pair in arguments.items() for word in pair]
+    refused(tightrope("explore", net, *flat, "--no-live", "--out", tmp_path / "o"), said)
+    assert not (tmp_path / "o" / "results.parquet").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"harts": "two"}', '{"colour": 1}'])
+def test_machine_file_that_is_none(tightrope, net, tmp_path, text):
+    machine = tmp_path / "machine.json"
+    machine.write_text(text)
+    refused(tightrope("explore", net, *SMALL, "--machine", machine), "machine.json")
+
+
+def test_unknown_option_is_a_usage_error(tightrope, net):
+    assert tightrope("explore", net, "--speed", "fast").exit_code == 2
+    assert tightrope("explore").exit_code == 2
+    assert tightrope("fly").exit_code == 2
+
+
+def test_file_in_place_of_the_output_folder(tightrope, net, tmp_path):
+    (tmp_path / "o").write_text("")
+    refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), str(tmp_path / "o"))
+    refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o" / "p"), "o")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+def test_folder_that_cannot_be_written(tightrope, net):
+    refused(tightrope("explore", net, *SMALL, "--out", "/proc/tightrope"), "/proc/tightrope")
+
+
+def test_json_file_that_cannot_be_written_loses_nothing(tightrope, net, tmp_path):
+    result = tightrope(
+        "explore", net, *SMALL, "--out", tmp_path / "o", "--json", tmp_path / "no" / "s.json"
+    )
+    refused(result, "s.json")
+    assert (tmp_path / "o" / "summary.json").exists()
+
+
+def test_full_disk_in_mid_sweep_keeps_rows_and_resumes(tightrope, net, tmp_path, monkeypatch):
+    whole = tightrope("explore", net, *SMALL, "--out", tmp_path / "whole", "--json", "-")
+    append, left = ResultStore._append, [3]
+
+    def failing(self, line):
+        if not left[0]:
+            os.write(self._file.fileno(), line[:17])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left[0] -= 1
+        append(self, line)
+
+    monkeypatch.setattr(ResultStore, "_append", failing)
+    refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "No space left", "o")
+    journal = (tmp_path / "o" / "results.jsonl").read_text()
+    assert journal.endswith("}\n") and len(journal.splitlines()) == 3
+    monkeypatch.setattr(ResultStore, "_append", append)
+    again = tightrope("explore", net, *SMALL, "--out", tmp_path / "o", "--json", "-")
+    assert again.stdout == whole.stdout
+
+
+def test_full_disk_while_the_table_is_written_keeps_the_old_one(
+    tightrope, net, tmp_path, monkeypatch
+):
+    from tightrope.sim.explore import store
+
+    tightrope("explore", net, *SMALL, "--out", tmp_path / "o")
+    before = (tmp_path / "o" / "results.parquet").read_bytes()
+
+    def full(path, rows):
+        path.write_bytes(b"PAR1")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "_write_parquet", full)
+    refused(
+        tightrope("explore", net, *SMALL, "--tile-cols", "64", "--out", tmp_path / "o"),
+        "No space left",
+    )
+    assert (tmp_path / "o" / "results.parquet").read_bytes() == before
+    assert not list((tmp_path / "o").glob(".*"))
+
+
+def test_bug_of_ours_keeps_its_traceback(tightrope, net, tmp_path, monkeypatch):
+    monkeypatch.setattr(ResultStore, "_append", lambda self, line: 1 // 0)
+    result = tightrope("explore", net, *SMALL, "--out", tmp_path / "o")
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_folder_in_use_is_refused(tightrope, net, tmp_path):
+    with ResultStore(tmp_path / "o"):
+        refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "in use")
+
+
+def test_external_weights_that_are_gone(tightrope, net, tmp_path):
+    model = onnx.load(net)
+    onnx.save(model, net, save_as_external_data=True, location="w.bin", size_threshold=0)
+    (tmp_path / "w.bin").unlink()
+    refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "w.bin")

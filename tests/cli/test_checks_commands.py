@@ -1,0 +1,86 @@
+import dataclasses
+import json
+import types
+
+import pytest
+from test_bad_input import refused
+from tightrope.sim import doctor
+from tightrope.sim.calibrate import run
+from tightrope.sim.commands.guard import EXIT_INTERRUPTED
+from tightrope.sim.model import predict
+
+
+@dataclasses.dataclass
+class Judgement:
+    """In place of what calibration finds."""
+
+    mismatches: int = 0
+    mean_abs_error: float = 0.03
+    worst_abs_error: float = 0.03
+
+    @property
+    def cases(self):
+        return [types.SimpleNamespace(name="a", rtl_cycles=100, model_cycles=103.0, error=0.03)]
+
+    def to_dict(self):
+        return {
+            "cases": [vars(case) for case in self.cases],
+            "mean_abs_error": self.mean_abs_error,
+            "worst_abs_error": self.worst_abs_error,
+        }
+
+
+@pytest.fixture
+def judgement(monkeypatch):
+    """In place of measuring on RTL: what both commands find."""
+    found = Judgement()
+    monkeypatch.setattr(run, "validate", lambda costs, **options: found)
+    monkeypatch.setattr(run, "calibrate", lambda path, **options: (None, found))
+    monkeypatch.setattr(predict, "load_calibration", lambda path: None)
+    return found
+
+
+@pytest.mark.parametrize("command", ["validate", "calibrate"])
+def test_report_goes_to_json(tightrope, judgement, tmp_path, command):
+    result = tightrope(command, "--json", tmp_path / "v.json")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "v.json").read_text()) == judgement.to_dict()
+    assert "+3.0 %" in result.stdout and "mean absolute error 3.00 %" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["validate", "calibrate"])
+def test_wrong_outputs_are_status_1(tightrope, judgement, command):
+    judgement.mismatches = 5
+    result = tightrope(command)
+    assert result.exit_code == 1 and "5 outputs" in result.stderr
+
+
+def test_validate_fails_above_a_limit(tightrope, judgement):
+    assert tightrope("validate", "--limit", "0.02").exit_code == 1
+    assert tightrope("validate", "--limit", "0.04").exit_code == 0
+
+
+def test_calibration_that_is_none_is_refused(tightrope, tmp_path):
+    for name, text in (("no.json", None), ("bad.json", "{")):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        refused(tightrope("validate", "--calibration", tmp_path / name), name)
+
+
+def test_ctrl_c_has_its_status(tightrope, judgement, monkeypatch):
+    def stop(costs, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "validate", stop)
+    result = tightrope("validate")
+    assert result.exit_code == EXIT_INTERRUPTED and result.stderr == "tightrope: stopped\n"
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_doctor_says_what_is_missing(tightrope, monkeypatch, tmp_path, ok):
+    finding = doctor.Finding(name="perl", ok=ok, detail="no perl on PATH", advice="install perl")
+    monkeypatch.setattr(doctor, "diagnose", lambda: [finding])
+    result = tightrope("doctor", "--json", tmp_path / "d.json")
+    assert result.exit_code == (0 if ok else 1)
+    assert json.loads((tmp_path / "d.json").read_text())["ok"] is ok
+    assert ("missing: perl" in result.stderr) is not ok

@@ -1,0 +1,264 @@
+"""Images that can't be run, and layers that go wrong on RTL, end the run with a sentence."""
+
+import dataclasses
+import struct
+
+import numpy as np
+import pytest
+from cosim_jobs import run_firmware, system_firmware
+from cosim_machines import MACHINES
+from tightrope.hw.memmap import MAIN_MEMORY, SCRATCHPAD
+from tightrope.sim.cosim.errors import CosimError, CosimHang
+from tightrope.sim.cosim.run import run_images
+from tightrope.sim.golden.random_layers import random_inputs, random_quant_layer
+from tightrope.sim.image.builder import build_image
+from tightrope.sim.image.firmware import symbolise
+from tightrope.sim.image.layout import (
+    HEADER,
+    IMAGE_ADDR,
+    STRUCTS,
+    Balance,
+    Body,
+    ExitStatus,
+    Op,
+    size_bytes,
+)
+from tightrope.sim.image.results import read_log
+from tightrope.sim.image.steps import independent_steps
+from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.groups import reprogrammed_groups, single_layer_groups
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+MACHINE = MACHINES[2]
+MEMORY_END = MAIN_MEMORY.base_addr + MACHINE.memory.size_bytes
+LAYER = Layer(
+    name="conv",
+    op=LayerOp.CONV,
+    source_op="Conv",
+    in_shape=(2, 3, 16),
+    out_shape=(2, 3, 8),
+)
+PROGRAM, CONV = 0, 1
+"""Descriptors of a layer on tiles."""
+
+
+def make_image(body, groups_of=single_layer_groups):
+    rng = np.random.default_rng(1)
+    groups = groups_of(LAYER, MACHINE, body) if body in (Body.TIGHT, Body.LOOSE) else ()
+    plan = plan_layer(LAYER, MACHINE, body, Balance.STATIC, groups=groups)
+    qlayer = random_quant_layer(LAYER, rng, weight_bits=4)
+    steps, inputs = independent_steps([(qlayer, plan)], [random_inputs(LAYER, rng)])
+    return build_image(MACHINE, steps, inputs)
+
+
+DIGITAL, TIGHT, LOOSE = (make_image(body) for body in (Body.DOT4, Body.TIGHT, Body.LOOSE))
+TURNS = make_image(Body.TIGHT, reprogrammed_groups)
+
+
+def word(image, addr):
+    return struct.unpack_from("<I", image.data, addr - IMAGE_ADDR)[0]
+
+
+def field_addr(kind, field, base, index=0):
+    names = [name for name, _ in STRUCTS[kind]]
+    return base + index * size_bytes(STRUCTS[kind]) + 4 * names.index(field)
+
+
+def header_addr(field):
+    return field_addr("header", field, IMAGE_ADDR)
+
+
+def layer_addr(image, index, field):
+    return field_addr("layer", field, word(image, header_addr("layers_addr")), index)
+
+
+def group_addr(image, layer, field):
+    return field_addr("group", field, word(image, layer_addr(image, layer, "groups_addr")))
+
+
+def block_addr(image, layer, field):
+    return field_addr("block", field, word(image, group_addr(image, layer, "block_addr")))
+
+
+def patched(image, changes):
+    """The image with other words at the addresses of ``changes``."""
+    data = bytearray(image.data)
+    for addr, value in changes.items():
+        struct.pack_into("<I", data, addr - IMAGE_ADDR, value)
+    return dataclasses.replace(image, data=bytes(data))
+
+
+def header(**fields):
+    return patched(DIGITAL, {header_addr(name): value for name, value in fields.items()})
+
+
+def layer(image, index, **fields):
+    return patched(image, {layer_addr(image, index, name): value for name, value in fields.items()})
+
+
+OTHER_HASH = int(MACHINE.hash[:8], 16) ^ 1
+OUTSIDE = "A table of the header lies outside the image."
+BAD_IMAGES = {
+    "nothing": (dataclasses.replace(DIGITAL, data=b""), ""),
+    "another magic": (header(magic=0x3149_5255), ""),
+    "a log outside": (header(log_addr=0x1000), ""),
+    "a log without end": (header(log_bytes=0xFFFF_FFF0), ""),
+    "another version": (header(version=7), "The image has version 0x7, the machine or"),
+    "another machine": (header(config_hash=OTHER_HASH), f"config_hash 0x{OTHER_HASH:x}, "),
+    "more harts": (header(hart_count=8), "hart_count 0x8, the machine or firmware 0x4."),
+    "no harts": (header(hart_count=0), "hart_count 0x0, the machine or firmware 0x4."),
+    "more tiles": (header(tile_count=7), "tile_count 0x7, the machine or firmware 0x6."),
+    "tiles beyond any machine": (header(tight_tiles_per_hart=17), "17 tight tiles per hart"),
+    "an early end": (header(memory_end_addr=IMAGE_ADDR + 64), OUTSIDE),
+    "layers below the image": (header(layers_addr=0x4000_0000), OUTSIDE),
+    "layers at an odd address": (header(layers_addr=IMAGE_ADDR + 66), OUTSIDE),
+    "layers without end": (header(layer_count=0xFFFF_FFFF), OUTSIDE),
+    "counters outside": (header(layer_counters_addr=0xFFFF_FFC0), OUTSIDE),
+    "tile counters outside": (header(tile_counters_addr=MEMORY_END), OUTSIDE),
+    "a header and nothing else": (
+        dataclasses.replace(DIGITAL, data=DIGITAL.data[: 4 * len(HEADER)]),
+        "layer 0 (op 0, body 0) has a bad table or no kernel.",
+    ),
+    "no such operation": (layer(DIGITAL, 0, op=99), "layer 0 (op 99, body 0)"),
+    "no such body": (layer(DIGITAL, 0, body=4), "layer 0 (op 0, body 4)"),
+    "no such kernel": (layer(TIGHT, CONV, op=Op.MAXPOOL), "layer 1 (op 2, body 1)"),
+    "no such balancing": (layer(DIGITAL, 0, balance=2), "has a bad table or no kernel"),
+    "chunks outside": (layer(DIGITAL, 0, chunks_addr=0x1000_0000), "has a bad table"),
+    "chunks without end": (layer(DIGITAL, 0, chunk_count=1 << 30), "has a bad table"),
+    "shares outside": (layer(DIGITAL, 0, hart_first_addr=0), "has a bad table"),
+    "fewer chunks than shares": (layer(DIGITAL, 0, chunk_count=0), "has a bad table"),
+    "groups outside": (layer(TIGHT, CONV, groups_addr=0x2000_0000), "layer 1 (op 0, body 1)"),
+    "blocks outside": (
+        patched(TIGHT, {group_addr(TIGHT, CONV, "block_addr"): 0xFFFF_FFF0}),
+        "Group 0 can't run: layer 1",
+    ),
+    "no blocks": (
+        patched(TIGHT, {group_addr(TIGHT, CONV, "block_count"): 0}),
+        "Group 0 can't run: layer 1",
+    ),
+    "a tight tile that isn't there": (
+        patched(TIGHT, {block_addr(TIGHT, PROGRAM, "tile"): MACHINE.tight_tiles_per_hart}),
+        "Group 0 can't run: layer 0",
+    ),
+    "a loose tile that isn't there": (
+        patched(LOOSE, {block_addr(LOOSE, PROGRAM, "tile"): MACHINE.loose_tiles}),
+        "Group 0 can't run: layer 0",
+    ),
+    "no room for partial sums": (
+        layer(TURNS, 0, partial_pitch=28),
+        "Group 0 can't run: layer 0",
+    ),
+}
+
+ROWS, COLS = MACHINE.tile.rows, MACHINE.tile.cols
+EMPTY_AND_WINDOW, WINDOW, RANGE = 0x28, 0x8, 0x80
+NOTHING_PROGRAMMED = {"group_count": 0}
+TILE_ERRORS = {
+    "weights beyond a tight tile": (
+        patched(TIGHT, {block_addr(TIGHT, PROGRAM, "row_begin"): ROWS}),
+        "Layer 0: tight tile 0 of hart ",
+        RANGE,
+    ),
+    "weights beyond a loose tile": (
+        patched(LOOSE, {block_addr(LOOSE, PROGRAM, "col_begin"): COLS}),
+        "Layer 0: loose tile 0 of hart 0 ",
+        RANGE,
+    ),
+    "window beyond a tight tile": (
+        patched(
+            layer(TIGHT, PROGRAM, **NOTHING_PROGRAMMED),
+            {block_addr(TIGHT, CONV, "row_begin"): ROWS - 4},
+        ),
+        "Layer 1: tight tile 0 of hart ",
+        EMPTY_AND_WINDOW,
+    ),
+    "window beyond a loose tile": (
+        patched(
+            layer(LOOSE, PROGRAM, **NOTHING_PROGRAMMED),
+            {block_addr(LOOSE, CONV, "row_begin"): ROWS - 4},
+        ),
+        "Layer 1: loose tile 0 of hart 0 ",
+        EMPTY_AND_WINDOW,
+    ),
+}
+
+FAR = SCRATCHPAD.base_addr
+TRAPS = {
+    "input outside": (layer(DIGITAL, 0, in_addr=FAR), range(FAR, FAR + 96)),
+    "output outside": (layer(DIGITAL, 0, out_addr=FAR), range(FAR, FAR + 48)),
+    "weights outside": (
+        layer(DIGITAL, 0, weights_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 128),
+    ),
+    "output of tiles outside": (layer(TIGHT, CONV, out_addr=FAR), range(FAR, FAR + 48)),
+    "more memory than there is": (
+        header(layers_addr=MEMORY_END, memory_end_addr=MEMORY_END + 4096),
+        range(MEMORY_END, MEMORY_END + 4096),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    every = {
+        name: image
+        for table in (BAD_IMAGES, TILE_ERRORS, TRAPS)
+        for name, (image, *_) in table.items()
+    } | {"a good one": TIGHT}
+    names = list(every)
+    runs = run_firmware(
+        MACHINE, list(every.values()), system_firmware(), limit_cycles=200_000,
+        name=names.__getitem__,
+    )  # fmt: skip
+    return dict(zip(names, runs, strict=True))
+
+
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_bad_image_is_refused_with_a_sentence(outcomes, name):
+    said, result = BAD_IMAGES[name][1], outcomes[name]
+    assert result.status == ExitStatus.BAD_IMAGE
+    assert said in result.log
+    assert bool(said) == result.log.endswith(".\n")
+    with pytest.raises(CosimError, match="BAD_IMAGE"):
+        result.check()
+
+
+@pytest.mark.parametrize("name", TILE_ERRORS)
+def test_tile_error_is_reported_with_a_sentence(outcomes, name):
+    image, said, bits = TILE_ERRORS[name]
+    result = outcomes[name]
+    assert result.status == ExitStatus.TILE_ERROR
+    first = read_log(image, result.memory).splitlines()[0]
+    assert first.startswith(said)
+    assert first.endswith(f" reports error bits 0x{bits:x}.")
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_layer_outside_the_memory_traps_with_the_address(outcomes, name):
+    addrs, result = TRAPS[name][1], outcomes[name]
+    assert result.status == ExitStatus.TRAP
+    assert result.fault.addr in addrs
+    place = symbolise(result.fault.pc, system_firmware().elf)
+    assert not place.startswith("0x"), place
+
+
+def test_machine_runs_on_after_all_that(outcomes):
+    assert outcomes["a good one"].status == ExitStatus.OK
+
+
+def test_run_that_is_not_finished_in_time_names_what_harts_do():
+    files = system_firmware()
+    with pytest.raises(CosimHang) as caught:
+        run_images(
+            MACHINE,
+            [DIGITAL, DIGITAL],
+            firmware=files.bin.read_bytes(),
+            limit_cycles=1000,
+            timeout_s=60,
+            symbolise=lambda pc: symbolise(pc, files.elf),
+        )
+    first, *harts = str(caught.value).splitlines()
+    assert first == "image 0 was not finished after 1000 cycles"
+    assert len(harts) == MACHINE.harts
+    for hart, text in enumerate(harts):
+        assert text.startswith(f"  hart {hart}: pc 0x4000")
+        assert "+0x" in text, text

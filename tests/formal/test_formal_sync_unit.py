@@ -1,0 +1,128 @@
+import functools
+import operator
+
+import pytest
+from amaranth.hdl import Array, Assert, Assume, Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+from proof import Verdict, prove
+from tightrope.hw.bus.shared import RegisterBus
+from tightrope.hw.regs import FETCH_ADD_COUNT, MUTEX_COUNT
+from tightrope.hw.sync.unit import SyncUnit
+
+COUNTERS = [f"counter_{i}" for i in range(FETCH_ADD_COUNT)]
+PROBES = ["taken", "arrived", *COUNTERS]
+FETCH_ADD, MUTEX, BARRIER = range(3)
+
+
+class Monitor(wiring.Component):
+    """Harts that keep to the bus's rules, and what they may then rely on.
+
+    ``chosen`` is any counter and any mutex. ``never`` names an event that is claimed not to happen.
+    """
+
+    def __init__(self, *, harts, never=""):
+        self._harts = harts
+        self._never = never
+        super().__init__(
+            {
+                "ports": In(RegisterBus(addr_width=12)).array(harts),
+                "chosen": In(4),
+                "taken": In(MUTEX_COUNT),
+                "arrived": In(harts),
+                **{name: In(32) for name in COUNTERS},
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = dut = SyncUnit(hart_count=self._harts)
+        ports = [self.ports[i] for i in range(self._harts)]
+        for i, port in enumerate(ports):
+            wiring.connect(m, wiring.flipped(port), dut.ports[i])
+            self._assume_rules(m, port)
+        self._assume_constant(m, self.chosen)
+        groups = [[port.stb & (port.addr[8:] == group) for port in ports] for group in range(3)]
+        here = [port.addr[2:6] == self.chosen for port in ports]
+
+        def happens(group, write):
+            return [
+                asked & at & port.ack & (port.we == write)
+                for asked, at, port in zip(groups[group], here, ports, strict=True)
+            ]
+
+        value = ports[0].dat_r
+        acks = [port.ack & ~at for port, at in zip(ports, groups[BARRIER], strict=True)]
+        m.d.comb += [
+            *(Assert(port.stb | ~port.ack) for port in ports),
+            *(Assert(port.dat_r == value) for port in ports),
+            Assert(sum(acks) <= 1),
+        ]
+        self._watch_counter(m, happens, ports)
+        self._watch_mutex(m, happens, value)
+        self._watch_barrier(m, groups[BARRIER], ports)
+        return m
+
+    def _assume_rules(self, m, port):
+        """A request stays as it is until it is acknowledged."""
+        waiting = Signal()
+        request = Cat(port.we, port.addr, port.dat_w)
+        before = Signal(len(request))
+        m.d.sync += [waiting.eq(port.stb & ~port.ack), before.eq(request)]
+        m.d.comb += Assume(~waiting | (port.stb & (request == before)))
+
+    def _assume_constant(self, m, signal):
+        running = Signal()
+        before = Signal.like(signal)
+        m.d.sync += [running.eq(1), before.eq(signal)]
+        m.d.comb += Assume(~running | (signal == before))
+
+    def _watch_counter(self, m, happens, ports):
+        expected = Signal(32)
+        reads, writes = happens(FETCH_ADD, 0), happens(FETCH_ADD, 1)
+        for port, read, write in zip(ports, reads, writes, strict=True):
+            m.d.comb += Assert(~read | (port.dat_r == expected))
+            with m.If(write):
+                m.d.sync += expected.eq(port.dat_w)
+            with m.Elif(read):
+                m.d.sync += expected.eq(expected + 1)
+        m.d.comb += Assert(expected == Array(getattr(self, name) for name in COUNTERS)[self.chosen])
+        if self._never == "counts to 3":
+            m.d.comb += Assert(expected != 3)
+
+    def _watch_mutex(self, m, happens, value):
+        held = Signal()
+        read, write = (functools.reduce(operator.or_, happens(MUTEX, we)) for we in (0, 1))
+        m.d.comb += [
+            Assert(~read | (value == ~held)),
+            Assert(held == self.taken.bit_select(self.chosen, 1)),
+        ]
+        with m.If(read):
+            m.d.sync += held.eq(1)
+        with m.Elif(write):
+            m.d.sync += held.eq(0)
+        if self._never == "refuses a mutex":
+            m.d.comb += Assert(~(read & held))
+
+    def _watch_barrier(self, m, at_barrier, ports):
+        passes = Cat(port.ack & at for port, at in zip(ports, at_barrier, strict=True))
+        here = Cat(at_barrier)
+        all_were_here = Signal()
+        m.d.sync += all_were_here.eq(here.all() & ~passes.any())
+        m.d.comb += [
+            Assert(~passes.any() | passes.all()),
+            Assert(~all_were_here | passes.all()),
+            Assert((self.arrived & ~here) == 0),
+        ]
+        if self._never == "opens the barrier":
+            m.d.comb += Assert(~passes.any())
+
+
+@pytest.mark.parametrize("harts", [1, 8])
+def test_counters_lose_nothing_a_mutex_has_one_owner_and_the_barrier_opens_for_all(harts):
+    assert prove(Monitor(harts=harts), probes=PROBES) is Verdict.PROVEN
+
+
+@pytest.mark.parametrize("event", ["counts to 3", "refuses a mutex", "opens the barrier"])
+def test_the_assumptions_leave_room_for(event):
+    assert prove(Monitor(harts=2, never=event), probes=PROBES) is Verdict.REFUTED

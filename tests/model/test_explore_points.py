@@ -1,0 +1,158 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from tightrope.hw.config import ClusterConfig, HwConfigError
+from tightrope.sim.explore.chart import svg_chart
+from tightrope.sim.explore.errors import ExploreError
+from tightrope.sim.explore.evaluate import Evaluator
+from tightrope.sim.explore.fingerprint import fingerprint
+from tightrope.sim.explore.kernels import parse_kernel
+from tightrope.sim.explore.points import Coupling, Point, Sweep, make_points
+from tightrope.sim.explore.predictor import Cost
+from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.workload.layers import LayerOp, Network
+
+BASE = ClusterConfig()
+BOTH = (Coupling.TIGHT, Coupling.LOOSE)
+
+
+def sweep(**options):
+    given = {
+        "harts": (4,),
+        "couplings": BOTH,
+        "tiles": (2, 6, 8),
+        "balances": (Balance.STATIC,),
+        **options,
+    }
+    return Sweep(**given)
+
+
+def test_budget_is_shared_evenly_if_tight_and_whole_if_loose():
+    points, skipped = make_points(sweep(), BASE)
+    machines = [point.machine(BASE) for point in points]
+    assert [(m.tight_tiles_per_hart, m.loose_tiles) for m in machines] == [
+        (0, 0),
+        (0, 2),
+        (1, 0),
+        (0, 6),
+        (2, 0),
+        (0, 8),
+    ]
+    assert len(skipped) == 1 and skipped[0].startswith("left out 2 tight tiles on 4 harts")
+
+
+def test_baseline_is_static_whatever_is_asked_for():
+    points, _ = make_points(sweep(balances=(Balance.STEAL,)), BASE)
+    assert [point.balance for point in points if point.coupling is Coupling.NONE] == [
+        Balance.STATIC,
+        Balance.STEAL,
+    ]
+
+
+def test_machines_that_cannot_be_built_are_refused():
+    with pytest.raises(HwConfigError, match=r"cluster\.harts"):
+        make_points(sweep(harts=(12,)), BASE)
+    with pytest.raises(ExploreError, match="at least 1, not 0"):
+        sweep(tiles=(0,))
+    with pytest.raises(ExploreError, match="at least one value"):
+        sweep(tiles=())
+    with pytest.raises(ExploreError, match="no machine with tiles"):
+        make_points(sweep(tiles=(2,), couplings=(Coupling.TIGHT,)), BASE)
+
+
+class Counting:
+    """Digital work costs its MACs, tiles nothing; counts how often it is asked."""
+
+    mean_abs_error = worst_abs_error = 0.0
+    profile = identity = "counting"
+    numbers = ()
+
+    def __init__(self):
+        self.plans = []
+
+    def costs(self, work, machine):
+        self.plans += work
+        return [self.cost(layer, plan, machine) for layer, plan in work]
+
+    def cost(self, layer, plan, machine):
+        cycles = 1.0 if plan.body is not Body.DOT4 else 1.0 + layer.macs / machine.harts
+        return Cost(model_cycles=cycles, terms={"compute": cycles}, energy={"harts": cycles})
+
+
+def network():
+    layers = [parse_kernel("conv:8x8x16:16:3x3:p1") for _ in range(5)]
+    odd = dataclasses.replace(
+        parse_kernel("add:8x8x16"), op=LayerOp.ELEMENTWISE, source_op="Sigmoid", inputs=1
+    )
+    return Network(
+        name="net",
+        layers=tuple(
+            dataclasses.replace(layer, name=f"l{index}")
+            for index, layer in enumerate([*layers, odd])
+        ),
+    )
+
+
+def point(coupling, tiles, balance=Balance.STATIC, harts=4):
+    return Point(harts=harts, coupling=coupling, tiles=tiles, balance=balance)
+
+
+def test_equal_layers_are_predicted_once():
+    model = Counting()
+    row = Evaluator(network(), BASE, model).row(point(Coupling.NONE, 0))
+    assert len(model.plans) == 2
+    assert row.model_cycles == 5 * (1 + 8 * 8 * 16 * 144 / 4) + 1
+    assert row.speedup == row.energy_gain == 1.0
+
+
+def test_elementwise_work_is_split_over_all_harts():
+    model = Counting()
+    Evaluator(network(), BASE, model).row(point(Coupling.NONE, 0, Balance.STEAL))
+    (plan,) = {plan for layer, plan in model.plans if layer.op is LayerOp.ELEMENTWISE}
+    assert sum(chunk.pixel_end - chunk.pixel_begin for chunk in plan.chunks) == 64
+    assert len(plan.chunks) == 4 and plan.balance is Balance.STATIC
+
+
+def test_better_way_to_use_tight_tiles_is_kept_and_named():
+    # One tile per hart holds 2304 x 16 weights of one layer; split by channels it holds four.
+    base = dataclasses.replace(BASE, tile=dataclasses.replace(BASE.tile, rows=144, cols=16))
+    row = Evaluator(network(), base, Counting()).row(point(Coupling.TIGHT, 4))
+    assert row.split == "channels" and row.coverage == pytest.approx(4 / 5)
+    assert row.tiles_used == 4
+
+
+def test_points_of_another_network_machine_or_model_have_other_keys():
+    ours = Evaluator(network(), BASE, Counting())
+    keys = {ours.key(p) for p in make_points(sweep(), BASE)[0]}
+    wide = dataclasses.replace(BASE, memory=dataclasses.replace(BASE.memory, bytes_per_cycle=32))
+    other_model = Counting()
+    other_model.identity = "other"
+    shorter = Network(name="net", layers=network().layers[:-1])
+    others = [
+        Evaluator(network(), wide, Counting()),
+        Evaluator(network(), BASE, other_model),
+        Evaluator(shorter, BASE, Counting()),
+        Evaluator(network(), BASE, Counting(), "in_order"),
+    ]
+    for other in others:
+        assert not keys & {other.key(p) for p in make_points(sweep(), BASE)[0]}
+    assert len(keys) == 6
+
+
+def test_fingerprint_is_of_content():
+    assert fingerprint(BASE, (1, 2), {"a": np.arange(3)}) == fingerprint(
+        ClusterConfig(), [1, 2], {"a": np.arange(3)}
+    )
+    assert fingerprint({"a": np.arange(3)}) != fingerprint({"a": np.arange(4)})
+    with pytest.raises(TypeError):
+        fingerprint(object())
+
+
+def test_chart_has_a_line_for_each_coupling_and_balancing():
+    points, _ = make_points(sweep(balances=(Balance.STATIC, Balance.STEAL)), BASE)
+    evaluator = Evaluator(network(), BASE, Counting())
+    picture = svg_chart([evaluator.row(p) for p in points], 4, "a <b> & c")
+    for name in ("tight, static", "tight, steal", "loose, static", "loose, steal"):
+        assert picture.count(f">{name}<") == 1
+    assert "a &lt;b&gt; &amp; c" in picture and "<b>" not in picture

@@ -1,0 +1,176 @@
+import dataclasses
+import json
+
+import pytest
+from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.hw.isa import TileStatusReg
+from tightrope.hw.regs import HartCounter
+from tightrope.sim.calibrate.cases import conv_layer, fit_cases, held_out_cases
+from tightrope.sim.energy.energy import energy_of
+from tightrope.sim.energy.profiles import load_profile
+from tightrope.sim.experiment.case import Case, plan_case
+from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.plan import TightSplit
+from tightrope.sim.model.calibration import load_calibration, save_calibration
+from tightrope.sim.model.errors import ModelError
+from tightrope.sim.model.features import chunk_work
+from tightrope.sim.model.predict import TERMS, predict_layer
+from tightrope.sim.workload.layers import LayerOp
+
+CALIBRATION = load_calibration()
+MACHINE = ClusterConfig(harts=8, tight_tiles_per_hart=1, loose_tiles=8)
+WAYS = [
+    (Body.DOT4, None), (Body.TIGHT, TightSplit.REPLICATE), (Body.TIGHT, TightSplit.CHANNELS),
+    (Body.LOOSE, None),
+]  # fmt: skip
+
+
+def predict(layer, machine=MACHINE, **how):
+    case = Case(layer=layer, machine=machine, **how)
+    return predict_layer(layer, plan_case(case), machine, CALIBRATION)
+
+
+@pytest.mark.parametrize(
+    ("body", "split", "balance"),
+    [
+        (body, split, balance)
+        for body, split in WAYS
+        for balance in Balance
+        # Weights that another hart holds can't be stolen.
+        if split is not TightSplit.CHANNELS or balance is Balance.STATIC
+    ],
+)
+def test_terms_add_up_to_the_cycles(body, split, balance):
+    found = predict(conv_layer(14, 64, 96, 3, 1, 1), body=body, split=split, balance=balance)
+    assert set(found.terms) == set(TERMS)
+    assert sum(found.terms.values()) == pytest.approx(found.model_cycles, rel=1e-6)
+    assert all(value >= 0 for value in found.terms.values())
+
+
+def test_digital_work_shrinks_with_harts_but_not_to_less_than_its_share():
+    layer = conv_layer(28, 64, 64)
+    cycles = {
+        harts: predict(layer, ClusterConfig(harts=harts), body=Body.DOT4).model_cycles
+        for harts in (1, 2, 4, 8)
+    }
+    for harts in (2, 4, 8):
+        assert cycles[1] / harts * 0.95 < cycles[harts] < cycles[harts // 2]
+
+
+def test_slower_memory_costs_cycles():
+    layer = conv_layer(8, 128, 64, 3, 1, 1)
+    slow = ClusterConfig(harts=8, memory=MemoryConfig(latency_cycles=40))
+    fast = ClusterConfig(harts=8)
+    fast_cycles = predict(layer, fast).model_cycles
+    assert predict(layer, slow).model_cycles > 1.3 * fast_cycles
+
+
+def test_a_slow_tile_is_waited_for():
+    layer = conv_layer(8, 32, 16)
+    slow = ClusterConfig(harts=2, tile=TileConfig(mvm_latency_cycles=5000))
+    found = predict(layer, slow, body=Body.TIGHT)
+    assert found.terms["tile_wait"] > 0.5 * found.model_cycles
+    assert found.model_cycles > 32 * 5000
+
+
+@pytest.mark.parametrize(("body", "split"), WAYS[1:])
+def test_tile_counters_follow_exactly_from_the_plan(body, split):
+    layer = conv_layer(6, 300, 80)
+    found = predict(layer, body=body, split=split)
+    tiles = found.counters.tiles
+    # All inputs of each pixel reach some tile for each group of channels, in two blocks of rows.
+    cells = sum(tile[TileStatusReg.CELLS_USED] for tile in tiles)
+    assert cells * 64 == pytest.approx(36 * 300 * 80)
+
+
+def test_elementwise_work_is_uncalibrated_and_says_so():
+    layer = dataclasses.replace(
+        conv_layer(8, 32, 32, op=LayerOp.CLIP), op=LayerOp.ELEMENTWISE, source_op="Sigmoid"
+    )
+    plan = plan_layer(conv_layer(8, 32, 32, op=LayerOp.CLIP), MACHINE, Body.DOT4, Balance.STATIC)
+    found = predict_layer(layer, plan, MACHINE, CALIBRATION)
+    assert found.uncalibrated_cycles == found.model_cycles > 0
+
+
+def test_a_kernel_without_calibration_is_refused():
+    with pytest.raises(ModelError, match=r"no calibrated kernel 'conv_scalar'"):
+        predict(conv_layer(4, 8, 8), body=Body.SCALAR)
+
+
+def test_groups_cost_as_often_as_there_are_groups():
+    one = conv_layer(8, 16, 16, 3, 1, 1)
+    many = dataclasses.replace(one, in_shape=(8, 8, 64), out_shape=(8, 8, 64), groups=4)
+    plan = plan_layer(many, MACHINE, Body.DOT4, Balance.STATIC)
+    found = predict_layer(many, plan, MACHINE, CALIBRATION)
+    assert found.model_cycles > 3.5 * predict(one).model_cycles
+
+
+def test_predicted_counters_give_an_energy():
+    found = predict(conv_layer(8, 64, 64), body=Body.TIGHT)
+    spent = energy_of(found.counters, MACHINE, load_profile("gf22"))
+    assert spent.total_pj > 0 and spent.tiles_pj > 0
+    asleep = found.counters.harts[0][HartCounter.SLEEP_CYCLES]
+    assert 0 <= asleep <= found.model_cycles
+
+
+def test_dot4_commands_are_counted_exactly():
+    layer = conv_layer(8, 64, 64)
+    plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
+    work = chunk_work(layer, plan, plan.chunks[0], 4)
+    # 64 pixels by 64 channels in blocks of 4 by 4, each of 64 / 16 unrolled steps.
+    assert work.loops["four"] == 16 * 16
+    assert work.loops["four_unrolled"] == 16 * 16 * 4
+    assert work.loops["four_word"] == work.loops["one"] == 0
+
+
+def test_held_out_cases_are_not_in_the_fit():
+    fitted = {(case.layer.name, case.machine) for case in fit_cases()}
+    cases = held_out_cases()
+    assert len(cases) >= 40
+    assert not [case.name for case in cases if (case.layer.name, case.machine) in fitted]
+
+
+def test_the_stored_calibration_belongs_to_the_machines_that_are_measured():
+    hashes = {case.machine.hash for case in fit_cases()}
+    assert set(CALIBRATION.machine_hashes) == hashes
+
+
+def test_a_calibration_survives_being_stored(tmp_path):
+    path = tmp_path / "calibration.json"
+    save_calibration(CALIBRATION, path)
+    assert load_calibration(path) == CALIBRATION
+    assert [item.name for item in tmp_path.iterdir()] == ["calibration.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not JSON"),
+        ("[1]", "not a calibration of version"),
+        ('{"version": 99}', "not a calibration of version"),
+        ('{"version": 1}', "no table of kernels"),
+        ('{"version": 1, "kernels": {"a": {"compute": {"x": "1"}}}}', "must be a number"),
+        ('{"version": 1, "kernels": {"a": {"compute": {"x": NaN}}}}', "must be a number"),
+        ('{"version": 1, "kernels": {}, "memory": 3}', "must be a table"),
+    ],
+)
+def test_a_bad_calibration_is_refused_with_its_name(tmp_path, content, message):
+    path = tmp_path / "mine.json"
+    path.write_text(content)
+    with pytest.raises(ModelError, match=message) as error:
+        load_calibration(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_missing_calibration_is_refused_with_its_name(tmp_path):
+    with pytest.raises(ModelError, match="can't be read"):
+        load_calibration(tmp_path / "none.json")
+
+
+def test_the_file_is_json_with_its_errors_beside_the_costs():
+    from tightrope.sim.model.calibration import DEFAULT_FILE
+
+    data = json.loads(DEFAULT_FILE.read_text())
+    assert data["held_out"]["cases"] >= 40
+    assert data["fit"]["mean_abs_error"] > 0

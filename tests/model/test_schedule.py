@@ -1,0 +1,55 @@
+import random
+
+import pytest
+from tightrope.sim.model.schedule import run_locked, run_shares, run_stealing
+
+
+def test_static_harts_end_with_the_sum_of_their_chunks():
+    assert run_shares([1.0, 2.0, 3.0, 4.0], [0, 1, 1, 4]) == [1.0, 0, 9.0]
+
+
+def test_the_next_chunk_goes_to_the_first_hart_that_is_free():
+    ends, owners = run_stealing([5.0, 1.0, 1.0, 1.0, 1.0], 2)
+    assert owners == [0, 1, 1, 1, 1]
+    assert ends == [5.0, 4.0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stealing_is_within_twice_of_the_ideal(seed):
+    rng = random.Random(seed)
+    times = [rng.uniform(1, 10) for _ in range(40)]
+    ends, owners = run_stealing(times, 4)
+    assert sum(ends) == pytest.approx(sum(times))
+    assert max(ends) <= sum(times) / 4 + max(times)
+    for hart in range(4):
+        assert sum(t for t, o in zip(times, owners, strict=True) if o == hart) == pytest.approx(
+            ends[hart]
+        )
+
+
+def test_holds_of_one_tile_follow_each_other():
+    chunks = [[((0,), 3.0)], [((0,), 4.0)], [((1,), 2.0)]]
+    ends, waited, owners = run_locked(chunks, [0, 1, 2, 3], 3)
+    assert ends == [3.0, 7.0, 2.0]
+    assert waited == [0.0, 3.0, 0.0]
+    assert owners == [0, 1, 2]
+
+
+def test_a_hold_of_two_tiles_waits_for_both():
+    chunks = [[((0,), 3.0)], [((1,), 5.0)], [((0, 1), 1.0)]]
+    ends, waited, _ = run_locked(chunks, [0, 1, 2, 3], 3)
+    assert ends == [3.0, 5.0, 6.0]
+    assert waited[2] == 5.0
+
+
+def test_a_chunk_of_several_groups_takes_their_tiles_in_turn():
+    ends, waited, _ = run_locked([[((0,), 2.0), ((1,), 2.0)], [((1,), 3.0)]], [0, 1, 2], 2)
+    assert ends == [5.0, 3.0]
+    assert waited == [1.0, 0.0]
+
+
+def test_stolen_chunks_are_each_done_once():
+    chunks = [[((i % 2,), 1.0)] for i in range(10)]
+    ends, _, owners = run_locked(chunks, None, 4)
+    assert sorted(set(owners)) == [0, 1, 2, 3] and len(owners) == 10
+    assert max(ends) == 5.0

@@ -1,0 +1,110 @@
+import json
+
+import pytest
+from tightrope.sim import bench
+from tightrope.sim.bench import Row
+from tightrope.sim.calibrate.cases import conv_layer, machine
+from tightrope.sim.experiment.case import Case, Measurement
+from tightrope.sim.image.layout import Body
+from tightrope.sim.model import calibration
+from typer.testing import CliRunner
+
+GOOD = Row(name="fast", value=1.2, unit="MAC/cycle/hart", bar=1.0, limit=4.0)
+BAD = Row(name="slow", value=0.9, unit="MAC/cycle/hart", bar=1.0)
+FIELDS = {"name", "value", "unit", "bar", "limit", "holds"}
+
+
+def measurement(body, harts, channels, cycles, mismatches=0):
+    layer = conv_layer(bench.SIZE, channels, channels)
+    return Measurement(
+        case=Case(layer=layer, machine=machine(harts), body=body),
+        plan=None,
+        rtl_cycles=cycles,
+        program_cycles=0,
+        hart_counters=None,
+        tile_counters=None,
+        mismatches=mismatches,
+        problem="output 3 is 7, not 8" if mismatches else "",
+    )
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    def run(rows, *arguments):
+        monkeypatch.setattr(bench, "model_rows", lambda: list(rows))
+        monkeypatch.setattr(bench, "kernel_rows", lambda **_: [])
+        monkeypatch.setattr(bench, "measure_cycles_per_s", speeds)
+        monkeypatch.chdir(tmp_path)
+        return CliRunner().invoke(bench.app, list(arguments))
+
+    return run
+
+
+def speeds(config, *, stock, on_message):
+    return {"bare": 100.0, "ours": 90.0} | ({"stock": 10.0} if stock else {})
+
+
+@pytest.mark.parametrize(
+    ("fields", "holds"),
+    [
+        ({"value": 1.0, "bar": 1.0}, True),
+        ({"value": 0.99, "bar": 1.0}, False),
+        ({"value": 0.08, "bar": 0.08, "lower_is_better": True}, True),
+        ({"value": 0.09, "bar": 0.08, "lower_is_better": True}, False),
+        ({"value": None, "bar": 1.0}, False),
+        ({"value": None}, True),
+    ],
+)
+def test_a_row_holds_unless_it_misses_its_bar(fields, holds):
+    assert Row(name="x", unit="y", **fields).holds is holds
+
+
+def test_all_bars_held_ends_with_0_and_writes_every_field(run, tmp_path):
+    result = run([GOOD])
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "build" / "bench.json").read_text())
+    assert all(set(row) >= FIELDS for row in rows)
+    named = {row["name"]: row for row in rows}
+    assert named["cosim ours / stock"]["value"] == 9 and named["cosim ours / stock"]["holds"]
+    assert named["cosim ours / bare"]["value"] == 0.9 and named["cosim ours / bare"]["bar"] == 0.8
+
+
+def test_a_missed_bar_ends_with_1_names_it_and_still_writes(run, tmp_path):
+    result = run([GOOD, BAD], "--json", "other/b.json")
+    assert result.exit_code == 1
+    assert "slow: 0.9 MAC/cycle/hart is below the bar of 1" in result.output
+    assert [row["holds"] for row in json.loads((tmp_path / "other/b.json").read_text())][:2] == [
+        True,
+        False,
+    ]
+
+
+def test_quick_leaves_out_the_stock_runner(run, tmp_path):
+    assert run([GOOD], "--quick").exit_code == 0
+    assert "stock" not in (tmp_path / "build" / "bench.json").read_text()
+
+
+def test_kernel_rates_are_per_hart_and_tiles_are_compared_with_dot4():
+    macs = conv_layer(bench.SIZE, 128, 128).macs
+    found = [
+        measurement(Body.DOT4, 1, 128, macs),
+        measurement(Body.TIGHT, 8, 128, macs // 40),
+        measurement(Body.DOT4, 8, 128, macs // 4),
+    ]
+    rows = {row.name: row for row in bench._rows_of_kernels(found)}
+    assert rows["DOT4 pointwise, 128 channels, 1 hart"].holds
+    on_eight = rows["DOT4 pointwise, 128 channels, 8 harts"]
+    assert on_eight.value == pytest.approx(0.5) and on_eight.bar is None
+    assert rows["tight / DOT4, 128 channels, 8 harts"].value == pytest.approx(10, rel=1e-3)
+
+
+def test_a_fast_kernel_with_wrong_outputs_does_not_hold():
+    (row,) = bench._rows_of_kernels([measurement(Body.DOT4, 1, 64, 1, mismatches=1)])
+    assert row.value is None and not row.holds and "output 3 is 7, not 8" in row.note
+
+
+def test_without_a_calibration_the_rows_say_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(calibration, "DEFAULT_FILE", tmp_path / "none.json")
+    point, mean, worst = bench.model_rows()
+    assert point.value is None and point.note.startswith("not measured: ") and point.holds
+    assert not mean.holds and not worst.holds and "none.json" in mean.note

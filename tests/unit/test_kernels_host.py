@@ -1,0 +1,237 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from host_firmware import host_library, run_image
+from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.sim.golden import random_geometry, random_inputs, random_quant_layer, requantise
+from tightrope.sim.image.builder import build_image
+from tightrope.sim.image.layout import Balance, Body, ExitStatus
+from tightrope.sim.image.results import check_outputs, read_results
+from tightrope.sim.image.steps import expected_outputs, independent_steps
+from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.groups import single_layer_groups
+from tightrope.sim.mapping.plan import Block, Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+DIGITAL_OPS = [op for op in LayerOp if op is not LayerOp.ELEMENTWISE]
+CONV_OPS = [LayerOp.CONV, LayerOp.DENSE]
+
+
+def machine(rng, *, tight=0, loose=0, rows=64, cols=32):
+    return ClusterConfig(
+        harts=int(rng.integers(1, 5)),
+        tight_tiles_per_hart=tight,
+        loose_tiles=loose,
+        tile=TileConfig(
+            rows=rows,
+            cols=cols,
+            weight_bits=int(rng.choice([4, 8])),
+            adc_bits=int(rng.choice([4, 7, 8, 9, 16, 32])),
+        ),
+        memory=MemoryConfig(size_bytes=1 << 24),
+    )
+
+
+def random_plan(layer, config, body, balance, groups, rng, *, split=None, adc_shift=0):
+    """Random cuts of pixels x channels (or groups), dealt to harts at random."""
+    others = len(groups) if groups else layer.out_shape[2] // layer.groups
+
+    def cuts(total):
+        inner = rng.integers(0, total + 1, rng.integers(0, 4))
+        edges = sorted({0, total, *(int(cut) for cut in inner)})
+        return list(zip(edges, edges[1:], strict=False))
+
+    chunks = [Chunk(pixel_begin=a, pixel_end=b, begin=c, end=d)
+              for a, b in cuts(layer.pixels) for c, d in cuts(others)]  # fmt: skip
+    first = sorted(int(edge) for edge in rng.integers(0, len(chunks) + 1, config.harts - 1))
+    return LayerPlan(
+        body=body,
+        balance=balance,
+        chunks=tuple(chunks),
+        hart_first=(0, *first, len(chunks)) if balance is Balance.STATIC else (),
+        groups=groups,
+        split=split,
+        adc_shift=adc_shift,
+    )
+
+
+def check(config, cases, rng, seed, **pitches):
+    """Runs (quantised layer, plan) pairs as one image and compares everything with golden."""
+    arrays = [random_inputs(qlayer.layer, rng) for qlayer, _ in cases]
+    steps, inputs = independent_steps(cases, arrays)
+    steps = [dataclasses.replace(step, **pitches) for step in steps]
+    extra = {}
+    if pitches:
+        extra = {name: x.shape[2] + int(rng.integers(0, 6)) for name, x in inputs.items()}
+    image = build_image(config, steps, inputs, input_pitches=extra)
+    status, message, memory = run_image(image, config, seed=seed)
+    results = read_results(image, memory)
+    about = f"seed {seed}: {message} {results.log}"
+    assert status == ExitStatus.OK, about
+    assert results.guard_errors == (), about
+    mismatches = check_outputs(image, memory, expected_outputs(config, steps, inputs))
+    shapes = "".join(f"\n{qlayer.layer}\n{plan}" for qlayer, plan in cases) if mismatches else ""
+    assert mismatches == (), about + shapes
+    return results
+
+
+@pytest.mark.parametrize("balance", Balance)
+@pytest.mark.parametrize("body", [Body.SCALAR, Body.DOT4])
+@pytest.mark.parametrize("op", DIGITAL_OPS)
+def test_digital_kernels_match_golden(op, body, balance):
+    for seed in range(40):
+        rng = np.random.default_rng([seed, body, balance])
+        config = machine(rng)
+        layer = random_geometry(op, rng, max_channels=20, max_kernel=4, max_stride=3, max_groups=3)
+        plan = random_plan(layer, config, body, balance, (), rng)
+        pitch = {"out_pitch": layer.out_shape[2] + int(rng.integers(0, 6))} if seed % 2 else {}
+        check(config, [(random_quant_layer(layer, rng), plan)], rng, seed, **pitch)
+
+
+@pytest.mark.parametrize("channels", [4, 16, 32, 48, 64, 128, 256, 320])
+def test_pointwise_convolution_matches_golden_at_any_cache_phase(channels):
+    rng = np.random.default_rng(channels)
+    config = machine(rng)
+    layer = Layer(
+        name="pointwise",
+        op=LayerOp.CONV,
+        source_op="Conv",
+        in_shape=(6, 7, channels),
+        out_shape=(6, 7, 12),
+    )
+    plan = plan_layer(layer, config, Body.DOT4, Balance.STATIC)
+    cases = [(random_quant_layer(layer, rng), plan) for _ in range(4)]
+    check(config, cases, rng, channels)
+
+
+def test_large_kernel_gathers_panels_that_fill_the_scratch():
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        config = machine(rng)
+        layer = random_geometry(LayerOp.CONV, rng, max_size=14, max_channels=40, max_kernel=7)
+        plan = plan_layer(layer, config, Body.DOT4, Balance.STEAL)
+        check(config, [(random_quant_layer(layer, rng), plan)], rng, seed)
+
+
+@pytest.mark.parametrize("balance", Balance)
+@pytest.mark.parametrize("body", [Body.TIGHT, Body.LOOSE])
+@pytest.mark.parametrize("op", CONV_OPS)
+def test_mapped_layers_on_tiles_match_golden(op, body, balance):
+    for seed in range(40):
+        rng = np.random.default_rng([seed, body, balance])
+        config = machine(rng, tight=int(rng.integers(1, 4)), loose=int(rng.integers(1, 6)))
+        layer = random_geometry(op, rng, max_channels=70, max_stride=2)
+        split = None
+        if body is Body.TIGHT and balance is Balance.STATIC:
+            split = list(TightSplit)[seed % 2]
+        groups = single_layer_groups(layer, config, body, split)
+        plan = plan_layer(layer, config, body, balance, groups=groups, split=split)
+        qlayer = random_quant_layer(layer, rng, weight_bits=config.tile.weight_bits)
+        pitch = {"out_pitch": layer.out_shape[2] + int(rng.integers(0, 6))} if seed % 2 else {}
+        check(config, [(qlayer, plan)], rng, seed, **pitch)
+
+
+def random_groups(layer, tiles, config, rng):
+    """Groups of random widths, their blocks at random places of random tiles, none overlapping."""
+    width = min(config.tile.cols, 8)
+    slots = [(tile, col) for tile in range(tiles) for col in range(0, config.tile.cols, width)]
+    heights = dict.fromkeys(slots, 0)
+    groups = []
+    for begin in range(0, layer.out_shape[2], width):
+        blocks, k = [], 0
+        while k < layer.patch:
+            room = [slot for slot in slots if heights[slot] < config.tile.rows]
+            if not room:
+                return None
+            slot = room[rng.integers(len(room))]
+            left = min(config.tile.rows - heights[slot], layer.patch - k)
+            rows = (
+                int(rng.integers(1, left + 1))
+                if left < 9
+                else int(rng.integers(left // 3, left + 1))
+            )
+            blocks.append(Block(tile=slot[0], row_begin=heights[slot], row_count=rows,
+                                col_begin=slot[1], col_count=width, k_begin=k))  # fmt: skip
+            heights[slot] += rows
+            k += rows
+        count = min(width, layer.out_shape[2] - begin)
+        groups.append(Group(channel_begin=begin, channel_count=count, blocks=tuple(blocks)))
+    return tuple(groups)
+
+
+@pytest.mark.parametrize("body", [Body.TIGHT, Body.LOOSE])
+def test_blocks_that_share_tiles_match_golden_and_never_block(body):
+    ran = 0
+    for seed in range(120):
+        rng = np.random.default_rng([seed, body])
+        config = machine(rng, tight=3, loose=4)
+        layer = random_geometry(LayerOp.CONV, rng, max_channels=20)
+        groups = random_groups(layer, 3, config, rng)
+        if groups is None:
+            continue
+        split = TightSplit.REPLICATE if body is Body.TIGHT else None
+        plan = random_plan(layer, config, body, list(Balance)[seed % 2], groups, rng,
+                           split=split, adc_shift=int(rng.integers(0, 8)))  # fmt: skip
+        qlayer = random_quant_layer(layer, rng, weight_bits=config.tile.weight_bits)
+        check(config, [(qlayer, plan)], rng, seed)
+        ran += 1
+    assert ran > 40
+
+
+def test_tile_counters_add_up_over_layers():
+    rng = np.random.default_rng(1)
+    config = ClusterConfig(harts=2, tight_tiles_per_hart=1, tile=TileConfig(rows=64, cols=64))
+    layer = Layer(name="c", op=LayerOp.CONV, source_op="Conv", in_shape=(3, 3, 16),
+                  out_shape=(3, 3, 16))  # fmt: skip
+    groups = single_layer_groups(layer, config, Body.TIGHT)
+    plan = plan_layer(layer, config, Body.TIGHT, Balance.STATIC, groups=groups)
+    cases = [(random_quant_layer(layer, rng), plan) for _ in range(2)]
+    results = check(config, cases, rng, 1)
+    mvms, bytes_in, writes = (results.tile_counters[:, :, reg].sum(1) for reg in (2, 4, 9))
+    assert sorted(mvms) == sorted([0] * (len(mvms) - 2) + [9, 9])
+    assert sorted(bytes_in)[-2:] == [144, 144]
+    assert sum(writes) == 2 * 2 * 16 * 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("version", 7, "version"), ("hart_count", 5, "hart_count"), ("config_hash", 1, "config_hash")],
+)
+def test_image_of_another_machine_is_refused_with_a_sentence(field, value, words):
+    from tightrope.sim.image.layout import HEADER
+
+    rng = np.random.default_rng(3)
+    config = machine(rng)
+    layer = random_geometry(LayerOp.CLIP, rng)
+    cases = [(random_quant_layer(layer, rng), plan_layer(layer, config, Body.DOT4, Balance.STATIC))]
+    steps, inputs = independent_steps(cases, [random_inputs(layer, rng)])
+    image = build_image(config, steps, inputs)
+    place = 4 * [name for name, _ in HEADER].index(field)
+    data = bytearray(image.data)
+    data[place : place + 4] = value.to_bytes(4, "little")
+    broken = dataclasses.replace(image, data=bytes(data))
+    status, _, memory = run_image(broken, config)
+    assert status == ExitStatus.BAD_IMAGE
+    assert words in read_results(image, memory).log
+
+
+def test_requantise_is_exact_over_the_whole_range():
+    rng = np.random.default_rng(5)
+    library = host_library()
+    accs = [0, 1, -1, 2**31 - 1, -(2**31), *(int(x) for x in rng.integers(-(2**31), 2**31, 300))]
+    multipliers = [0, 1, 2**31, 2**32 - 1, *(int(x) for x in rng.integers(0, 2**32, 20))]
+    for shift in range(32, 63):
+        for multiplier in multipliers:
+            wanted = requantise(np.array(accs, np.int64), multiplier, shift)
+            got = [library.host_requantise(acc, multiplier, shift) for acc in accs]
+            assert got == [int(x) for x in wanted], (shift, multiplier)
+
+
+def test_requantise_rounds_ties_to_even():
+    library = host_library()
+    for shift in (32, 33, 40, 62):
+        for acc in range(-9, 10):
+            multiplier = 1 << 31
+            wanted = requantise(np.array([acc], np.int64), multiplier, shift)
+            assert library.host_requantise(acc, multiplier, shift) == int(wanted[0])
