@@ -1,0 +1,58 @@
+"""Sessions: one for each question that somebody who works on or with Tightrope asks."""
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+def install(session, *extras):
+    """Install the project as a user would, editable, with what the session needs."""
+    session.log("installing the project and its tools from the package index")
+    session.install("-q", "-e", f".[{','.join(extras)}]" if extras else ".")
+
+
+@nox.session
+def explore(session):
+    """The main job on ResNet-50 and SqueezeNet, 8 harts: tables, reports, a live check on RTL."""
+    install(session)
+    for network in ("resnet50", "squeezenet"):
+        session.run(
+            "tightrope", "explore", network, "--harts", "8",
+            "--out", f"build/explore/{network}", *session.posargs,
+        )
+
+
+@nox.session
+def tests(session):
+    """All tests: unit, formal, model, command, then cosimulation."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def bench(session):
+    """Speed of simulator, kernels and model, with bars and limits; writes build/bench.json."""
+    install(session)
+    session.run("python", "-m", "tightrope.sim.bench", *session.posargs)
+
+
+@nox.session
+def validate(session):
+    """The model against RTL on cases its fit never saw."""
+    install(session)
+    session.run("tightrope", "validate", *session.posargs)
+
+
+@nox.session
+def calibrate(session):
+    """Measure the microbenchmarks on RTL again and refit the model."""
+    install(session)
+    session.run("tightrope", "calibrate", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Style and likely bugs."""
+    install(session, "dev")
+    session.run("ruff", "check", "hw", "sim", "fpga", "tests", "noxfile.py")
