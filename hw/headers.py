@@ -1,7 +1,7 @@
 """The machine as firmware sees it: generates ``cluster_regs.h`` and ``link.ld``."""
 
 from . import isa, memmap, regs
-from .isa import CfuOp, TileConfigReg, TileStatus, TileStatusReg
+from .isa import AccOp, CfuOp, DotOp, TileConfigReg, TileStatus, TileStatusReg
 from .regs import HartCounter
 
 __all__ = ["cluster_regs_header", "linker_script"]
@@ -73,6 +73,8 @@ def _sections():
     yield _define("CFU_OPCODE", isa.CUSTOM_OPCODE, "RISC-V custom-0.")
     yield _define("CFU_ACCUMULATOR_COUNT", isa.ACCUMULATOR_COUNT)
     yield from _members("CFU_OP", CfuOp)
+    yield from _members("CFU_DOT", DotOp)
+    yield from _members("CFU_ACC", AccOp)
     yield _define("CFU_ENABLE_CSR", CFU_ENABLE_CSR)
     yield _define("CFU_ENABLE_MASK", CFU_ENABLE_MASK)
 

@@ -1,27 +1,35 @@
 """The custom instructions: custom-0, R-type, ``funct3`` the operation, ``funct7`` its argument.
 
 On the CFU port ``function_id[2:0]`` is funct3 and ``function_id[9:3]`` is funct7. Tile operations
-carry the tile number in ``funct7[6:3]`` and a small argument in ``funct7[2:0]``.
+carry the tile number in ``funct7[6:3]`` and a small argument in ``funct7[2:0]``. The digital
+operations, DOT and ACC, are families: ``funct7[6:4]`` chooses (DotOp, AccOp), ``funct7[3:0]`` is
+the argument.
+
+The digital state of a hart: accumulators ``acc[0..15]``, in rows of four (row r is acc[4r .. 4r+3],
+column i belongs to channel i); four channels ``{scale, bias}``; one activation
+``{zero_point, min, max}``; a pipeline of requantisations that ends in a register of four packed
+bytes. A *scale* is a word: a multiplier, a multiple of 64, in bits 31:6 and a shift, 32 to 62, in
+bits 5:0, see requantise() in docs/architecture.md.
 """
 
 import enum
 
-__all__ = ["CUSTOM_OPCODE", "CfuOp", "TileConfigReg", "TileStatusReg"]
+__all__ = ["CUSTOM_OPCODE", "AccOp", "CfuOp", "DotOp", "TileConfigReg", "TileStatusReg"]
 
 CUSTOM_OPCODE = 0x0B
 """RISC-V custom-0."""
 
 ACCUMULATOR_COUNT = 16
-"""32-bit accumulators of the DOT4 unit, named by funct7."""
+"""32-bit accumulators of a hart, in rows of four."""
 
 
 class CfuOp(enum.IntEnum):
     """funct3 of each operation. Values are never reused."""
 
-    DOT4 = 0
-    """acc[funct7] += sum of four int8 products rs1.b[i] * rs2.b[i]; rd = the new value."""
-    ACC_SWAP = 1
-    """rd = acc[funct7]; acc[funct7] = rs1."""
+    DOT = 0
+    """Products of int8: a DotOp."""
+    ACC = 1
+    """Accumulators and what becomes of them: an AccOp."""
     CM_QUEUE = 2
     """Append funct7[2:0] + 1 bytes of {rs2, rs1} (rs1 first) to the tile's input. rd = 0."""
     CM_PROCESS = 3
@@ -34,6 +42,36 @@ class CfuOp(enum.IntEnum):
     """Write rs1 to the tile's TileConfigReg funct7[2:0]. rd = 0."""
     CM_STATUS = 7
     """rd = the tile's TileStatusReg: number rs1."""
+
+
+class DotOp(enum.IntEnum):
+    """``funct7[6:4]`` of CfuOp.DOT. Values are never reused."""
+
+    DOT4 = 0
+    """acc[funct7[3:0]] += sum of four products rs1.b[i] * rs2.b[i]; rd = the new value."""
+    MAC4 = 1
+    """acc[4 * funct7[1:0] + i] += rs1.b[i] * rs2.b[i] for i in 0 .. 3; rd = 0."""
+
+
+class AccOp(enum.IntEnum):
+    """``funct7[6:4]`` of CfuOp.ACC. Values are never reused."""
+
+    SWAP = 0
+    """rd = acc[funct7[3:0]]; acc[funct7[3:0]] = rs1."""
+    CHANNEL = 1
+    """Channel funct7[1:0] = {scale rs1, bias rs2}. rd = 0."""
+    ACTIVATION = 2
+    """The activation: zero_point rs1.b[0], min rs1.b[1], max rs1.b[2], all int8. rd = 0."""
+    BIAS_ROW = 3
+    """acc[4 * funct7[1:0] + i] = bias of channel i, for i in 0 .. 3. rd = 0."""
+    OUT_ROW = 4
+    """Requantise row funct7[1:0], each with its channel's scale, column 0 first; then as BIAS_ROW.
+    Returns at once, rd = 0; the next digital operation waits until the row has been read."""
+    REQUANTISE = 5
+    """Requantise rs1 with the scale rs2. Returns at once, rd = 0."""
+    TAKE = 6
+    """rd = the last four requantised bytes, the oldest in the lowest; waits for all that were
+    started."""
 
 
 class TileConfigReg(enum.IntEnum):

@@ -35,10 +35,21 @@ uint32_t host_cfu(uint32_t op, uint32_t argument, uint32_t rs1, uint32_t rs2);
 
 #endif
 
-/* acc += the sum of four int8 products. */
-#define CFU_DOT4(acc, x, w) CFU_DO(CFU_OP_DOT4, acc, x, w)
-/* Returns an accumulator and sets it anew. */
-#define CFU_ACC_SWAP(acc, value) CFU_GET(CFU_OP_ACC_SWAP, acc, value, 0)
+/* The digital operations; see hw/isa.py. Accumulators, rows and channels are constants. */
+#define CFU_ARGUMENT(family, small) ((family) * 16 + (small))
+#define CFU_DOT4(acc, x, w) CFU_DO(CFU_OP_DOT, CFU_ARGUMENT(CFU_DOT_DOT4, acc), x, w)
+#define CFU_MAC4(row, x, w) CFU_DO(CFU_OP_DOT, CFU_ARGUMENT(CFU_DOT_MAC4, row), x, w)
+#define CFU_SWAP(acc, value) \
+    CFU_GET(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_SWAP, acc), value, 0)
+#define CFU_SET_CHANNEL(i, scale, bias) \
+    CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_CHANNEL, i), scale, bias)
+#define CFU_SET_ACTIVATION(word) \
+    CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_ACTIVATION, 0), word, 0)
+#define CFU_BIAS_ROW(row) CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_BIAS_ROW, row), 0, 0)
+#define CFU_OUT_ROW(row) CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_OUT_ROW, row), 0, 0)
+#define CFU_REQUANTISE(value, scale) \
+    CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_REQUANTISE, 0), value, scale)
+#define CFU_TAKE() CFU_GET(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_TAKE, 0), 0, 0)
 
 #define CM_ARGUMENT(tile, small) ((tile) * 8 + (small))
 #define CM_QUEUE(tile, bytes, low, high) \
