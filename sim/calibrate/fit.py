@@ -10,8 +10,9 @@ from tightrope.hw.regs import HartCounter
 from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.model.calibration import COUNTS, Calibration
-from tightrope.sim.model.features import FILL_CYCLES, LINE_BYTES, chunk_work, family_of, total
+from tightrope.sim.model.features import chunk_work, family_of
 from tightrope.sim.model.predict import predict_layer
+from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
 
 __all__ = ["fit_calibration"]
 

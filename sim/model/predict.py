@@ -2,19 +2,21 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.plan import Chunk, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .calibration import COUNTS, Calibration, load_calibration
+from .calibration import Calibration, load_calibration
+from .cost import Clock, Cost, price
 from .errors import ModelError
-from .features import FILL_CYCLES, LINE_BYTES, chunk_work, family_of
+from .features import chunk_work, family_of
 from .schedule import run_locked, run_shares, run_stealing
+from .tile_counters import tile_counters
 
 __all__ = ["LayerPrediction", "ModelCounters", "TERMS", "load_calibration", "predict_layer"]
 
@@ -22,8 +24,6 @@ TERMS = ("compute", "dispatch", "memory", "fetch", "tile_wait", "bus_wait", "imb
 """Causes of cycles, averaged over harts. ``dispatch``: once per chunk, panel or group; ``memory``:
 data cache misses and stores; ``tile_wait``: for an MVM or for a tile that another hart holds;
 ``bus_wait``: on the shared bus; ``imbalance``: asleep until the last hart is done."""
-
-_DISPATCH = ("layer", "chunk", "panel", "block", "group", "group_channel")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,102 +46,6 @@ class LayerPrediction:
     counters: ModelCounters
     uncalibrated_cycles: float = 0.0
     """The part of model_cycles that rests on a cost that was not measured."""
-
-
-@dataclass
-class _Cost:
-    """Events and cycles of a chunk, or a sum of them."""
-
-    counts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0.0))
-    dispatch: float = 0.0
-    """The part of counts["compute"] that is overhead."""
-    mvms: float = 0.0
-    unseen: bool = False
-    """Some loop of it never ran in the calibration."""
-
-    def add(self, other: "_Cost") -> None:
-        for name, value in other.counts.items():
-            self.counts[name] += value
-        self.dispatch += other.dispatch
-        self.mvms += other.mvms
-        self.unseen |= other.unseen
-
-
-def _price(work: Mapping[str, float], lines: Mapping[str, float], kernel) -> _Cost:
-    cost = _Cost()
-    for count in COUNTS:
-        costs = kernel.get(count, {})
-        value = sum(rounds * costs.get(name, 0.0) for name, rounds in work.items())
-        value += sum(rounds * costs.get(name, 0.0) for name, rounds in lines.items())
-        cost.counts[count] = value
-    compute = kernel.get("compute", {})
-    cost.counts["compute"] += cost.counts["dcache_fills"] * FILL_CYCLES
-    cost.dispatch = sum(work.get(name, 0.0) * compute.get(name, 0.0) for name in _DISPATCH)
-    seen = kernel.get("seen", {})
-    cost.unseen = any(rounds and name not in seen for name, rounds in work.items())
-    return cost
-
-
-class _Machine:
-    """How long things wait on one machine."""
-
-    def __init__(self, config: ClusterConfig, calibration: Calibration, body: Body) -> None:
-        self.config = config
-        self.memory = calibration.memory
-        tight = body is Body.TIGHT
-        offset = calibration.tile.get("tight_offset" if tight else "loose_offset", 0.0)
-        self.mvm_latency = config.tile.mvm_latency_cycles + offset
-        self.busy = 0.0
-        """Share of cycles in which other harts occupy the memory."""
-        self.others = 0.0
-        """Other harts on the shared bus."""
-
-    @property
-    def queue(self) -> float:
-        """Cycles that a request finds ahead of it, but for a calibrated factor."""
-        return self.busy * LINE_BYTES / self.config.memory.bytes_per_cycle
-
-    def beats(self, cost: _Cost) -> float:
-        lines = cost.counts["icache_fills"] + cost.counts["dcache_fills"]
-        return lines * LINE_BYTES / self.config.memory.bytes_per_cycle + cost.counts["stores"]
-
-    def memory_wait(self, cost: _Cost) -> float:
-        counts, price = cost.counts, self.memory
-        latency = self.config.memory.latency_cycles + price.get("fill", 0.0)
-        return (
-            counts["dcache_fills"] * (latency + price.get("fill_busy", 0.0) * self.queue)
-            + counts["stores"] * price.get("store_busy", 0.0) * self.queue
-        )
-
-    def fetch_wait(self, cost: _Cost) -> float:
-        latency = self.config.memory.latency_cycles + self.memory.get("fetch", 0.0)
-        return cost.counts["icache_fills"] * (
-            latency + self.memory.get("fill_busy", 0.0) * self.queue
-        )
-
-    def bus_wait(self, cost: _Cost) -> float:
-        price = self.memory.get("shared", 0.0) + self.memory.get("shared_others", 0.0) * self.others
-        return cost.counts["shared_accesses"] * price
-
-    def straggling(self, shares: list[_Cost]) -> float:
-        """The last of several harts has more cache conflicts than their mean, which is predicted:
-        addresses decide whose data meets its stack."""
-        slowest = max(shares, key=self.time)
-        half = 0.5 * slowest.counts["compute"]
-        active = sum(1 for share in shares if share.counts["compute"] > half)
-        misses = self.memory_wait(slowest) + FILL_CYCLES * slowest.counts["dcache_fills"]
-        return misses * self.memory.get("straggler", 0.0) * (1 - 1 / active)
-
-    def tile_wait(self, cost: _Cost) -> float:
-        """A result is asked for one pixel's work after its MVM began."""
-        if not cost.mvms:
-            return 0.0
-        work = (cost.counts["compute"] - cost.dispatch + self.memory_wait(cost)) / cost.mvms
-        return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
-
-    def time(self, cost: _Cost) -> float:
-        waits = self.memory_wait(cost) + self.bus_wait(cost) + self.tile_wait(cost)
-        return cost.counts["compute"] + self.fetch_wait(cost) + waits
 
 
 def predict_layer(
@@ -171,15 +75,15 @@ def predict_layer(
 
 def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPrediction:
     kernel = calibration.kernels[family]
-    clock = _Machine(machine, calibration, plan.body)
+    clock = Clock(machine, calibration, plan.body)
     costs = _chunk_costs(layer, plan, machine, kernel)
-    base = _price({"layer": 1.0}, {}, kernel)
+    base = price({"layer": 1.0}, {}, kernel)
     ends: list[float] = []
     waited: list[float] = []
     # Contention depends on the length of the layer, and the other way round: two rounds are enough.
     for _ in range(2):
         ends, waited, owners = _schedule(plan, machine, clock, costs)
-        sums = [_Cost() for _ in range(machine.harts)]
+        sums = [Cost() for _ in range(machine.harts)]
         for share in sums:
             share.add(base)
         for chunk, owner in enumerate(owners):
@@ -194,8 +98,8 @@ def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPredi
     return _result(layer, plan, machine, clock, sums, waited, cycles)
 
 
-def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list[_Cost]:
-    known: dict[tuple[int, int, int], _Cost] = {}
+def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list[Cost]:
+    known: dict[tuple[int, int, int], Cost] = {}
     costs = []
     tiled = plan.body in (Body.TIGHT, Body.LOOSE)
     for chunk in plan.chunks:
@@ -206,14 +110,14 @@ def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list
         )
         if key not in known:
             work = chunk_work(layer, plan, chunk, machine.tile.output_bytes)
-            cost = _price(work.loops, work.lines, kernel)
+            cost = price(work.loops, work.lines, kernel)
             cost.mvms = work.pixel_mvms
             known[key] = cost
         costs.append(known[key])
     return costs
 
 
-def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: _Machine, costs: list[_Cost]):
+def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list[Cost]):
     # Most chunks are alike, and share one cost.
     known = {id(cost): clock.time(cost) for cost in {id(cost): cost for cost in costs}.values()}
     times = [known[id(cost)] for cost in costs]
@@ -276,39 +180,11 @@ def _result(layer, plan, machine, clock, sums, waited, cycles) -> LayerPredictio
         terms=mean,
         counters=ModelCounters(
             harts=tuple(counters),
-            tiles=_tile_counters(layer, plan, machine),
+            tiles=tile_counters(layer, plan, machine),
             memory_beats=sum(clock.beats(share) for share in sums),
             cycles=cycles,
         ),
     )
-
-
-def _tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig):
-    """Exact: which tile does how many MVMs of which window follows from the plan."""
-    tight = machine.harts * machine.tight_tiles_per_hart
-    tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
-    replicas = machine.harts if plan.split is TightSplit.REPLICATE else 1
-    for group in plan.groups:
-        for block in group.blocks:
-            for replica in range(replicas):
-                if plan.body is Body.LOOSE:
-                    index = tight + block.tile
-                else:
-                    hart = replica if replicas > 1 else group.hart
-                    index = hart * machine.tight_tiles_per_hart + block.tile
-                mvms = layer.pixels / replicas
-                tile = tiles[index]
-                tile[TileStatusReg.MVMS] += mvms
-                tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles
-                tile[TileStatusReg.BYTES_IN] += mvms * block.row_count
-                tile[TileStatusReg.BYTES_OUT] += mvms * block.col_count * machine.tile.output_bytes
-                tile[TileStatusReg.ROWS_USED] += mvms * block.row_count
-                tile[TileStatusReg.COLS_USED] += mvms * block.col_count
-                tile[TileStatusReg.CELLS_USED] += mvms * block.row_count * block.col_count / 64
-                if group.reprogram:
-                    writes = block.row_count * block.col_count / 4
-                    tile[TileStatusReg.PROGRAM_WRITES] += writes
-    return tuple(tiles)
 
 
 def _times(one: LayerPrediction, count: int) -> LayerPrediction:

@@ -1,0 +1,104 @@
+"""Lines of a direct-mapped cache that a walk over an image wants, and wants again."""
+
+import functools
+
+from tightrope.sim.workload.layers import Layer
+
+from .work import CACHE_BYTES, LINE_BYTES, SETS, Features
+
+__all__ = [
+    "aligned_ratio",
+    "input_lines",
+    "inside_ratio",
+    "misses_of",
+    "mix",
+    "pitch_is_aligned",
+    "repeat_ratio",
+]
+
+
+def pitch_is_aligned(layer: Layer) -> bool:
+    return layer.in_shape[2] % 4 == 0
+
+
+def aligned_ratio(pitch: int) -> float:
+    """Share of pixels that begin at a word, for pixels ``pitch`` bytes apart."""
+    return 1.0 if pitch % 4 == 0 else 0.5 if pitch % 2 == 0 else 0.25
+
+
+@functools.lru_cache(maxsize=4096)
+def inside_ratio(layer: Layer) -> float:
+    """Share of a kernel's taps that lie inside the image, over the whole layer."""
+    ratio = 1.0
+    for size, out, kernel, stride, pad in zip(
+        layer.in_shape, layer.out_shape, layer.kernel, layer.stride, layer.pads, strict=False
+    ):
+        begins = [place * stride - pad for place in range(out)]
+        inside = sum(max(0, min(begin + kernel, size) - max(begin, 0)) for begin in begins)
+        ratio *= inside / (out * kernel)
+    return ratio
+
+
+def repeat_ratio(working_set_bytes: float) -> float:
+    """Share of lines that a second pass over a working set finds gone, direct mapped."""
+    if working_set_bytes <= CACHE_BYTES:
+        return 0.0
+    return min(1.0, 2.0 * (working_set_bytes - CACHE_BYTES) / working_set_bytes)
+
+
+def input_lines(layer: Layer, pixels: float, beside_bytes: float) -> Features:
+    """Lines of the input that one pass over some pixels reads, patch by patch.
+
+    ``in_fresh``: each once. ``in_again``: those of rows that an earlier row of outputs has read,
+    if the rows in between and ``beside_bytes`` of other data have driven them out; ``in_mix``: the
+    same if lines met at random.
+    """
+    kernel_h, kernel_w = layer.kernel
+    stride_h, stride_w = layer.stride
+    channels = layer.in_shape[2]
+    columns = pixels * min(kernel_w, stride_w) * channels
+    shared = columns * max(0, kernel_h - stride_h)
+    working_set = kernel_h * layer.in_shape[1] * channels + beside_bytes
+    return {
+        "in_fresh": columns * min(kernel_h, stride_h) / LINE_BYTES,
+        "in_again": shared * repeat_ratio(working_set) / LINE_BYTES,
+        "in_mix": shared * min(1.0, working_set / CACHE_BYTES) / LINE_BYTES,
+    }
+
+
+def mix(passes: float, line_count: float) -> float:
+    """Lines lost in passes over some lines that lie anywhere: each may meet each other."""
+    return passes * line_count * min(1.0, line_count / SETS)
+
+
+@functools.lru_cache(maxsize=4096)
+def misses_of(
+    in_h: int, in_w: int, pitch: int, out_w: int, kernel: tuple[int, int],
+    stride: tuple[int, int], pad: tuple[int, int], beside: tuple[int, ...], passes: int,
+) -> float:
+    """Cache misses per output pixel of one line of channels, by walking a few rows of outputs.
+
+    ``beside``: other lines that every pixel reads; ``passes``: how often each pixel walks its taps.
+    """
+    tags: dict[int, int] = {}
+    rows = min(6, max(1, (in_h + 2 * pad[0] - kernel[0]) // stride[0] + 1))
+    misses, counted = 0, 0
+    for y in range(rows):
+        for x in range(out_w):
+            before = misses
+            lines = [
+                ((y * stride[0] - pad[0] + ky) * in_w + x * stride[1] - pad[1] + kx) * pitch
+                // LINE_BYTES
+                for ky in range(kernel[0])
+                for kx in range(kernel[1])
+                if 0 <= y * stride[0] - pad[0] + ky < in_h
+                and 0 <= x * stride[1] - pad[1] + kx < in_w
+            ]
+            for line in (*lines * passes, *beside):
+                if tags.get(line % SETS) != line:
+                    tags[line % SETS] = line
+                    misses += 1
+            # The first row is colder than the rest: it counts only if there is no other.
+            if y > 0 or rows == 1:
+                counted += misses - before
+    return counted / (out_w * max(1, rows - 1))

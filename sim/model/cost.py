@@ -1,0 +1,110 @@
+"""Calibrated costs at work: events and cycles of a chunk, and how long things wait on a machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.image.layout import Body
+
+from .calibration import COUNTS, Calibration
+from .work import FILL_CYCLES, LINE_BYTES
+
+__all__ = ["Clock", "Cost", "price"]
+
+_DISPATCH = ("layer", "chunk", "panel", "block", "group", "group_channel")
+
+
+@dataclass
+class Cost:
+    """Events and cycles of a chunk, or a sum of them."""
+
+    counts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0.0))
+    dispatch: float = 0.0
+    """The part of counts["compute"] that is overhead."""
+    mvms: float = 0.0
+    unseen: bool = False
+    """Some loop of it never ran in the calibration."""
+
+    def add(self, other: "Cost") -> None:
+        for name, value in other.counts.items():
+            self.counts[name] += value
+        self.dispatch += other.dispatch
+        self.mvms += other.mvms
+        self.unseen |= other.unseen
+
+
+def price(work: Mapping[str, float], lines: Mapping[str, float], kernel) -> Cost:
+    cost = Cost()
+    for count in COUNTS:
+        costs = kernel.get(count, {})
+        value = sum(rounds * costs.get(name, 0.0) for name, rounds in work.items())
+        value += sum(rounds * costs.get(name, 0.0) for name, rounds in lines.items())
+        cost.counts[count] = value
+    compute = kernel.get("compute", {})
+    cost.counts["compute"] += cost.counts["dcache_fills"] * FILL_CYCLES
+    cost.dispatch = sum(work.get(name, 0.0) * compute.get(name, 0.0) for name in _DISPATCH)
+    seen = kernel.get("seen", {})
+    cost.unseen = any(rounds and name not in seen for name, rounds in work.items())
+    return cost
+
+
+class Clock:
+    """How long things wait on one machine."""
+
+    def __init__(self, config: ClusterConfig, calibration: Calibration, body: Body) -> None:
+        self.config = config
+        self.memory = calibration.memory
+        tight = body is Body.TIGHT
+        offset = calibration.tile.get("tight_offset" if tight else "loose_offset", 0.0)
+        self.mvm_latency = config.tile.mvm_latency_cycles + offset
+        self.busy = 0.0
+        """Share of cycles in which other harts occupy the memory."""
+        self.others = 0.0
+        """Other harts on the shared bus."""
+
+    @property
+    def queue(self) -> float:
+        """Cycles that a request finds ahead of it, but for a calibrated factor."""
+        return self.busy * LINE_BYTES / self.config.memory.bytes_per_cycle
+
+    def beats(self, cost: Cost) -> float:
+        lines = cost.counts["icache_fills"] + cost.counts["dcache_fills"]
+        return lines * LINE_BYTES / self.config.memory.bytes_per_cycle + cost.counts["stores"]
+
+    def memory_wait(self, cost: Cost) -> float:
+        counts, price = cost.counts, self.memory
+        latency = self.config.memory.latency_cycles + price.get("fill", 0.0)
+        return (
+            counts["dcache_fills"] * (latency + price.get("fill_busy", 0.0) * self.queue)
+            + counts["stores"] * price.get("store_busy", 0.0) * self.queue
+        )
+
+    def fetch_wait(self, cost: Cost) -> float:
+        latency = self.config.memory.latency_cycles + self.memory.get("fetch", 0.0)
+        return cost.counts["icache_fills"] * (
+            latency + self.memory.get("fill_busy", 0.0) * self.queue
+        )
+
+    def bus_wait(self, cost: Cost) -> float:
+        price = self.memory.get("shared", 0.0) + self.memory.get("shared_others", 0.0) * self.others
+        return cost.counts["shared_accesses"] * price
+
+    def straggling(self, shares: list[Cost]) -> float:
+        """The last of several harts has more cache conflicts than their mean, which is predicted:
+        addresses decide whose data meets its stack."""
+        slowest = max(shares, key=self.time)
+        half = 0.5 * slowest.counts["compute"]
+        active = sum(1 for share in shares if share.counts["compute"] > half)
+        misses = self.memory_wait(slowest) + FILL_CYCLES * slowest.counts["dcache_fills"]
+        return misses * self.memory.get("straggler", 0.0) * (1 - 1 / active)
+
+    def tile_wait(self, cost: Cost) -> float:
+        """A result is asked for one pixel's work after its MVM began."""
+        if not cost.mvms:
+            return 0.0
+        work = (cost.counts["compute"] - cost.dispatch + self.memory_wait(cost)) / cost.mvms
+        return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
+
+    def time(self, cost: Cost) -> float:
+        waits = self.memory_wait(cost) + self.bus_wait(cost) + self.tile_wait(cost)
+        return cost.counts["compute"] + self.fetch_wait(cost) + waits

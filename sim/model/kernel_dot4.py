@@ -1,0 +1,107 @@
+"""Loops and cache lines of sw/kernels/conv_dot4.c (and of the plain conv_scalar.c)."""
+
+from tightrope.sim.workload.layers import Layer
+
+from .cache_lines import inside_ratio, pitch_is_aligned
+from .work import CACHE_BYTES, LINE_BYTES, SETS, Features, Work
+
+__all__ = ["dot4_work"]
+
+PANEL_BYTES = CACHE_BYTES // 2
+PANEL_PIXELS_MAX = 32
+SCRATCH_MIN_BYTES = 2048
+
+
+def _is_pointwise(layer: Layer) -> bool:
+    return layer.kernel == (1, 1) and layer.pads == (0, 0, 0, 0)
+
+
+def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) -> float:
+    """Lines of the input that gathering reads: cold in every panel, once within it."""
+    out_w = layer.out_shape[1]
+    rows = (max(1.0, pixels / out_w) - 1) * layer.stride[0] + layer.kernel[0]
+    cols = (min(pixels, out_w) - 1) * layer.stride[1] + layer.kernel[1]
+    rows, cols = min(rows, layer.in_shape[0]), min(cols, layer.in_shape[1])
+    return panels * rows * cols * channels / LINE_BYTES
+
+
+def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
+    group_in_c = layer.in_shape[2] // layer.groups
+    pitch = -(-layer.patch // 4) * 4
+    words = pitch // 4
+    direct = (
+        _is_pointwise(layer)
+        and pitch_is_aligned(layer)
+        and group_in_c % 4 == 0
+    )
+    size = min(PANEL_BYTES // pitch, PANEL_PIXELS_MAX)
+    size = max(4, size // 4 * 4)
+    if not direct:
+        size = min(size, max(4 * pitch, SCRATCH_MIN_BYTES) // pitch // 4 * 4)
+    panels = -(-pixels // size)
+    fours = pixels // size * (size // 4) + pixels % size // 4
+    ones = pixels % 4
+    blocks = -(-channels // 4)
+    loops = {
+        "chunk": 1.0,
+        "panel": panels,
+        "pixel": pixels,
+        "block": panels * blocks,
+        "four": fours * blocks,
+        "four_unrolled": fours * blocks * (words // 4),
+        "four_word": fours * blocks * (words % 4),
+        "one": ones * blocks,
+        "one_unrolled": ones * blocks * (words // 4),
+        "one_word": ones * blocks * (words % 4),
+        "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
+    }
+    lines = _dot4_lines(pitch, panels, min(pixels, size), blocks)
+    if direct:
+        lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
+    else:
+        lines["panel_input"] = _panel_input_lines(layer, panels, min(pixels, size), group_in_c)
+    if not direct:
+        loops |= _gather_loops(layer, pixels, group_in_c)
+    return Work(loops=loops, lines=lines)
+
+
+def _dot4_lines(pitch: int, panels: int, pixels: int, blocks: int) -> Features:
+    """Lines of patches and weights, from the chance that one drives out the other.
+
+    A block of channels passes all of a panel's blocks of 4 pixels. Between two passes a line of the
+    panel meets the weights of the block before (but for those of its own turn) and after; a line of
+    the weights meets the patches of the next 4 pixels. Rows that are no multiple of two lines apart
+    may also fall on each other word by word: each of the 16 pairs with a chance of 2 in 128.
+    """
+    rows = 4 * pitch / LINE_BYTES
+    fours = max(1.0, pixels / 4)
+    panel = pixels * pitch / LINE_BYTES
+    met = min(1.0, ((2 * fours - 1) / fours * rows + 11) / SETS)
+    met_weights = min(1.0, (rows + 8) / SETS)
+    passes = panels * blocks
+    aligned = pitch % (2 * LINE_BYTES) == 0
+    return {
+        "panel_lines": panels * panel,
+        "panel_again": passes * panel * met,
+        "weights": passes * rows,
+        "weights_again": passes * rows * (fours - 1) * met_weights,
+        "scales": passes * 1.5,
+        "thrash": 0.0 if aligned else passes * fours * pitch / LINE_BYTES,
+    }
+
+
+def _gather_loops(layer: Layer, pixels: int, channels: int) -> Features:
+    kernel_h, kernel_w = layer.kernel
+    inside = inside_ratio(layer)
+    total = pixels * layer.patch
+    adjacent = layer.in_shape[2] == channels
+    runs = pixels * kernel_h * (1 if adjacent else kernel_w) * inside
+    # Source and destination of a run are aligned alike, or not.
+    by_words = (channels % 4 == 0 and pitch_is_aligned(layer)) or layer.in_shape[:2] == (1, 1)
+    return {
+        "gather_row": pixels * kernel_h,
+        "gather_run": runs,
+        "gather_word": total * inside / 4 if by_words else 0.0,
+        "gather_byte": 0.0 if by_words else total * inside,
+        "gather_fill": total * (1 - inside) / 4,
+    }

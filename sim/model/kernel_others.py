@@ -1,0 +1,99 @@
+"""Loops and cache lines of the kernels that only harts run: dwconv.c, pool.c, elementwise.c."""
+
+import math
+
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+from .cache_lines import inside_ratio, misses_of, mix, repeat_ratio
+from .work import LINE_BYTES, SETS, Work
+
+__all__ = ["dwconv_work", "elementwise_work", "pool_work"]
+
+
+def dwconv_work(layer: Layer, pixels: int, channels: int) -> Work:
+    taps = layer.kernel[0] * layer.kernel[1]
+    by_words = layer.out_shape[2] % 4 == 0
+    fours = channels // 4 if by_words else 0
+    singles = channels - 4 * fours
+    inside = inside_ratio(layer)
+    loops = {
+        "chunk": 1.0,
+        "pixel": pixels * -(-channels // 32),
+        "four": pixels * fours,
+        "four_row": pixels * fours * layer.kernel[0],
+        "four_tap": pixels * fours * taps * inside,
+        "four_padding": pixels * fours * taps * (1 - inside),
+        "single": pixels * singles,
+        "single_tap": pixels * singles * taps,
+    }
+    lines = {"window": pixels * channels / LINE_BYTES * _dwconv_misses(layer)}
+    lines["weights"] = channels * (taps + 12) / LINE_BYTES
+    lines["mix"] = mix(pixels * fours, 2 * taps + 3)
+    return Work(loops=loops, lines=lines)
+
+
+def _dwconv_misses(layer: Layer) -> float:
+    """Per pixel and line of channels. Weights and scales lie at some other place in the cache."""
+    taps, pitch = layer.kernel[0] * layer.kernel[1], layer.in_shape[2]
+    far = 1 << 20
+    beside = [far + tap * pitch // LINE_BYTES for tap in range(taps)]
+    beside += [far + 64 + step for step in range(12)]
+    return misses_of(
+        layer.in_shape[0], layer.in_shape[1], pitch, layer.out_shape[1], layer.kernel,
+        layer.stride, layer.pads[:2], tuple(beside), 1,
+    )  # fmt: skip
+
+
+def pool_work(layer: Layer, pixels: int, channels: int) -> Work:
+    taps = math.prod(
+        layer.in_shape[:2] if layer.op is LayerOp.GLOBAL_AVGPOOL else layer.kernel
+    )
+    by_words = layer.in_shape[2] % 4 == 0
+    fours = channels // 4 if by_words else 0
+    singles = channels - 4 * fours
+    inside = 1.0 if layer.op is LayerOp.GLOBAL_AVGPOOL else inside_ratio(layer)
+    rows = layer.in_shape[0] if layer.op is LayerOp.GLOBAL_AVGPOOL else layer.kernel[0]
+    loops = {
+        "chunk": 1.0,
+        "pixel": pixels,
+        "four": pixels * fours,
+        "four_row": pixels * fours * rows,
+        "four_tap": pixels * fours * taps * inside,
+        "single": pixels * singles,
+        "single_tap": pixels * singles * taps * inside,
+    }
+    if layer.op is LayerOp.GLOBAL_AVGPOOL:
+        # Channels are the outer loop: each line is wanted once for every four channels in it.
+        # Lines of pixels that lie a power of two apart share few places in the cache.
+        pitch = layer.in_shape[2]
+        places = SETS // max(1, (pitch & -pitch) // LINE_BYTES)
+        again = 1.0 if taps > places else 0.0
+        pitch_lines = taps * max(1.0, channels / LINE_BYTES) * (1 + 7 * again)
+        return Work(loops=loops, lines={"in_fresh": pitch_lines})
+    window = layer.kernel[0] * layer.in_shape[1] * layer.in_shape[2]
+    fresh = pixels * min(layer.kernel[1], layer.stride[1]) * channels / LINE_BYTES
+    lines = {
+        "in_fresh": fresh * min(layer.kernel[0], layer.stride[0]),
+        "in_again": fresh * max(0, layer.kernel[0] - layer.stride[0]) * repeat_ratio(window),
+        "mix": mix(pixels * fours, taps * inside),
+    }
+    if layer.in_shape[2] < 2 * LINE_BYTES:
+        # All channels of a window pass before the next pixel: here they lie in one line.
+        misses = misses_of(
+            layer.in_shape[0], layer.in_shape[1], layer.in_shape[2], layer.out_shape[1],
+            layer.kernel, layer.stride, layer.pads[:2], (), 2,
+        )  # fmt: skip
+        lines["window"] = pixels * channels / LINE_BYTES * misses
+    return Work(loops=loops, lines=lines)
+
+
+def elementwise_work(layer: Layer, pixels: int, channels: int) -> Work:
+    by_words = layer.in_shape[2] % 4 == 0
+    fours = channels // 4 if by_words else 0
+    singles = channels - 4 * fours
+    loops = {
+        "chunk": 1.0, "pixel": pixels, "four": pixels * fours, "single": pixels * singles,
+    }  # fmt: skip
+    return Work(
+        loops=loops, lines={"in_fresh": layer.inputs * pixels * channels / LINE_BYTES}
+    )

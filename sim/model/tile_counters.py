@@ -1,0 +1,37 @@
+"""The tiles' counters without running: they follow from the plan, exactly."""
+
+from tightrope.hw.config import ClusterConfig
+from tightrope.hw.isa import TileStatusReg
+from tightrope.sim.image.layout import Body
+from tightrope.sim.mapping.plan import LayerPlan, TightSplit
+from tightrope.sim.workload.layers import Layer
+
+__all__ = ["tile_counters"]
+
+
+def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig):
+    """Exact: which tile does how many MVMs of which window follows from the plan."""
+    tight = machine.harts * machine.tight_tiles_per_hart
+    tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
+    replicas = machine.harts if plan.split is TightSplit.REPLICATE else 1
+    for group in plan.groups:
+        for block in group.blocks:
+            for replica in range(replicas):
+                if plan.body is Body.LOOSE:
+                    index = tight + block.tile
+                else:
+                    hart = replica if replicas > 1 else group.hart
+                    index = hart * machine.tight_tiles_per_hart + block.tile
+                mvms = layer.pixels / replicas
+                tile = tiles[index]
+                tile[TileStatusReg.MVMS] += mvms
+                tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles
+                tile[TileStatusReg.BYTES_IN] += mvms * block.row_count
+                tile[TileStatusReg.BYTES_OUT] += mvms * block.col_count * machine.tile.output_bytes
+                tile[TileStatusReg.ROWS_USED] += mvms * block.row_count
+                tile[TileStatusReg.COLS_USED] += mvms * block.col_count
+                tile[TileStatusReg.CELLS_USED] += mvms * block.row_count * block.col_count / 64
+                if group.reprogram:
+                    writes = block.row_count * block.col_count / 4
+                    tile[TileStatusReg.PROGRAM_WRITES] += writes
+    return tuple(tiles)

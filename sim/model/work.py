@@ -1,0 +1,36 @@
+"""What a chunk of a layer does, in numbers that don't depend on calibrated costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["CACHE_BYTES", "FILL_CYCLES", "LINE_BYTES", "SETS", "Features", "Work", "total"]
+
+CACHE_BYTES = 4096
+LINE_BYTES = 32
+SETS = CACHE_BYTES // LINE_BYTES
+FILL_CYCLES = 11.0
+"""Of a data cache miss, beyond the cycles that count as waiting: eight words arrive one per cycle,
+and the load starts again."""
+
+Features = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One chunk in numbers."""
+
+    loops: Features
+    """Loop counts: instructions are linear in them."""
+    lines: Features
+    """Cache lines wanted, by array: misses are linear in them."""
+    pixel_mvms: float = 0.0
+    """Pixels times row blocks: the waits for an MVM are counted by it."""
+
+
+def total(features: list[Mapping[str, float]]) -> Features:
+    """The sum, name by name."""
+    result: Features = {}
+    for item in features:
+        for name, value in item.items():
+            result[name] = result.get(name, 0.0) + value
+    return result
