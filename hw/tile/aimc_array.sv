@@ -1,4 +1,5 @@
-// A behavioural analog tile: every input, weight, start and output is one call into C++.
+// A behavioural analog tile: every weight and start, every eight bytes of input and every word of
+// output is one call into C++.
 //
 // The storage lives in aimc_array.cpp, so an idle tile costs four tests per clock cycle. An MVM is
 // computed in the cycle of its start; the control around the array spends the latency. The ports
@@ -9,18 +10,21 @@ module aimc_array #(
   parameter int COLS = 256,
   parameter int WEIGHT_BITS = 8,
   parameter int ADC_BITS = 32,
+  parameter int INPUT_BYTES = 8,
+  parameter int OUTPUT_WORDS = 1,
   localparam int OUTPUT_BYTES = ADC_BITS <= 8 ? 1 : ADC_BITS <= 16 ? 2 : 4,
   localparam int ROW_BITS = $clog2(ROWS),
   localparam int COL_BITS = $clog2(COLS),
-  localparam int WORD_BITS = $clog2(COLS * OUTPUT_BYTES / 4)
+  localparam int BANK_WORDS = COLS * OUTPUT_BYTES / 4,
+  localparam int WORD_BITS = $clog2(BANK_WORDS)
 ) (
   input logic clk,
 
   input logic input_en,
   input logic input_bank,
   input logic [ROW_BITS-1:0] input_index,
-  input logic [63:0] input_data,
-  input logic [3:0] input_count,
+  input logic [8*INPUT_BYTES-1:0] input_data,
+  input logic [$clog2(INPUT_BYTES+1)-1:0] input_count,
 
   input logic weight_en,
   input logic [ROW_BITS-1:0] weight_row,
@@ -40,7 +44,7 @@ module aimc_array #(
   input logic output_en,
   input logic output_bank,
   input logic [WORD_BITS-1:0] output_index,
-  output logic [31:0] output_data,
+  output logic [32*OUTPUT_WORDS-1:0] output_data,
 
   output logic busy
 );
@@ -62,15 +66,26 @@ module aimc_array #(
   initial handle = aimc_create(ROWS, COLS, WEIGHT_BITS, ADC_BITS);
   final aimc_destroy(handle);
 
+  localparam int CHUNKS = (INPUT_BYTES + 7) / 8;
+  logic [64*CHUNKS-1:0] input_chunks;
+  assign input_chunks = (64*CHUNKS)'(input_data);
+
   always_ff @(posedge clk) begin
     if (weight_en) aimc_program(handle, int'(weight_row), int'(weight_col), weight_data);
     if (input_en)
-      aimc_input(handle, int'(input_bank), int'(input_index), input_data, int'(input_count));
+      for (int i = 0; i < CHUNKS; i++)
+        if (int'(input_count) > 8 * i)
+          aimc_input(handle, int'(input_bank), int'(input_index) + 8 * i, input_chunks[64*i+:64],
+                     int'(input_count) < 8 * i + 8 ? int'(input_count) - 8 * i : 8);
     if (start_en)
       aimc_mvm(handle, int'(start_input_bank), int'(start_output_bank), int'(start_row),
                int'(start_rows), int'(start_col), int'(start_cols), int'(start_shift),
                int'(start_bytes));
-    if (output_en) output_data <= aimc_output(handle, int'(output_bank), int'(output_index));
+    if (output_en)
+      for (int i = 0; i < OUTPUT_WORDS; i++)
+        if (int'(output_index) + i < BANK_WORDS)
+          output_data[32*i+:32] <=
+            aimc_output(handle, int'(output_bank), int'(output_index) + i);
   end
 
   assign busy = 1'b0;

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from ..config import TileConfig
+from .ports import PortWidths
 
 __all__ = ["ArrayInterface", "BehaviouralArray", "array_sources"]
 
@@ -33,21 +34,25 @@ class ArrayInterface(wiring.Signature):
     ----------
     config : TileConfig
         Geometry and widths.
+    port_bytes, port_bytes_out : int
+        Width of ``input_data`` and ``output_data``; powers of two from 4 to 64.
 
     Members
     -------
     input_index : position in the window of byte 0 of ``input_data``, of which ``input_count``
-        (1 to 8) bytes are written
+        (1 to ``port_bytes``) bytes are written
     weight_data : four int8 for row ``weight_row``, columns ``weight_col`` to ``weight_col`` + 3
     start_bytes : input bytes that were written; rows of the window from there on see 0
-    output_index : number of the 32-bit word; ``output_data`` answers in the next cycle and stays
-        until the next ``output_en``
+    output_index : number of the first 32-bit word in ``output_data``, a multiple of its words;
+        ``output_data`` answers in the next cycle and stays until the next ``output_en``, with
+        anything in the words beyond the bank
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, port_bytes=8, port_bytes_out=4):
         if not isinstance(config, TileConfig):
             raise TypeError(f"config must be a TileConfig, not {config!r}")
         self._config = config
+        self._ports = PortWidths(port_bytes=port_bytes, port_bytes_out=port_bytes_out)
         row, rows = bits_for(config.rows - 1), bits_for(config.rows)
         col, cols = bits_for(config.cols - 1), bits_for(config.cols)
         super().__init__(
@@ -55,8 +60,8 @@ class ArrayInterface(wiring.Signature):
                 "input_en": Out(1),
                 "input_bank": Out(1),
                 "input_index": Out(row),
-                "input_data": Out(64),
-                "input_count": Out(4),
+                "input_data": Out(8 * port_bytes),
+                "input_count": Out(bits_for(port_bytes)),
                 "weight_en": Out(1),
                 "weight_row": Out(row),
                 "weight_col": Out(col),
@@ -73,7 +78,7 @@ class ArrayInterface(wiring.Signature):
                 "output_en": Out(1),
                 "output_bank": Out(1),
                 "output_index": Out(bits_for(config.cols * config.output_bytes // 4 - 1)),
-                "output_data": In(32),
+                "output_data": In(8 * port_bytes_out),
                 "busy": In(1),
             }
         )
@@ -82,11 +87,17 @@ class ArrayInterface(wiring.Signature):
     def config(self):
         return self._config
 
+    @property
+    def ports(self):
+        return self._ports
+
     def __eq__(self, other):
-        return isinstance(other, ArrayInterface) and self.config == other.config
+        if not isinstance(other, ArrayInterface):
+            return False
+        return self.config == other.config and self.ports == other.ports
 
     def __repr__(self):
-        return f"ArrayInterface(config={self.config!r})"
+        return f"ArrayInterface(config={self.config!r}, ports={self.ports!r})"
 
 
 class BehaviouralArray(wiring.Component):
@@ -99,14 +110,19 @@ class BehaviouralArray(wiring.Component):
     ----------
     config : TileConfig
         Geometry and widths.
+    port_bytes, port_bytes_out : int
+        See ArrayInterface.
 
     Members
     -------
-    bus : ``In(ArrayInterface(config=config))``
+    bus : ``In(ArrayInterface(...))`` of these
     """
 
-    def __init__(self, config):
-        super().__init__({"bus": In(ArrayInterface(config=config))})
+    def __init__(self, config, *, port_bytes=8, port_bytes_out=4):
+        interface = ArrayInterface(
+            config=config, port_bytes=port_bytes, port_bytes_out=port_bytes_out
+        )
+        super().__init__({"bus": In(interface)})
 
     def elaborate(self, platform):
         m = Module()
@@ -120,6 +136,8 @@ class BehaviouralArray(wiring.Component):
             p_COLS=config.cols,
             p_WEIGHT_BITS=config.weight_bits,
             p_ADC_BITS=config.adc_bits,
+            p_INPUT_BYTES=self.bus.signature.ports.bytes_in,
+            p_OUTPUT_WORDS=self.bus.signature.ports.words_out,
             i_clk=ClockSignal(),
             **ports,
         )

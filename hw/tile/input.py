@@ -1,37 +1,40 @@
 """Collects input bytes in one buffer while the MVM of the other one waits or runs."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from ..config import TileConfig
+from .ports import QueueWord
 from .status import StatusBits
 from .window import Window
 
-__all__ = ["InputBuffers", "QueueWord"]
-
-QueueWord = data.StructLayout({"data": 64, "count": 4})
-"""``count`` (1 to 8) input bytes, the first in the low bits."""
+__all__ = ["InputBuffers"]
 
 
 class InputBuffers(wiring.Component):
     """Two input banks of an array, filled and handed over in turn.
 
-    One word per cycle. ``queue`` and ``process`` are ready unless both banks are handed over; both
-    in one cycle is undefined. A bank that is handed over is ``head`` from the next cycle on, if no
-    other is before it, and is free again after ``finish``.
+    One word per cycle. ``queue`` and ``process`` are ready unless both banks are handed over; with
+    both in one cycle the word goes in first. A bank that is handed over is ``head`` from the next
+    cycle on, if no other is before it, and is free again after ``finish``.
 
     Parameters
     ----------
     config : TileConfig
         Geometry.
+    port_bytes : int
+        Width of ``queue``.
 
     Members
     -------
     clear : In(1)
         Drops the contents of both banks; wins over everything else.
-    queue : In(stream.Signature(QueueWord))
+    drop : In(1)
+        Drops what was queued and not handed over; wins over ``queue`` and ``process``, which must
+        be 0.
+    queue : In(stream.Signature(QueueWord(port_bytes=port_bytes)))
     process : In(stream.Signature(1))
         Hands the bank over with ``window``, or empties it if ``window_valid`` is 0. The
         payload is not used.
@@ -54,22 +57,24 @@ class InputBuffers(wiring.Component):
         If ``config`` is not a TileConfig.
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, port_bytes=8):
         if not isinstance(config, TileConfig):
             raise TypeError(f"config must be a TileConfig, not {config!r}")
         self._config = config
+        self._port_bytes = port_bytes
         super().__init__(
             {
                 "clear": In(1),
-                "queue": In(stream.Signature(QueueWord)),
+                "drop": In(1),
+                "queue": In(stream.Signature(QueueWord(port_bytes=port_bytes))),
                 "process": In(stream.Signature(1)),
                 "window": In(Window(config=config)),
                 "window_valid": In(1),
                 "input_en": Out(1),
                 "input_bank": Out(1),
                 "input_index": Out(bits_for(config.rows - 1)),
-                "input_data": Out(64),
-                "input_count": Out(4),
+                "input_data": Out(8 * port_bytes),
+                "input_count": Out(bits_for(port_bytes)),
                 "head": Out(Window(config=config)),
                 "head_bank": Out(1),
                 "head_valid": Out(1),
@@ -89,7 +94,8 @@ class InputBuffers(wiring.Component):
         handed = Signal(range(3))
 
         ready = handed != 2
-        end = Signal(range(self._config.rows + 9))
+        end = Signal(range(self._config.rows + self._port_bytes + 1))
+        total = Signal.like(filled)  # with the word of this cycle
         fits = Signal()
         m.d.comb += [
             self.queue.ready.eq(ready),
@@ -99,6 +105,7 @@ class InputBuffers(wiring.Component):
             self.head_valid.eq(Mux(self.computing, handed == 2, self.pending)),
             end.eq(filled + self.queue.payload.count),
             fits.eq(end <= self._config.rows),
+            total.eq(Mux(self.input_en, end, filled)),
             self.input_en.eq(self.queue.valid & ready & fits),
             self.input_index.eq(filled),
             self.input_data.eq(self.queue.payload.data),
@@ -108,11 +115,8 @@ class InputBuffers(wiring.Component):
         captured = Signal(window)
         processed = self.process.valid & ready
         handed_over = processed & self.window_valid
-        m.d.comb += [captured.eq(self.window), captured.bytes.eq(filled)]
-        with m.If(self.input_en):
-            m.d.sync += filled.eq(end)
-        with m.If(processed):
-            m.d.sync += filled.eq(0)
+        m.d.comb += [captured.eq(self.window), captured.bytes.eq(total)]
+        m.d.sync += filled.eq(Mux(processed | self.drop, 0, total))
         with m.If(handed_over):
             m.d.sync += self.input_bank.eq(~self.input_bank)
             with m.If(self.input_bank):
@@ -129,6 +133,6 @@ class InputBuffers(wiring.Component):
         m.d.comb += [
             self.error.error_range.eq(self.queue.valid & ready & ~fits),
             self.error.error_window.eq(processed & ~self.window_valid),
-            self.error.error_short.eq(handed_over & (filled != self.window.rows)),
+            self.error.error_short.eq(handed_over & (total != self.window.rows)),
         ]
         return m

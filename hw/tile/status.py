@@ -26,6 +26,8 @@ class StatusRegisters(wiring.Component):
     ----------
     config : TileConfig
         Geometry.
+    port_bytes, port_bytes_out : int
+        Widths of the tile's ports.
 
     Members
     -------
@@ -39,10 +41,10 @@ class StatusRegisters(wiring.Component):
         An MVM of that size starts.
     computing, waiting : In(1)
         Count as BUSY_CYCLES and WAIT_CYCLES.
-    bytes_in : In(4)
-        Input bytes queued in this cycle.
-    word_out, weight : In(1)
-        Four output bytes were dequeued; four weights were programmed.
+    bytes_in, words_out : In(bits_for(port_bytes)), In(bits_for(port_bytes_out // 4))
+        Input bytes queued and words of results dequeued in this cycle.
+    weight : In(1)
+        Four weights were programmed.
 
     Raises
     ------
@@ -50,7 +52,7 @@ class StatusRegisters(wiring.Component):
         If ``config`` is not a TileConfig.
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, port_bytes=8, port_bytes_out=4):
         if not isinstance(config, TileConfig):
             raise TypeError(f"config must be a TileConfig, not {config!r}")
         self._config = config
@@ -65,8 +67,8 @@ class StatusRegisters(wiring.Component):
                 "cols": In(bits_for(config.cols)),
                 "computing": In(1),
                 "waiting": In(1),
-                "bytes_in": In(4),
-                "word_out": In(1),
+                "bytes_in": In(bits_for(port_bytes)),
+                "words_out": In(bits_for(port_bytes_out // 4)),
                 "weight": In(1),
             }
         )
@@ -90,7 +92,7 @@ class StatusRegisters(wiring.Component):
             (self.computing, reg.BUSY_CYCLES, 1),
             (self.waiting, reg.WAIT_CYCLES, 1),
             (self.bytes_in != 0, reg.BYTES_IN, self.bytes_in),
-            (self.word_out, reg.BYTES_OUT, 4),
+            (self.words_out != 0, reg.BYTES_OUT, self.words_out << 2),
             (self.weight, reg.PROGRAM_WRITES, 1),
         ):
             with m.If(event):

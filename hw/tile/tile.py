@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..config import TileConfig
 from ..isa import TileConfigReg
 from .array import BehaviouralArray
-from .input import InputBuffers, QueueWord
+from .input import InputBuffers
+from .ports import PortWidths, QueueWord
 from .reader import ResultReader
 from .status import StatusBits, StatusRegisters
 from .window import WindowRegisters
@@ -22,16 +23,18 @@ class Tile(wiring.Component):
     """Queues input, runs MVMs, hands out results, in order.
 
     *Input.* ``queue`` appends to the input buffer that is being filled, one word per cycle;
-    ``process`` hands that buffer over with the window of that cycle. Neither is ready while both
-    buffers are handed over. A buffer is free again when its MVM has its result.
+    ``process`` hands that buffer over with the window of that cycle, and with a word queued in
+    that cycle. Neither is ready while both buffers are handed over. A buffer is free again when
+    its MVM has its result.
 
     *MVM.* Starts as soon as the array is idle and an output buffer is free, at the earliest in the
     cycle after ``process``. ``mvm_latency_cycles`` later its first word is on ``dequeue`` (the
     latency counts from the cycle after the start, the array may extend it); MVMs follow each
     other without a gap.
 
-    *Output.* ``dequeue`` gives one word per cycle while results are there, waits for a result that
-    is to come, and answers 0 (ERROR_EMPTY) if there is none.
+    *Output.* ``dequeue`` gives one beat per cycle while results are there, waits for a result that
+    is to come, and answers 0 (ERROR_EMPTY) if there is none. A beat is as many words as the port
+    is wide, all of one result; the last one of a result may have fewer.
 
     *Programming.* ``program`` is ready when the array is idle and no MVM is handed over; it keeps
     the array busy for ``program_latency_cycles`` and sustains one write in as many cycles.
@@ -46,15 +49,21 @@ class Tile(wiring.Component):
     config : TileConfig
         Geometry, widths and latencies.
     array : callable
-        Called with ``config`` in ``elaborate``; returns a component with ``bus``, an
-        ``In(ArrayInterface(config=config))``.
+        Called in ``elaborate`` with ``config``, and with those of the following two that are not
+        the default; returns a component with ``bus``, an ``In(ArrayInterface(...))`` of all three.
+    port_bytes, port_bytes_out : int
+        Width of ``queue`` and of ``dequeue``; powers of two from 4 to 64.
 
     Members
     -------
-    queue : In(stream.Signature(QueueWord))
+    queue : In(stream.Signature(QueueWord(port_bytes=port_bytes)))
     process : In(stream.Signature(1))
         The payload is not used.
-    dequeue : Out(stream.Signature(32))
+    drop : In(1)
+        Drops what was queued since the last ``process``; not together with the two.
+    dequeue : Out(stream.Signature(8 * port_bytes_out))
+    dequeue_words, dequeue_last : Out(range(port_bytes_out // 4 + 1)), Out(1)
+        Words of a result on ``dequeue``, from the lowest; they are the last ones of it.
     program : In(stream.Signature(ProgramWord))
     config_en, config_index, config_data : In(1), In(3), In(32)
         Write of a TileConfigReg, in any cycle.
@@ -65,7 +74,7 @@ class Tile(wiring.Component):
     waiting : In(1)
         A requester waits for this tile in this cycle.
     result : Out(1)
-        TileStatus.RESULT: ``dequeue`` carries a word of a result.
+        TileStatus.RESULT: ``dequeue`` carries words of a result.
     pending : Out(1)
         An MVM is handed over and has no result yet.
     busy : Out(1)
@@ -75,18 +84,24 @@ class Tile(wiring.Component):
     ------
     TypeError
         If ``config`` is not a TileConfig.
+    HwConfigError
+        If a width is not one of those.
     """
 
-    def __init__(self, *, config, array=BehaviouralArray):
+    def __init__(self, *, config, array=BehaviouralArray, port_bytes=8, port_bytes_out=4):
         if not isinstance(config, TileConfig):
             raise TypeError(f"config must be a TileConfig, not {config!r}")
         self._config = config
         self._array = array
+        self._ports = PortWidths(port_bytes=port_bytes, port_bytes_out=port_bytes_out)
         super().__init__(
             {
-                "queue": In(stream.Signature(QueueWord)),
+                "queue": In(stream.Signature(QueueWord(port_bytes=port_bytes))),
                 "process": In(stream.Signature(1)),
-                "dequeue": Out(stream.Signature(32)),
+                "drop": In(1),
+                "dequeue": Out(stream.Signature(8 * port_bytes_out)),
+                "dequeue_words": Out(range(port_bytes_out // 4 + 1)),
+                "dequeue_last": Out(1),
                 "program": In(stream.Signature(ProgramWord)),
                 "config_en": In(1),
                 "config_index": In(3),
@@ -103,12 +118,14 @@ class Tile(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config = self._config
-        m.submodules.array = array = self._array(config)
+        config, ports = self._config, self._ports
+        m.submodules.array = array = self._array(config, **ports.keywords)
         m.submodules.registers = window = WindowRegisters(config=config)
-        m.submodules.buffers = buffers = InputBuffers(config=config)
-        m.submodules.reader = reader = ResultReader(config=config)
-        m.submodules.status = status = StatusRegisters(config=config)
+        m.submodules.buffers = buffers = InputBuffers(config=config, port_bytes=ports.bytes_in)
+        m.submodules.reader = reader = ResultReader(config=config, port_bytes_out=ports.bytes_out)
+        m.submodules.status = status = StatusRegisters(
+            config=config, port_bytes=ports.bytes_in, port_bytes_out=ports.bytes_out
+        )
 
         computing = Signal()
         programming = Signal()
@@ -124,7 +141,9 @@ class Tile(wiring.Component):
             start.eq(buffers.head_valid & idle & ~reader.full & ~clear),
             finish.eq(computing & idle),
             self.program.ready.eq(idle & ~buffers.pending),
-            self.result.eq(reader.word_out),
+            self.result.eq(reader.words_out != 0),
+            self.dequeue_words.eq(reader.words_out),
+            self.dequeue_last.eq(reader.last_out),
             self.pending.eq(buffers.pending),
             self.busy.eq(computing | programming | array.bus.busy),
         ]
@@ -149,6 +168,7 @@ class Tile(wiring.Component):
             window.index.eq(self.config_index),
             window.data.eq(self.config_data),
             buffers.clear.eq(clear),
+            buffers.drop.eq(self.drop),
             buffers.window.eq(window.window),
             buffers.window_valid.eq(window.valid),
             buffers.start.eq(start),
@@ -218,7 +238,8 @@ class Tile(wiring.Component):
             status.index.eq(self.status_index),
             self.status_data.eq(status.data),
             status.waiting.eq(self.waiting),
-            status.word_out.eq(dequeued & self.result),
         ]
+        with m.If(dequeued):
+            m.d.comb += status.words_out.eq(self.dequeue_words)
         with m.If(buffers.input_en):
             m.d.comb += status.bytes_in.eq(buffers.input_count)

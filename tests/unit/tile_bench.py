@@ -30,10 +30,11 @@ def run(dut, stubs, *testbenches):
 class Bench:
     """A tile with a stub array, and one call per operation of a requester."""
 
-    def __init__(self, config=SMALL, **stub_options):
+    def __init__(self, config=SMALL, extra_cycles=0, seed=0, **ports):
         self.config = config
-        self.stub = StubArray(config, **stub_options)
-        self.dut = Tile(config=config, array=lambda _: self.stub)
+        self.port_bytes = ports.get("port_bytes", 8)
+        self.stub = StubArray(config, extra_cycles, seed, **ports)
+        self.dut = Tile(config=config, array=lambda _, **_ports: self.stub, **ports)
 
     def run(self, *testbenches):
         run(self.dut, [self.stub], *testbenches)
@@ -50,10 +51,10 @@ class Bench:
         return waited
 
     async def queue(self, ctx, values):
-        """Queue bytes in words of eight; the cycles it waited for each word."""
+        """Queue bytes, as many at once as go; the cycles it waited for each word."""
         waited = []
-        for i in range(0, len(values), 8):
-            part = values[i : i + 8]
+        for i in range(0, len(values), self.port_bytes):
+            part = values[i : i + self.port_bytes]
             data = sum((v & 0xFF) << (8 * k) for k, v in enumerate(part))
             waited.append(await self.send(ctx, self.dut.queue, data=data, count=len(part)))
         return waited
@@ -74,6 +75,21 @@ class Bench:
             if valid:
                 ctx.set(self.dut.dequeue.ready, 0)
                 return word, waited
+            waited += 1
+
+    async def dequeue_beat(self, ctx):
+        """The next words, whether they end a result, and the cycles they took to come."""
+        dut = self.dut
+        ctx.set(dut.dequeue.ready, 1)
+        waited = 0
+        while True:
+            sampled = ctx.tick().sample(
+                dut.dequeue.valid, dut.dequeue.payload, dut.dequeue_words, dut.dequeue_last
+            )
+            _, _, valid, payload, count, last = await sampled
+            if valid:
+                ctx.set(dut.dequeue.ready, 0)
+                return [payload >> 32 * i & 0xFFFF_FFFF for i in range(count)], last, waited
             waited += 1
 
     async def configure(self, ctx, index, value):

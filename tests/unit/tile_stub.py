@@ -61,13 +61,13 @@ class StubArray(wiring.Component):
     what ArrayInterface forbids.
     """
 
-    def __init__(self, config, extra_cycles=0, seed=0):
+    def __init__(self, config, extra_cycles=0, seed=0, **ports):
         self.model = ArrayModel(config)
         self.inputs = [[0] * config.rows, [0] * config.rows]
         self.outputs = [[], []]
         self._extra_cycles = extra_cycles
         self._rng = random.Random(seed)
-        super().__init__({"bus": In(ArrayInterface(config=config))})
+        super().__init__({"bus": In(ArrayInterface(config=config, **ports))})
 
     def elaborate(self, platform):
         return Module()
@@ -85,8 +85,16 @@ class StubArray(wiring.Component):
             busy = max(busy - 1, 0)
             self._store(event)
             if event.output_en:
-                ctx.set(bus.output_data, self.outputs[event.output_bank][event.output_index])
+                ctx.set(bus.output_data, self._output(event.output_bank, event.output_index))
             ctx.set(bus.busy, busy != 0)
+
+    def _output(self, bank, index):
+        beat_words = self.bus.signature.ports.words_out
+        assert index % beat_words == 0
+        words = self.outputs[bank][index : index + beat_words]
+        assert words
+        words += [0xDEADBEEF] * (beat_words - len(words))
+        return sum(word << 32 * i for i, word in enumerate(words))
 
     def _store(self, event):
         if event.weight_en:
