@@ -8,7 +8,7 @@ from ..config import HwConfigError, TileConfig
 from ..isa import CfuOp
 from ..tile.array import BehaviouralArray
 from ..tile.tile import Tile
-from .dot4 import Dot4
+from .digital import DigitalUnit
 
 __all__ = ["Cfu", "CfuCommand"]
 
@@ -19,12 +19,13 @@ _TILE_LIMIT = 16
 
 
 class Cfu(wiring.Component):
-    """Executes CfuOp commands on the dot product unit and on ``tile_count`` tiles.
+    """Executes CfuOp commands on the digital unit and on ``tile_count`` tiles.
 
     The response is registered: valid in the cycle after its command. A command is accepted while
-    the response register is free or being taken, so one per cycle, unless its tile is not ready: a
-    queue or process with both input buffers handed over, a dequeue before the result, programming
-    of a busy array. Commands for tiles that don't exist answer 0. Reset drops the response.
+    the response register is free or being taken, so one per cycle, unless what executes it is not
+    ready: a queue or process with both input buffers handed over, a dequeue before the result,
+    programming of a busy array; for the digital unit see :class:`DigitalUnit`, which never holds up
+    a command for a tile. Commands for tiles that don't exist answer 0. Reset drops the response.
 
     Parameters
     ----------
@@ -73,27 +74,26 @@ class Cfu(wiring.Component):
         m = Module()
         cmd = self.cmd.payload
         op, funct7 = cmd.function_id[:3], cmd.function_id[3:]
-        m.submodules.dot4 = dot4 = Dot4()
+        m.submodules.digital = digital = DigitalUnit()
 
         room = ~self.rsp.valid | self.rsp.ready
-        offered = Signal()  # a command that only its tile can hold up
+        offered = Signal()  # a command that only what executes it can hold up
         ready = Signal(init=1)
         answer = Signal(32)
         m.d.comb += [
             offered.eq(self.cmd.valid & room),
             self.cmd.ready.eq(room & ready),
-            dot4.swap.eq(op == CfuOp.ACC_SWAP),
-            dot4.index.eq(funct7),
-            dot4.a.eq(cmd.inputs_0),
-            dot4.b.eq(cmd.inputs_1),
+            digital.command.payload.is_acc.eq(op == CfuOp.ACC),
+            digital.command.payload.member.eq(funct7[4:]),
+            digital.command.payload.argument.eq(funct7[:4]),
+            digital.command.payload.inputs_0.eq(cmd.inputs_0),
+            digital.command.payload.inputs_1.eq(cmd.inputs_1),
         ]
         with m.If(self.rsp.ready):
             m.d.sync += self.rsp.valid.eq(0)
         with m.If(offered & ready):
             m.d.sync += [self.rsp.valid.eq(1), self.rsp.payload.eq(answer)]
 
-        with m.If((op == CfuOp.DOT4) | (op == CfuOp.ACC_SWAP)):
-            m.d.comb += [dot4.en.eq(offered), answer.eq(dot4.result)]
         for index in range(self._tile_count):
             tile = Tile(config=self._tile, array=self._array)
             m.submodules[f"tile_{index}"] = tile
@@ -101,6 +101,9 @@ class Cfu(wiring.Component):
             self._wire_arguments(m, cmd, tile)
             with m.If(funct7[3:] == index):
                 self._dispatch(m, op, tile, offered=offered, ready=ready, answer=answer)
+        with m.If((op == CfuOp.DOT) | (op == CfuOp.ACC)):
+            m.d.comb += [digital.command.valid.eq(offered), ready.eq(digital.command.ready)]
+            m.d.comb += answer.eq(digital.result)
         return m
 
     def _wire_arguments(self, m, cmd, tile):

@@ -2,127 +2,84 @@ import random
 from collections import deque
 
 import pytest
-from tightrope.hw.coupling.cfu import Cfu
-from tightrope.hw.isa import CfuOp, TileConfigReg, TileStatus, TileStatusReg
-from tile_bench import SMALL, random_bytes, run
-from tile_stub import StubArray, bytes_of
+from cfu_bench import (
+    CfuBench,
+    DigitalModel,
+    acc,
+    dot,
+    random_activation,
+    random_scale,
+    random_value,
+)
+from tightrope.hw.isa import AccOp, CfuOp, DotOp, TileConfigReg, TileStatus, TileStatusReg
+from tile_bench import SMALL, random_bytes
+from tile_stub import pack
 
 
-class CfuBench:
-    """A CFU with stub arrays, as a hart sees it."""
-
-    def __init__(self, tile_count=1, config=SMALL):
-        self.stubs = []
-        self.dut = Cfu(tile=config, tile_count=tile_count, array=self._make_array)
-
-    def _make_array(self, config):
-        self.stubs.append(StubArray(config))
-        return self.stubs[-1]
-
-    def run(self, *testbenches):
-        run(self.dut, self.stubs, *testbenches)
-
-    def offer(self, ctx, op, funct7, rs1=0, rs2=0):
-        cmd = self.dut.cmd
-        ctx.set(cmd.valid, 1)
-        ctx.set(cmd.payload.function_id, op | funct7 << 3)
-        ctx.set(cmd.payload.inputs_0, rs1 & 0xFFFF_FFFF)
-        ctx.set(cmd.payload.inputs_1, rs2 & 0xFFFF_FFFF)
-
-    async def issue(self, ctx, op, funct7, rs1=0, rs2=0):
-        """Give a command; the cycles it waited."""
-        self.offer(ctx, op, funct7, rs1, rs2)
-        waited = 0
-        while not (await ctx.tick().sample(self.dut.cmd.ready))[2]:
-            waited += 1
-        ctx.set(self.dut.cmd.valid, 0)
-        return waited
-
-    async def call(self, ctx, op, funct7, rs1=0, rs2=0):
-        """Execute a command; its result."""
-        ctx.set(self.dut.rsp.ready, 1)
-        await self.issue(ctx, op, funct7, rs1, rs2)
-        assert ctx.get(self.dut.rsp.valid)
-        return ctx.get(self.dut.rsp.payload)
-
-    async def configure(self, ctx, tile, row, rows, col, cols):
-        await self.call(ctx, CfuOp.CM_CONFIG, tile << 3 | TileConfigReg.ROWS, row | rows << 16)
-        await self.call(ctx, CfuOp.CM_CONFIG, tile << 3 | TileConfigReg.COLS, col | cols << 16)
-
-    async def queue(self, ctx, tile, values):
-        for i in range(0, len(values), 8):
-            word = sum((v & 0xFF) << (8 * k) for k, v in enumerate(values[i : i + 8]))
-            count = len(values[i : i + 8])
-            funct7 = tile << 3 | count - 1
-            assert await self.call(ctx, CfuOp.CM_QUEUE, funct7, word & 0xFFFF_FFFF, word >> 32) == 0
+def tile_job(bench, rng):
+    """Commands that run an MVM on tile 0, each with its result."""
+    patch = random_bytes(rng, 16)
+    words = pack(patch, 1)
+    result = bench.stubs[0].model.mvm(patch, 0, 16, 0, 16, 0)
+    return [
+        ((CfuOp.CM_CONFIG, TileConfigReg.ROWS, 16 << 16), 0),
+        ((CfuOp.CM_CONFIG, TileConfigReg.COLS, 16 << 16), 0),
+        ((CfuOp.CM_QUEUE, 7, words[0], words[1]), 0),
+        ((CfuOp.CM_QUEUE, 7, words[2], words[3]), 0),
+        ((CfuOp.CM_PROCESS, 0), 0),
+        *(((CfuOp.CM_DEQUEUE, 0), word) for word in result),
+    ]
 
 
-def dot4(accumulator, a, b):
-    products = zip(bytes_of(a, 4), bytes_of(b, 4), strict=True)
-    return (accumulator + sum(x * y for x, y in products)) & 0xFFFF_FFFF
+def digital_command(rng):
+    op, members = rng.choice([(CfuOp.DOT, range(3)), (CfuOp.ACC, range(8)), (CfuOp.ACC, range(8))])
+    member = rng.choice(members)
+    funct7 = member << 4 | rng.randrange(16)
+    if op == CfuOp.ACC and member == AccOp.ACTIVATION:
+        return op, funct7, random_activation(rng)
+    if op == CfuOp.ACC and member == AccOp.CHANNEL:
+        return op, funct7, random_scale(rng), random_value(rng)
+    return op, funct7, random_value(rng), random_scale(rng)
 
 
-def test_one_dot4_per_cycle():
-    bench = CfuBench()
-    rng = random.Random(1)
-    operands = [(rng.getrandbits(32), rng.getrandbits(32)) for _ in range(100)]
-
-    async def testbench(ctx):
-        ctx.set(bench.dut.rsp.ready, 1)
-        accumulator = 0
-        for a, b in operands:
-            bench.offer(ctx, CfuOp.DOT4, 5, a, b)
-            assert ctx.get(bench.dut.cmd.ready)
-            await ctx.tick()
-            accumulator = dot4(accumulator, a, b)
-            assert ctx.get(bench.dut.rsp.valid)
-            assert ctx.get(bench.dut.rsp.payload) == accumulator
-        ctx.set(bench.dut.cmd.valid, 0)
-        await ctx.tick()
-        assert not ctx.get(bench.dut.rsp.valid)
-
-    bench.run(testbench)
-
-
-def test_extreme_products_and_wrapping():
-    bench = CfuBench()
-
-    async def testbench(ctx):
-        assert await bench.call(ctx, CfuOp.DOT4, 0, 0x80808080, 0x80808080) == 4 * 128 * 128
-        assert await bench.call(ctx, CfuOp.DOT4, 0, 0x80808080, 0x7F7F7F7F) == 4 * 128
-        assert await bench.call(ctx, CfuOp.ACC_SWAP, 0, 0x7FFF_FFFF) == 4 * 128
-        assert await bench.call(ctx, CfuOp.DOT4, 0, 1, 1) == 0x8000_0000
-        assert await bench.call(ctx, CfuOp.ACC_SWAP, 0, 0) == 0x8000_0000
-
-    bench.run(testbench)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_accumulators_follow_the_model_under_back_pressure(seed):
+@pytest.mark.parametrize("seed", range(6))
+def test_commands_in_any_order_follow_the_model_under_back_pressure(seed):
     bench = CfuBench()
     rng = random.Random(seed)
-    accumulators = [0] * 16
+    model = DigitalModel()
+    idle = rng.choice([0, 0.3])
+    taking = rng.choice([0.6, 1])
     expected = deque()
 
     async def producer(ctx):
-        for _ in range(400):
-            index, a, b = rng.randrange(16), rng.getrandbits(32), rng.getrandbits(32)
-            old, op = accumulators[index], rng.choice([CfuOp.DOT4, CfuOp.DOT4, CfuOp.ACC_SWAP])
-            accumulators[index] = dot4(old, a, b) if op == CfuOp.DOT4 else a
-            expected.append(old if op == CfuOp.ACC_SWAP else accumulators[index])
-            await bench.issue(ctx, op, index, a, b)
-            if rng.random() < 0.3:
+        for row in range(16):
+            for col in range(0, 16, 4):
+                bench.stubs[0].model.program(row, col, rng.getrandbits(32))
+        on_tile = []
+        for _ in range(800):
+            if not on_tile:
+                on_tile = tile_job(bench, rng)
+            if rng.random() < 0.2:
+                command, result = on_tile.pop(0)
+            else:
+                command = digital_command(rng)
+                result = model.execute(*command)
+            expected.append((command, result))
+            await bench.issue(ctx, *command)
+            if rng.random() < idle:
                 await ctx.tick().repeat(rng.randint(1, 3))
 
     async def consumer(ctx):
-        received = 0
-        while received < 400:
-            ctx.set(bench.dut.rsp.ready, rng.random() < 0.6)
-            rsp = bench.dut.rsp
-            _, _, valid, ready, payload = await ctx.tick().sample(rsp.valid, rsp.ready, rsp.payload)
-            if valid and ready:
-                assert payload == expected.popleft(), f"seed {seed}"
-                received += 1
+        rsp = bench.dut.rsp
+        for _ in range(800):
+            while True:
+                ctx.set(rsp.ready, rng.random() < taking)
+                sampled = ctx.tick().sample(rsp.valid, rsp.ready, rsp.payload)
+                _, _, valid, ready, payload = await sampled
+                if valid and ready:
+                    break
+            command, result = expected.popleft()
+            assert payload == result, f"seed {seed}: {command}"
 
     bench.run(producer, consumer)
 
@@ -131,14 +88,27 @@ def test_a_response_waits_and_holds_up_the_next_command():
     bench = CfuBench()
 
     async def testbench(ctx):
-        await bench.issue(ctx, CfuOp.ACC_SWAP, 0, 7)
-        bench.offer(ctx, CfuOp.ACC_SWAP, 0, 8)
+        await bench.issue(ctx, *acc(AccOp.SWAP), 7)
+        bench.offer(ctx, *acc(AccOp.SWAP), 8)
         for _ in range(5):
             assert ctx.get(bench.dut.rsp.valid) and not ctx.get(bench.dut.cmd.ready)
             await ctx.tick()
         ctx.set(bench.dut.rsp.ready, 1)
         await ctx.tick()
         assert ctx.get(bench.dut.rsp.payload) == 7
+
+    bench.run(testbench)
+
+
+def test_a_row_being_read_does_not_hold_up_a_tile():
+    bench = CfuBench()
+
+    async def testbench(ctx):
+        ctx.set(bench.dut.rsp.ready, 1)
+        await bench.issue(ctx, *acc(AccOp.OUT_ROW))
+        assert await bench.issue(ctx, CfuOp.CM_STATUS, 0, TileStatusReg.GEOMETRY) == 0
+        assert ctx.get(bench.dut.rsp.payload) == 16 | 16 << 16
+        assert await bench.issue(ctx, *dot(DotOp.MAC4, 0)) == 2
 
     bench.run(testbench)
 
@@ -213,7 +183,7 @@ def test_a_tile_that_does_not_exist_answers_0(tile_count):
         ctx.set(bench.dut.rsp.ready, 1)
         for tile in range(tile_count, 16):
             for op in CfuOp:
-                if op not in (CfuOp.DOT4, CfuOp.ACC_SWAP):
+                if op not in (CfuOp.DOT, CfuOp.ACC):
                     assert await bench.call(ctx, op, tile << 3, 1, 0xFFFF_FFFF) == 0
         for tile in range(tile_count):
             geometry = await bench.call(ctx, CfuOp.CM_STATUS, tile << 3, TileStatusReg.GEOMETRY)
