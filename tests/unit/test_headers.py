@@ -50,6 +50,9 @@ def test_constants_agree_with_python(tmp_path):
             expressions[f"{prefix}_{reg.name}_OFFSET_BYTES"] = reg.offset_bytes
     for op in isa.CfuOp:
         expressions[f"CFU_OP_{op.name}"] = int(op)
+    for prefix, members in {"CFU_DOT": isa.DotOp, "CFU_ACC": isa.AccOp}.items():
+        for member in members:
+            expressions[f"{prefix}_{member.name}"] = int(member)
     values(tmp_path, expressions)
 
 
