@@ -77,8 +77,9 @@ class ClusterRunner(Verilator):
     """Builds and starts the simulator of a machine.
 
     Unlike its base it makes nothing public by itself (that costs nine tenths of the speed), drives
-    the clock in its own main loop, starts the simulation in the background, and leaves the judgement of the run to the caller: the base
-    exits 0 for a failing test, even for one that can't be imported.
+    the clock in its own main loop, starts the simulation in the background, and leaves the
+    judgement of the run to the caller: the base exits 0 for a failing test, even for one that can't
+    be imported.
     """
 
     def _set_env_build(self) -> None:

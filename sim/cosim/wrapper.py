@@ -34,8 +34,8 @@ def traced_signals(config: ClusterConfig) -> dict[str, int]:
 def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
     """Verilog of the simulation's top: the cluster, whose clock comes from ``main.cpp``.
 
-    With ``trace``, only ``rst``, ``done`` and the signals of :func:`traced_signals` can get into the
-    waveform.
+    With ``trace``, only ``rst``, ``done`` and the signals of :func:`traced_signals` can get into
+    the waveform.
     """
     states = traced_signals(config)
     traced = states if trace else {}

@@ -17,8 +17,12 @@ __all__ = [
     "wrap_int32",
 ]
 
-IDENTITY = (2**32 - 1, 32)
-"""Multiplier and shift that return every int32 unchanged: x * (1 - 2**-32) rounds back to x."""
+MULTIPLIER_STEP = 64
+"""Multipliers are multiples of it: 26 bits that matter, and room for a shift in the same word."""
+
+IDENTITY = (2**32 - MULTIPLIER_STEP, 32)
+"""Multiplier and shift that return what an int8 can hold unchanged: x * (1 - 2**-26) rounds back to
+x below 2**25 in magnitude, and stays far outside an int8 above."""
 
 MIN_SHIFT = 32
 MAX_SHIFT = 62
@@ -42,7 +46,8 @@ def requantise(
 ) -> np.ndarray:
     """``round_half_even(acc * multiplier / 2**shift)``, exact.
 
-    ``acc`` int32, ``multiplier`` uint32 and ``shift`` 32 .. 62 broadcast; the result is int64.
+    ``acc`` int32, ``multiplier`` uint32 (a multiple of 64) and ``shift`` 32 .. 62 broadcast; the
+    result is int64.
     A multiplier of 0 gives 0. Raises GoldenError for a value outside those ranges.
     """
     acc = np.asarray(acc, dtype=np.int64)
@@ -50,6 +55,8 @@ def requantise(
     shift = np.asarray(shift, dtype=np.int64)
     if multiplier.size and (multiplier.min() < 0 or multiplier.max() >= 1 << 32):
         raise GoldenError(f"a multiplier must be 0 to 2**32 - 1, not {multiplier.max()}")
+    if (multiplier % MULTIPLIER_STEP).any():
+        raise GoldenError(f"a multiplier must be a multiple of {MULTIPLIER_STEP}")
     if shift.size and (shift.min() < MIN_SHIFT or shift.max() > MAX_SHIFT):
         raise GoldenError(
             f"a shift must be {MIN_SHIFT} to {MAX_SHIFT}, not {shift.min()} to {shift.max()}"
@@ -60,9 +67,9 @@ def requantise(
 def quantise_multiplier(scale: float) -> tuple[int, int]:
     """The multiplier and shift nearest to ``scale``, 0 <= scale <= 1.
 
-    The multiplier is 0 or has its top bit set (2**31 .. 2**32 - 1), the shift is 32 .. 62. Powers
-    of two are exact; 1 becomes :data:`IDENTITY`, which is exact for every int32 even though
-    2**32 / 2**32 does not fit. A scale of at most 2**-32 turns every int32 into 0 and becomes 0.
+    The multiplier is 0 or has its top bit set (2**31 .. 2**32 - 64, a multiple of 64), the shift is
+    32 .. 62. Powers of two are exact; 1 becomes :data:`IDENTITY`, as 2**32 / 2**32 does not fit. A
+    scale of at most 2**-32 turns every int32 into 0 and becomes 0.
     Raises GoldenError for a scale that is negative, above 1, between 2**-32 and 2**-31, or not
     a number.
     """
@@ -74,8 +81,8 @@ def quantise_multiplier(scale: float) -> tuple[int, int]:
     if scale < 2.0**-31:
         raise GoldenError(f"a scale must be 2**-31 or more (or at most 2**-32), not {scale!r}")
     fraction, exponent = math.frexp(scale)
-    # fraction is 0.5 .. 1 with 53 bits: scaling it by 2**32 is exact, round() is half to even.
-    multiplier, shift = round(fraction * 2.0**32), 32 - exponent
+    # fraction is 0.5 .. 1 with 53 bits: scaling it by 2**26 is exact, round() is half to even.
+    multiplier, shift = round(fraction * 2.0**26) * MULTIPLIER_STEP, 32 - exponent
     if multiplier == 1 << 32:
         multiplier, shift = 1 << 31, shift - 1
     return IDENTITY if shift < MIN_SHIFT else (multiplier, shift)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from tightrope.hw.headers import DCACHE_BYTES
 
 from .errors import ImageError
-from .layout import STRUCTS, size_bytes
+from .layout import STACK_HOT_BYTES, STRUCTS, size_bytes
 
 __all__ = ["ALIGN_BYTES", "Arena", "WEIGHTS_PHASE_BYTES", "pack_struct", "pack_words"]
 
@@ -61,6 +62,18 @@ class Arena:
         addr = self.end_addr
         self.data += content.tobytes() if isinstance(content, np.ndarray) else content
         return addr
+
+    def put_hot(self, content: np.ndarray) -> int:
+        """Appends a table that inner loops read again and again; returns its address.
+
+        The stacks of all harts end where a round of the data cache does: a table that fits in the
+        rest of a round stays clear of them, so that neither drives out the other.
+        """
+        room = DCACHE_BYTES - STACK_HOT_BYTES
+        begin = self.align(4) % DCACHE_BYTES
+        if content.nbytes <= room < begin + content.nbytes:
+            self.align(DCACHE_BYTES)
+        return self.put(content)
 
     def patch(self, addr: int, content: bytes) -> None:
         """Overwrites what was put at ``addr``."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig, TileConfig
+from tightrope.sim.golden.arithmetic import MULTIPLIER_STEP
 from tightrope.sim.mapping.plan import Block, Chunk, Group, LayerPlan, TightSplit
 from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
@@ -36,6 +37,8 @@ def check_quant_layer(qlayer: QuantLayer) -> None:
             _check_array(qlayer, name, array, (entries,), np.dtype(np.uint32))
             within = array.min() >= low and array.max() <= high
             _require(within, f"layer {layer.name}: {name} must be {low} .. {high}")
+        even = not (qlayer.multiplier % MULTIPLIER_STEP).any()
+        _require(even, f"layer {layer.name}: multiplier must be a multiple of {MULTIPLIER_STEP}")
     for name in ("in_zero_point", "in2_zero_point", "out_zero_point", "act_min", "act_max"):
         value = getattr(qlayer, name)
         _require(

@@ -12,7 +12,7 @@ from tightrope.hw.regs import HartCounter
 
 MAGIC = 0x31495254
 """'TRI1' in memory order."""
-VERSION = 1
+VERSION = 2
 
 FIRMWARE_ADDR = MAIN_MEMORY.base_addr
 FIRMWARE_BYTES = 0x2_0000
@@ -20,6 +20,8 @@ FIRMWARE_BYTES = 0x2_0000
 STACK_ADDR = FIRMWARE_ADDR + FIRMWARE_BYTES
 STACK_BYTES = 0x2000
 """Per hart; eight of them follow the firmware."""
+STACK_HOT_BYTES = 512
+"""Below the top of a stack: what kernels keep there while they run."""
 IMAGE_ADDR = STACK_ADDR + 8 * STACK_BYTES
 """Where the image header lies; everything else is found from it."""
 
@@ -119,8 +121,7 @@ LAYER = (
     ("weights_addr", "CONV: int8 [out_c][weight_pitch]; DWCONV: int8 [kernel_h*kernel_w][out_c]"),
     ("weight_pitch", "CONV: kernel_h*kernel_w*in_c rounded up to 4, zero-filled"),
     ("bias_addr", "int32 [out_c], -in_zero_point * sum(w) already added"),
-    ("multiplier_addr", "uint32 [out_c]; pools: [count - 1] (GLOBAL_AVGPOOL, CLIP: one)"),
-    ("shift_addr", "uint32, same shape, 32 .. 62; see requantise() in the architecture"),
+    ("scale_addr", "uint32 [out_c], multiplier | shift; pools: [count - 1] (CLIP: one)"),
     ("add_multiplier_a", "ADD: int32, |m| < 2**21"),
     ("add_multiplier_b", "ADD: int32, |m| < 2**21"),
     ("add_shift", "ADD: 0 .. 30, common to both"),
@@ -138,6 +139,7 @@ LAYER = (
     ("_reserved_0", "zero"),
     ("_reserved_1", "zero"),
     ("_reserved_2", "zero"),
+    ("_reserved_3", "zero"),
 )
 
 CHUNK = (

@@ -76,15 +76,15 @@ def _put_digital(arena: Arena, weights: np.ndarray) -> int:
 def put_scales(
     arena: Arena, qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig, group: int
 ) -> dict[str, int]:
-    """Bias (with the zero point's correction), multipliers and shifts of one group."""
+    """Bias (with the zero point's correction) and scales of one group."""
     fields: dict[str, int] = {}
     channels = channel_slice(qlayer, group) if qlayer.layer.has_weights else slice(None)
     if qlayer.layer.has_weights:
         bias = corrected_bias(qlayer, config.tile.weight_bits if plan.groups else 8)
-        fields["bias_addr"] = arena.put(bias[channels].astype("<i4"))
+        fields["bias_addr"] = arena.put_hot(bias[channels].astype("<i4"))
     if qlayer.multiplier is not None and qlayer.shift is not None:
-        fields["multiplier_addr"] = arena.put(qlayer.multiplier[channels].astype("<u4"))
-        fields["shift_addr"] = arena.put(qlayer.shift[channels].astype("<u4"))
+        scale = qlayer.multiplier[channels] | qlayer.shift[channels]
+        fields["scale_addr"] = arena.put_hot(scale.astype("<u4"))
     return fields
 
 

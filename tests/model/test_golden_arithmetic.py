@@ -17,27 +17,29 @@ def round_half_even(value):
     return round(fractions.Fraction(value))
 
 
-@hypothesis.given(INT32, st.integers(0, 2**32 - 1), st.integers(32, 62))
+@hypothesis.given(INT32, st.integers(0, 2**26 - 1).map(lambda n: 64 * n), st.integers(32, 62))
 def test_requantise_rounds_the_exact_product_half_to_even(acc, multiplier, shift):
     expected = round_half_even(fractions.Fraction(acc * multiplier, 2**shift))
     assert int(golden.requantise(np.int32(acc), multiplier, shift)) == expected
 
 
-@hypothesis.given(st.integers(-(2**10), 2**10), st.integers(32, 41))
-def test_requantise_rounds_ties_to_even(odd, shift):
-    acc, multiplier = 2 * odd + 1, 2 ** (shift - 1)
-    hypothesis.assume(multiplier < 2**32)
+@hypothesis.given(st.integers(-(2**10), 2**10), st.integers(6, 31), st.integers(32, 62))
+def test_requantise_rounds_ties_to_even(odd, log2, shift):
+    multiplier = 2**log2
+    hypothesis.assume(shift - 1 - log2 <= 20)
+    acc = (2 * odd + 1) * 2 ** (shift - 1 - log2)
     got = int(golden.requantise(np.int32(acc), multiplier, shift))
     assert got % 2 == 0
-    assert abs(2 * got - acc) == 1
+    assert abs(2 * got - (2 * odd + 1)) == 1
 
 
 @pytest.mark.parametrize(
     ("multiplier", "shift", "message"),
     [
         (2**32, 32, r"a multiplier must be 0 to 2\*\*32 - 1, not 4294967296"),
-        (1, 31, "a shift must be 32 to 62, not 31 to 31"),
-        (1, 63, "a shift must be 32 to 62, not 63 to 63"),
+        (2**20 + 1, 32, "a multiplier must be a multiple of 64"),
+        (64, 31, "a shift must be 32 to 62, not 31 to 31"),
+        (64, 63, "a shift must be 32 to 62, not 63 to 63"),
     ],
 )
 def test_requantise_refuses_what_the_image_cannot_hold(multiplier, shift, message):
@@ -55,16 +57,26 @@ def test_multiplier_of_a_power_of_two_is_exact(exponent):
 def test_multiplier_is_normalised_and_the_nearest(scale):
     multiplier, shift = golden.quantise_multiplier(scale)
     assert 2**31 <= multiplier < 2**32
+    assert multiplier % 64 == 0
     assert 32 <= shift <= 62
     error = abs(fractions.Fraction(multiplier, 2**shift) - fractions.Fraction(scale))
-    assert error <= fractions.Fraction(1, 2**32)
-    assert error <= fractions.Fraction(scale) / 2**32
+    assert error <= fractions.Fraction(scale) / 2**26
+
+
+def test_multiplier_that_rounds_up_to_a_power_of_two_carries_into_the_shift():
+    assert golden.quantise_multiplier(0.5 - 2.0**-40) == (2**31, 32)
+    assert golden.quantise_multiplier(1.0 - 2.0**-40) == golden.IDENTITY
 
 
 @hypothesis.given(INT32)
-def test_a_scale_of_one_returns_every_accumulator(acc):
+@hypothesis.example(-(2**31))
+@hypothesis.example(2**31 - 1)
+@hypothesis.example(2**25)
+def test_a_scale_of_one_returns_every_accumulator_that_no_clamp_would_change(acc):
     assert golden.quantise_multiplier(1.0) == golden.IDENTITY
-    assert int(golden.requantise(np.int32(acc), *golden.IDENTITY)) == acc
+    got = int(golden.requantise(np.int32(acc), *golden.IDENTITY))
+    assert max(-255, min(got, 255)) == max(-255, min(acc, 255))
+    assert abs(acc) >= 2**25 or got == acc
 
 
 @pytest.mark.parametrize("acc", [-(2**31), 2**31 - 1, 0])

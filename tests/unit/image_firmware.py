@@ -114,9 +114,8 @@ class Firmware:
     def scaled(self, f, acc, entry):
         """Requantised with entries ``entry`` (a slice or an index) of the layer's scales."""
         count = entry.stop if isinstance(entry, slice) else entry + 1
-        multiplier = self.array(f["multiplier_addr"], "<u4", count)[entry]
-        shift = self.array(f["shift_addr"], "<u4", count)[entry]
-        return golden.requantise(acc, multiplier, shift) + f["out_zero_point"]
+        scale = self.array(f["scale_addr"], "<u4", count)[entry]
+        return golden.requantise(acc, scale & ~np.uint32(63), scale & 63) + f["out_zero_point"]
 
     def run_chunk(self, f, hart, chunk):
         if f["op"] == Op.CONV and f["body"] in (Body.TIGHT, Body.LOOSE):

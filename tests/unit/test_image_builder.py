@@ -5,10 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.hw.headers import DCACHE_BYTES
 from tightrope.sim import golden
+from tightrope.sim.image.arena import Arena
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.errors import ImageError
-from tightrope.sim.image.layout import IMAGE_ADDR, STACK_ADDR, STACK_BYTES, Balance, Body
+from tightrope.sim.image.layout import (
+    IMAGE_ADDR,
+    STACK_ADDR,
+    STACK_BYTES,
+    STACK_HOT_BYTES,
+    Balance,
+    Body,
+)
 from tightrope.sim.image.steps import Step, independent_steps
 from tightrope.sim.mapping import Block, plan_layer, single_layer_groups
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -85,6 +94,7 @@ BAD_QUANT = [
     ({"weight": None}, r"weight must be int8 \(12, 3, 3, 8\), not None"),
     ({"bias": np.zeros(12, np.int64)}, r"bias must be int32 \(12,\), not int64 \(12,\)"),
     ({"shift": np.full(12, 31, np.uint32)}, "shift must be 32 .. 62"),
+    ({"multiplier": np.full(12, 65, np.uint32)}, "multiplier must be a multiple of 64"),
     ({"multiplier": np.zeros(1, np.uint32)}, r"multiplier must be uint32 \(12,\)"),
     ({"in_zero_point": 128}, "in_zero_point must be -128 .. 127, not 128"),
     ({"act_min": -129}, "act_min must be -128 .. 127, not -129"),
@@ -166,3 +176,14 @@ def test_a_dense_layer_that_would_read_one_pixel_of_many_is_refused():
     )
     with pytest.raises(ImageError, match="a dense layer must read all of its input at once"):
         build(with_quant(step, layer=layer))
+
+
+def test_hot_tables_stay_clear_of_the_stacks_lines():
+    arena = Arena(IMAGE_ADDR)
+    for count in (900, 3, 20, 30, 800, 1024, 5):
+        addr = arena.put_hot(np.zeros(count, "<u4"))
+        room = DCACHE_BYTES - STACK_HOT_BYTES
+        if 4 * count <= room:
+            assert addr % DCACHE_BYTES + 4 * count <= room
+    # A larger one can't avoid them, and wastes nothing.
+    assert arena.put_hot(np.zeros(1024, "<u4")) == arena.end_addr - 4096
