@@ -61,7 +61,8 @@ class AccOp(enum.IntEnum):
     CHANNEL = 1
     """Channel funct7[1:0] = {scale rs1, bias rs2}. rd = 0."""
     ACTIVATION = 2
-    """The activation: zero_point rs1.b[0], min rs1.b[1], max rs1.b[2], all int8. rd = 0."""
+    """The activation: zero_point rs1.b[0], min rs1.b[1], max rs1.b[2], all int8. Waits for all
+    requantisations that were started. rd = 0."""
     BIAS_ROW = 3
     """acc[4 * funct7[1:0] + i] = bias of channel i, for i in 0 .. 3. rd = 0."""
     OUT_ROW = 4

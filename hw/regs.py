@@ -34,7 +34,7 @@ class HartCounter(enum.IntEnum):
     IBUS_WAIT_CYCLES = 4
     """Instruction bus request pending and not acknowledged."""
     CFU_WAIT_CYCLES = 5
-    """CFU command not accepted."""
+    """Waiting for a tile on the CFU; what the digital unit takes counts as work."""
     ICACHE_FILLS = 6
     """Instruction cache lines fetched."""
     DCACHE_FILLS = 7

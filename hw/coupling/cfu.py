@@ -42,6 +42,8 @@ class Cfu(wiring.Component):
     rsp : Out(stream.Signature(32))
     tile_busy : Out(max(tile_count, 1))
         ``busy`` of each tile.
+    tile_wait : Out(1)
+        A tile holds up its command.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Cfu(wiring.Component):
                 "cmd": In(stream.Signature(CfuCommand)),
                 "rsp": Out(stream.Signature(32)),
                 "tile_busy": Out(max(tile_count, 1)),
+                "tile_wait": Out(1),
             }
         )
 
@@ -76,6 +79,7 @@ class Cfu(wiring.Component):
         op, funct7 = cmd.function_id[:3], cmd.function_id[3:]
         m.submodules.digital = digital = DigitalUnit()
 
+        is_digital = (op == CfuOp.DOT) | (op == CfuOp.ACC)
         room = ~self.rsp.valid | self.rsp.ready
         offered = Signal()  # a command that only what executes it can hold up
         ready = Signal(init=1)
@@ -99,9 +103,10 @@ class Cfu(wiring.Component):
             m.submodules[f"tile_{index}"] = tile
             m.d.comb += self.tile_busy[index].eq(tile.busy)
             self._wire_arguments(m, cmd, tile)
-            with m.If(funct7[3:] == index):
+            with m.If((funct7[3:] == index) & ~is_digital):
                 self._dispatch(m, op, tile, offered=offered, ready=ready, answer=answer)
-        with m.If((op == CfuOp.DOT) | (op == CfuOp.ACC)):
+        m.d.comb += self.tile_wait.eq(offered & ~ready & ~is_digital)
+        with m.If(is_digital):
             m.d.comb += [digital.command.valid.eq(offered), ready.eq(digital.command.ready)]
             m.d.comb += answer.eq(digital.result)
         return m

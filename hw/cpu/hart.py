@@ -93,19 +93,17 @@ class Hart(wiring.Component):
             core.software_interrupt.eq(local.interrupt),
             self.tile_busy.eq(cfu.tile_busy),
         ]
-        self._events(m, core, data, local)
+        self._events(m, core, data, local, cfu.tile_wait)
         return m
 
-    def _events(self, m, core, data, local):
+    def _events(self, m, core, data, local, cfu_wait):
         dbus_wait = Signal()
         ibus_wait = Signal()
-        cfu_wait = Signal()
         line_start = wishbone.CycleType.INCR_BURST
         uncached = core.dbus.adr[-1] & core.dbus.ack
         m.d.comb += [
             dbus_wait.eq(core.dbus.cyc & core.dbus.stb & ~core.dbus.ack & ~self.asleep),
             ibus_wait.eq(core.ibus.cyc & core.ibus.stb & ~core.ibus.ack),
-            cfu_wait.eq(core.cfu_cmd.valid & ~core.cfu_cmd.ready),
         ]
         is_store = core.dbus.ack & core.dbus.we
         events = {

@@ -86,7 +86,7 @@ class QuantLayer:
     bias: np.ndarray | None = None
     """(out_c,) int32, without the zero-point correction."""
     multiplier: np.ndarray | None = None
-    """uint32, a multiple of 64 below 2**32: (out_c,) for weights, (count,) for AVGPOOL, else (1,)."""
+    """uint32, a multiple of 64: (out_c,) for weights, (count,) for AVGPOOL, else (1,)."""
     shift: np.ndarray | None = None
     """uint32 32 .. 62, same shape as multiplier."""
     in_zero_point: int = 0
