@@ -1,0 +1,1 @@
+"""Streaming jobs: a tile fed from and drained into memory by itself."""
