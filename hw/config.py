@@ -18,6 +18,16 @@ def _check_int(owner, name, value, low, high):
         )
 
 
+def _changed(config):
+    """The fields of a configuration that differ from their defaults, in depth."""
+    changed = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            changed[field.name] = _changed(value) if dataclasses.is_dataclass(value) else value
+    return changed
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TileConfig:
     """One analog in-memory-computing tile.
@@ -127,6 +137,9 @@ class ClusterConfig:
 
     @property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits that name this configuration."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        """Sixteen hexadecimal digits that name this configuration.
+
+        Fields that have their default don't count, so a new one renames no machine.
+        """
+        text = json.dumps(_changed(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

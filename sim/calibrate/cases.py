@@ -65,6 +65,7 @@ OTHERS = (
     (LayerOp.DWCONV, (8, 32, 32, 3, 1, 1)), (LayerOp.DWCONV, (10, 96, 96, 3, 1, 1)),
     (LayerOp.DWCONV, (9, 64, 64, 3, 2, 1)), (LayerOp.DWCONV, (8, 48, 48, 5, 1, 2)),
     (LayerOp.DWCONV, (6, 10, 10, 3, 1, 1)), (LayerOp.DWCONV, (5, 128, 128, 3, 1, 0)),
+    (LayerOp.DWCONV, (21, 32, 32, 3, 1, 1)), (LayerOp.DWCONV, (26, 16, 16, 3, 2, 1)),
     (LayerOp.MAXPOOL, (12, 32, 32, 2, 2, 0)), (LayerOp.MAXPOOL, (11, 64, 64, 3, 2, 1)),
     (LayerOp.MAXPOOL, (8, 128, 128, 3, 1, 1)), (LayerOp.MAXPOOL, (9, 10, 10, 3, 2, 0)),
     (LayerOp.AVGPOOL, (12, 32, 32, 2, 2, 0)), (LayerOp.AVGPOOL, (8, 64, 64, 3, 1, 1)),
@@ -94,7 +95,9 @@ MORE = (
     )),
     *(conv_layer(*shape, op=LayerOp.DWCONV) for shape in (
         (7, 40, 40, 3, 1, 1), (11, 72, 72, 3, 2, 1), (14, 24, 24, 3, 1, 1), (6, 256, 256, 3, 1, 1),
-        (9, 32, 32, 5, 2, 2), (7, 7, 7, 3, 1, 1),
+        (9, 32, 32, 5, 2, 2), (7, 7, 7, 3, 1, 1), (19, 64, 64, 3, 1, 1), (23, 48, 48, 3, 2, 1),
+        (18, 32, 32, 5, 1, 2), (3, 64, 64, 3, 1, 1), (2, 48, 48, 3, 2, 1), (11, 128, 128, 3, 1, 1),
+        (17, 24, 24, 3, 3, 1),
     )),
     *(conv_layer(*shape, op=LayerOp.GLOBAL_AVGPOOL) for shape in (
         (4, 96, 96), (8, 512, 512), (10, 40, 40), (5, 22, 22),

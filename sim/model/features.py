@@ -9,7 +9,8 @@ from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .kernel_dot4 import dot4_work
-from .kernel_others import dwconv_work, elementwise_work, pool_work
+from .kernel_dwconv import dwconv_work
+from .kernel_pool import elementwise_work, pool_work
 from .kernel_tile import tile_work
 from .work import Work
 
@@ -33,7 +34,7 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int) 
         return dot4_work(layer, pixels, chunk.end - chunk.begin)
     channels = chunk.end - chunk.begin
     if layer.op is LayerOp.DWCONV:
-        return dwconv_work(layer, pixels, channels)
+        return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):
         return pool_work(layer, pixels, channels)
     return elementwise_work(layer, pixels, channels)

@@ -63,7 +63,7 @@ def tile_work(
         if group.reprogram:
             loops["partial"] += pixels * (blocks - 1) * cols / 4
             lines["program_lines"] += pixels * max(0, blocks - 1) * cols * 4 / LINE_BYTES
-        scale_bytes = 12 * group.channel_count + 4 * (cols if blocks > 1 else 0)
+        scale_bytes = 8 * group.channel_count + 4 * (cols if blocks > 1 else 0)
         beside = scale_bytes + min(layer.patch, CACHE_BYTES)
         scale_lines = scale_bytes / LINE_BYTES
         lines["scales"] += scale_lines * (1 + max(0, pixels - 1) * repeat_ratio(beside))

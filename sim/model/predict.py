@@ -99,7 +99,7 @@ def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPredi
 
 
 def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list[Cost]:
-    known: dict[tuple[int, int, int], Cost] = {}
+    known: dict[tuple[int, ...], Cost] = {}
     costs = []
     tiled = plan.body in (Body.TIGHT, Body.LOOSE)
     for chunk in plan.chunks:
@@ -107,6 +107,8 @@ def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list
             chunk.pixel_end - chunk.pixel_begin,
             chunk.end - chunk.begin,
             chunk.begin if tiled else 0,
+            # Its edges lie where the chunk's pixels do.
+            chunk.pixel_begin if layer.op is LayerOp.DWCONV else 0,
         )
         if key not in known:
             work = chunk_work(layer, plan, chunk, machine.tile.output_bytes)

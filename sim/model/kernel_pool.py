@@ -1,4 +1,4 @@
-"""Loops and cache lines of the kernels that only harts run: dwconv.c, pool.c, elementwise.c."""
+"""Loops and cache lines of sw/kernels/pool.c and elementwise.c."""
 
 import math
 
@@ -7,41 +7,7 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 from .cache_lines import inside_ratio, misses_of, mix, repeat_ratio
 from .work import LINE_BYTES, SETS, Work
 
-__all__ = ["dwconv_work", "elementwise_work", "pool_work"]
-
-
-def dwconv_work(layer: Layer, pixels: int, channels: int) -> Work:
-    taps = layer.kernel[0] * layer.kernel[1]
-    by_words = layer.out_shape[2] % 4 == 0
-    fours = channels // 4 if by_words else 0
-    singles = channels - 4 * fours
-    inside = inside_ratio(layer)
-    loops = {
-        "chunk": 1.0,
-        "pixel": pixels * -(-channels // 32),
-        "four": pixels * fours,
-        "four_row": pixels * fours * layer.kernel[0],
-        "four_tap": pixels * fours * taps * inside,
-        "four_padding": pixels * fours * taps * (1 - inside),
-        "single": pixels * singles,
-        "single_tap": pixels * singles * taps,
-    }
-    lines = {"window": pixels * channels / LINE_BYTES * _dwconv_misses(layer)}
-    lines["weights"] = channels * (taps + 12) / LINE_BYTES
-    lines["mix"] = mix(pixels * fours, 2 * taps + 3)
-    return Work(loops=loops, lines=lines)
-
-
-def _dwconv_misses(layer: Layer) -> float:
-    """Per pixel and line of channels. Weights and scales lie at some other place in the cache."""
-    taps, pitch = layer.kernel[0] * layer.kernel[1], layer.in_shape[2]
-    far = 1 << 20
-    beside = [far + tap * pitch // LINE_BYTES for tap in range(taps)]
-    beside += [far + 64 + step for step in range(12)]
-    return misses_of(
-        layer.in_shape[0], layer.in_shape[1], pitch, layer.out_shape[1], layer.kernel,
-        layer.stride, layer.pads[:2], tuple(beside), 1,
-    )  # fmt: skip
+__all__ = ["elementwise_work", "pool_work"]
 
 
 def pool_work(layer: Layer, pixels: int, channels: int) -> Work:
