@@ -106,5 +106,5 @@ const char *host_message(void)
 /* For direct tests of the arithmetic. */
 int32_t host_requantise(int32_t acc, uint32_t multiplier, uint32_t shift)
 {
-    return requantise(acc, scale_of(multiplier, shift));
+    return requantise(acc, multiplier | shift);
 }

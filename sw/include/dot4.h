@@ -1,25 +1,23 @@
-/* Blocks of 4 output channels on the CFU's accumulators. */
+/* Blocks of 4 output channels on the CFU's accumulators: a row of accumulators for each pixel, a
+ * column for each channel. */
 #ifndef DOT4_H
 #define DOT4_H
 
-#include "requant.h"
+#include "output.h"
 
-/* What a block of 4 channels needs besides the patches. */
+/* A block of channels for the pixels of a panel. Scales and biases are in the CFU. */
 typedef struct {
     const int8_t *weights[4];
-    int32_t bias[4];
-    scale_t scale[4];
-    activation_t activation;
-    bool is_simple;    /* all scales are, see scale_is_simple */
-    bool stores_words; /* four outputs of a pixel are an aligned word */
-    uint32_t channel;
-    uint32_t count;
     uint32_t patch_bytes;
+    uint32_t count;    /* channels to be stored, 1 .. 4 */
+    bool stores_words; /* four outputs of a pixel are an aligned word */
+    uint32_t out_pitch;
 } channels_t;
 
-/* Accumulator 4 * channel + pixel += the dot product, for 4 pixels or for pixel 0 alone. Patches
- * and rows of weights are word-aligned and patch_bytes long. */
-void dot_4x4(const int8_t *const *patches, const channels_t *block);
-void dot_1x4(const int8_t *patch, const channels_t *block);
+/* Outputs of `count` blocks of 4 pixels, or of `count` single pixels, from their patches. Patches
+ * and rows of weights are word-aligned and patch_bytes long; all accumulators hold their channel's
+ * bias, before and after. */
+void dot_4x4(const int8_t *const *patches, uint32_t count, const channels_t *block, int8_t *out);
+void dot_1x4(const int8_t *const *patches, uint32_t count, const channels_t *block, int8_t *out);
 
 #endif

@@ -80,9 +80,19 @@ INLINE bool is_word_aligned(uintptr_t bits)
     return (bits & 3) == 0;
 }
 
+INLINE int32_t byte_of(uint32_t word, unsigned index)
+{
+    return (int8_t)(word >> 8 * index);
+}
+
 INLINE uint32_t min_u32(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
+}
+
+INLINE uint32_t lowest_bit(uint32_t value)
+{
+    return value & -value;
 }
 
 INLINE int32_t clamp_s32(int32_t value, int32_t low, int32_t high)

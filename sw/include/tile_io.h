@@ -17,7 +17,6 @@ typedef struct {
     uint32_t channel_begin;
     uint32_t channel_count;
     uint32_t element_bytes; /* of a result on the tile's port: 1, 2 or 4 */
-    bool is_simple;         /* all channels' scales are, see scale_is_simple */
 } sink_t;
 
 /* `port` is the base address of a loose tile; a tight tile is named by the function itself. */
@@ -39,9 +38,9 @@ typedef struct {
 extern const tile_io_t tight_io[TIGHT_TILES_PER_HART_MAX];
 extern const tile_io_t loose_io;
 
-/* Outputs one by one: where they are not a word, or their scales are not simple. */
-void outputs_store(const layer_t *layer, const uint32_t *multiplier, const uint32_t *shift,
-                   const int32_t *from, const int32_t *values, uint32_t count, int8_t *out);
+/* Up to 4 outputs of a pixel, requantised and stored as bytes. */
+void outputs_store(const uint32_t *scale, const int32_t *from, const int32_t *values,
+                   uint32_t count, int8_t *out);
 
 INLINE uint32_t loose_port(uint32_t tile)
 {

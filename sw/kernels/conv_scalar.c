@@ -40,7 +40,7 @@ void conv_scalar_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
         int8_t *out = mem_ptr(layer->out_addr + pixel * layer->out_pitch);
         for (uint32_t n = chunk->begin; n < chunk->end; n++) {
             int32_t acc = bias[n] + dot_patch(layer, weights + n * layer->weight_pitch, iy, ix);
-            out[n] = (int8_t)activate(layer, requantise(acc, scale_at(layer, n)));
+            out[n] = (int8_t)activate(layer, requantise(acc, scales_of(layer)[n]));
         }
     }
 }

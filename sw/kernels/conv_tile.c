@@ -6,7 +6,7 @@
  * Reprogrammed group: blocks > program, then all pixels of the chunk as above, with partial sums
  * in memory. What queue, accumulate and finish do is in tile_io.inc. */
 #include "kernels.h"
-#include "requant.h"
+#include "output.h"
 #include "tile_io.h"
 
 typedef struct {
@@ -137,32 +137,13 @@ static void run_blocks(const job_t *job)
     }
 }
 
-void outputs_store(const layer_t *layer, const uint32_t *multiplier, const uint32_t *shift,
-                   const int32_t *from, const int32_t *values, uint32_t count, int8_t *out)
+void outputs_store(const uint32_t *scale, const int32_t *from, const int32_t *values,
+                   uint32_t count, int8_t *out)
 {
     for (uint32_t i = 0; i < count; i++) {
-        scale_t scale = scale_of(multiplier[i], shift[i]);
-        out[i] = (int8_t)activate(layer, requantise(from[i] + values[i], scale));
+        CFU_REQUANTISE(from[i] + values[i], scale[i]);
     }
-}
-
-/* Looks at each channel once per chunk and group. */
-static bool scales_are_simple(const layer_t *layer, const group_t *group)
-{
-    const int32_t *bias = mem_ptr(layer->bias_addr);
-    const uint32_t *multiplier = mem_ptr(layer->multiplier_addr);
-    const uint32_t *shift = mem_ptr(layer->shift_addr);
-    uint32_t taps = layer->kernel_h * layer->kernel_w * layer->in_c;
-    /* A converter rounds by up to half a step in each block. */
-    uint32_t slack = layer->adc_shift < 16 ? group->block_count << layer->adc_shift : ~0u;
-    bool simple = true;
-    for (uint32_t i = 0; i < group->channel_count; i++) {
-        uint32_t n = group->channel_begin + i;
-        uint32_t magnitude = bias[n] < 0 ? -(uint32_t)bias[n] : (uint32_t)bias[n];
-        uint32_t bits = accumulator_bits(taps, magnitude, slack);
-        simple &= scale_is_simple(multiplier[n], shift[n], bits);
-    }
-    return simple;
+    store_last(out, CFU_TAKE(), count);
 }
 
 static void run_group(const layer_t *layer, const chunk_t *chunk, const group_t *group)
@@ -177,8 +158,7 @@ static void run_group(const layer_t *layer, const chunk_t *chunk, const group_t 
         .sink = {.layer = layer,
                  .channel_begin = group->channel_begin,
                  .channel_count = group->channel_count,
-                 .element_bytes = adc_bits <= 8 ? 1 : adc_bits <= 16 ? 2 : 4,
-                 .is_simple = scales_are_simple(layer, group)},
+                 .element_bytes = adc_bits <= 8 ? 1 : adc_bits <= 16 ? 2 : 4},
     };
     if (chunk->pixel_begin == chunk->pixel_end) {
         return;
@@ -223,6 +203,7 @@ void conv_tight_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
     (void)hart;
     const group_t *groups = mem_ptr(layer->groups_addr);
+    activation_set(layer, layer->out_zero_point);
     for (uint32_t g = chunk->begin; g < chunk->end; g++) {
         run_group(layer, chunk, &groups[g]);
     }
@@ -231,6 +212,7 @@ void conv_tight_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 void conv_loose_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
     const group_t *groups = mem_ptr(layer->groups_addr);
+    activation_set(layer, layer->out_zero_point);
     for (uint32_t g = chunk->begin; g < chunk->end; g++) {
         hold_tiles(&groups[g], hart, true);
         run_group(layer, chunk, &groups[g]);

@@ -2,30 +2,33 @@
 #include "cfu.h"
 #include "dot4.h"
 
-#define DOT_CHANNEL(channel, word)      \
-    CFU_DOT4(4 * channel + 0, a0, word); \
-    CFU_DOT4(4 * channel + 1, a1, word); \
-    CFU_DOT4(4 * channel + 2, a2, word); \
-    CFU_DOT4(4 * channel + 3, a3, word);
+INLINE const uint32_t *words_of(const int8_t *bytes)
+{
+    return (const uint32_t *)bytes;
+}
 
-#define STEP_4X4(i)                                         \
-    {                                                       \
-        uint32_t a0 = x0[i], a1 = x1[i], a2 = x2[i], a3 = x3[i]; \
+#define DOT_PIXEL(pixel, x)        \
+    CFU_DOT4(4 * pixel + 0, x, b0); \
+    CFU_DOT4(4 * pixel + 1, x, b1); \
+    CFU_DOT4(4 * pixel + 2, x, b2); \
+    CFU_DOT4(4 * pixel + 3, x, b3);
+
+#define STEP_4X4(i)                                              \
+    {                                                            \
         uint32_t b0 = w0[i], b1 = w1[i], b2 = w2[i], b3 = w3[i]; \
-        DOT_CHANNEL(0, b0)                                  \
-        DOT_CHANNEL(1, b1)                                  \
-        DOT_CHANNEL(2, b2)                                  \
-        DOT_CHANNEL(3, b3)                                  \
+        uint32_t a0 = x0[i], a1 = x1[i], a2 = x2[i], a3 = x3[i]; \
+        DOT_PIXEL(0, a0)                                         \
+        DOT_PIXEL(1, a1)                                         \
+        DOT_PIXEL(2, a2)                                         \
+        DOT_PIXEL(3, a3)                                         \
     }
 
-void dot_4x4(const int8_t *const *x, const channels_t *block)
+INLINE void sum_4x4(const int8_t *const *x, const channels_t *block)
 {
-    const uint32_t *x0 = (const uint32_t *)x[0], *x1 = (const uint32_t *)x[1];
-    const uint32_t *x2 = (const uint32_t *)x[2], *x3 = (const uint32_t *)x[3];
-    const uint32_t *w0 = (const uint32_t *)block->weights[0];
-    const uint32_t *w1 = (const uint32_t *)block->weights[1];
-    const uint32_t *w2 = (const uint32_t *)block->weights[2];
-    const uint32_t *w3 = (const uint32_t *)block->weights[3];
+    const uint32_t *x0 = words_of(x[0]), *x1 = words_of(x[1]);
+    const uint32_t *x2 = words_of(x[2]), *x3 = words_of(x[3]);
+    const uint32_t *w0 = words_of(block->weights[0]), *w1 = words_of(block->weights[1]);
+    const uint32_t *w2 = words_of(block->weights[2]), *w3 = words_of(block->weights[3]);
     const uint32_t *end = x0 + block->patch_bytes / 4;
     const uint32_t *unrolled_end = x0 + block->patch_bytes / 16 * 4;
     while (x0 != unrolled_end) {
@@ -41,22 +44,31 @@ void dot_4x4(const int8_t *const *x, const channels_t *block)
     }
 }
 
-#define STEP_1X4(i)                                                   \
-    {                                                                 \
+void dot_4x4(const int8_t *const *patches, uint32_t count, const channels_t *block, int8_t *out)
+{
+    bool stores_words = block->stores_words;
+    uint32_t pitch = block->out_pitch;
+    for (; count > 0; count--, patches += 4, out += 4 * pitch) {
+        sum_4x4(patches, block);
+        if (LIKELY(stores_words)) {
+            rows_store(out, pitch);
+        } else {
+            rows_store_part(out, pitch, 4, block->count);
+        }
+    }
+}
+
+#define STEP_1X4(i)                                                        \
+    {                                                                      \
         uint32_t a = x[i], b0 = w0[i], b1 = w1[i], b2 = w2[i], b3 = w3[i]; \
-        CFU_DOT4(0, a, b0);                                           \
-        CFU_DOT4(4, a, b1);                                           \
-        CFU_DOT4(8, a, b2);                                           \
-        CFU_DOT4(12, a, b3);                                          \
+        DOT_PIXEL(0, a)                                                    \
     }
 
-void dot_1x4(const int8_t *patch, const channels_t *block)
+INLINE void sum_1x4(const int8_t *patch, const channels_t *block)
 {
-    const uint32_t *x = (const uint32_t *)patch;
-    const uint32_t *w0 = (const uint32_t *)block->weights[0];
-    const uint32_t *w1 = (const uint32_t *)block->weights[1];
-    const uint32_t *w2 = (const uint32_t *)block->weights[2];
-    const uint32_t *w3 = (const uint32_t *)block->weights[3];
+    const uint32_t *x = words_of(patch);
+    const uint32_t *w0 = words_of(block->weights[0]), *w1 = words_of(block->weights[1]);
+    const uint32_t *w2 = words_of(block->weights[2]), *w3 = words_of(block->weights[3]);
     const uint32_t *end = x + block->patch_bytes / 4;
     const uint32_t *unrolled_end = x + block->patch_bytes / 16 * 4;
     while (x != unrolled_end) {
@@ -69,5 +81,18 @@ void dot_1x4(const int8_t *patch, const channels_t *block)
     while (x != end) {
         STEP_1X4(0)
         x++, w0++, w1++, w2++, w3++;
+    }
+}
+
+void dot_1x4(const int8_t *const *patches, uint32_t count, const channels_t *block, int8_t *out)
+{
+    for (; count > 0; count--, patches++, out += block->out_pitch) {
+        sum_1x4(*patches, block);
+        if (LIKELY(block->stores_words)) {
+            CFU_OUT_ROW(0);
+            store_word(out, CFU_TAKE());
+        } else {
+            rows_store_part(out, block->out_pitch, 1, block->count);
+        }
     }
 }

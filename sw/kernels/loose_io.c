@@ -1,6 +1,6 @@
 /* Loose tiles: registers on the shared peripheral bus. */
 #include "kernels.h"
-#include "requant.h"
+#include "output.h"
 #include "tile_io.h"
 
 #define LOOSE(port, name) ((port) + LOOSE_TILE_##name##_OFFSET_BYTES)
@@ -9,7 +9,7 @@
 static void back_off(uint32_t cycles)
 {
     for (uint32_t i = 0; i < cycles; i++) {
-        __asm__ volatile("");
+        __asm__ volatile("nop"); /* a loop of nothing is unrolled away */
     }
 }
 
@@ -59,7 +59,7 @@ static void wait_for_result(uint32_t port)
 /* The address moves on by itself along a row. */
 #define PORT_INITIALIZE(port, row, col, weights)                                     \
     {                                                                                \
-        if ((col) == col_begin) {                                                               \
+        if ((col) == col_begin) {                                                    \
             mmio_write32(LOOSE(port, PROGRAM_ADDR), (row) | (col) << 16);            \
         }                                                                            \
         mmio_write32(LOOSE(port, PROGRAM_DATA), weights);                            \

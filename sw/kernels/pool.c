@@ -1,11 +1,12 @@
 /* MAXPOOL, AVGPOOL, GLOBAL_AVGPOOL.
  *
- * Loops: pixels of the chunk > groups of 4 channels (4 outputs, 4 byte stores) > pixels of the
- * window that lie inside the image: 1 word load and 4 steps. Channels past the last multiple of 4,
- * and all of them if the input is not word-aligned, are taken singly, by bytes. */
+ * Loops: pixels of the chunk > groups of 4 channels (TAKE, 4 bytes stored, or 1 word if the output
+ * is word-aligned) > pixels of the window that lie inside the image: 1 word load, and MAC4 for an
+ * average or 4 steps for a maximum. Channels past the last multiple of 4, and all of them if the
+ * input is not word-aligned, are taken singly, by bytes. AVGPOOL sets 4 channels for each pixel. */
 #include "kernels.h"
+#include "output.h"
 #include "patch.h"
-#include "requant.h"
 
 typedef struct {
     const int8_t *first; /* top left pixel inside the image */
@@ -29,11 +30,6 @@ static window_t window_of(const layer_t *layer, const patch_t *patch)
     };
 }
 
-INLINE int32_t byte_of(uint32_t word, unsigned index)
-{
-    return (int8_t)(word >> 8 * index);
-}
-
 /* `count` is 1 or 4 and a constant, so each call compiles to its own loop. */
 INLINE void window_max(const window_t *window, uint32_t n, uint32_t count, int32_t *values)
 {
@@ -52,25 +48,43 @@ INLINE void window_max(const window_t *window, uint32_t n, uint32_t count, int32
     }
 }
 
-INLINE void window_sum(const window_t *window, uint32_t n, uint32_t count, int32_t *values)
+/* Adds four channels to row 0. */
+INLINE void window_add(const window_t *window, uint32_t n)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        values[i] = 0;
-    }
-    for (uint32_t row = 0; row < window->rows; row++) {
-        const int8_t *in = window->first + row * window->row_pitch + n;
-        for (uint32_t col = 0; col < window->cols; col++, in += window->pixel_pitch) {
-            uint32_t word = count == 4 ? load_word(in) : (uint8_t)*in;
-            for (uint32_t i = 0; i < count; i++) {
-                values[i] += byte_of(word, i);
-            }
+    const int8_t *row = window->first + n;
+    for (uint32_t rows = window->rows; rows > 0; rows--, row += window->row_pitch) {
+        const int8_t *in = row;
+        for (uint32_t cols = window->cols; cols > 0; cols--, in += window->pixel_pitch) {
+            CFU_MAC4(0, load_word(in), FOUR_ONES);
         }
     }
+}
+
+static int32_t window_sum(const window_t *window, uint32_t n)
+{
+    int32_t sum = 0;
+    const int8_t *row = window->first + n;
+    for (uint32_t rows = window->rows; rows > 0; rows--, row += window->row_pitch) {
+        const int8_t *in = row;
+        for (uint32_t cols = window->cols; cols > 0; cols--, in += window->pixel_pitch) {
+            sum += *in;
+        }
+    }
+    return sum;
 }
 
 static bool by_words(const layer_t *layer, const chunk_t *chunk)
 {
     return is_word_aligned(layer->in_addr | layer->in_pitch | chunk->begin);
+}
+
+INLINE void store_four(int8_t *out, uint32_t word)
+{
+    if (LIKELY(is_word_aligned((uintptr_t)out))) {
+        store_word(out, word);
+    } else {
+        store_last(out, word, 4);
+    }
 }
 
 static void max_pixel(const layer_t *layer, const chunk_t *chunk, const window_t *window,
@@ -80,13 +94,15 @@ static void max_pixel(const layer_t *layer, const chunk_t *chunk, const window_t
     uint32_t n = chunk->begin;
     for (; by_words(layer, chunk) && n + 4 <= chunk->end; n += 4) {
         window_max(window, n, 4, values);
-        for (uint32_t i = 0; i < 4; i++) {
-            out[n + i] = (int8_t)clamp_s32(values[i], layer->act_min, layer->act_max);
-        }
+        CFU_REQUANTISE(values[0], SCALE_ONE);
+        CFU_REQUANTISE(values[1], SCALE_ONE);
+        CFU_REQUANTISE(values[2], SCALE_ONE);
+        CFU_REQUANTISE(values[3], SCALE_ONE);
+        store_four(out + n, CFU_TAKE());
     }
     for (; n < chunk->end; n++) {
         window_max(window, n, 1, values);
-        out[n] = (int8_t)clamp_s32(values[0], layer->act_min, layer->act_max);
+        out[n] = requantise_one(values[0], SCALE_ONE);
     }
 }
 
@@ -94,6 +110,8 @@ void maxpool_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
     (void)hart;
     patch_t patch = patch_at(layer, chunk->pixel_begin);
+    /* Input and output share a zero point, so only the clamp is wanted. */
+    activation_set(layer, 0);
     for (uint32_t pixel = chunk->pixel_begin; pixel < chunk->pixel_end; pixel++) {
         window_t window = window_of(layer, &patch);
         max_pixel(layer, chunk, &window, mem_ptr(layer->out_addr + pixel * layer->out_pitch));
@@ -101,26 +119,19 @@ void maxpool_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
     }
 }
 
-static int8_t mean(const layer_t *layer, int32_t sum, int32_t offset, scale_t scale)
-{
-    return (int8_t)activate(layer, requantise(sum - offset, scale));
-}
-
 static void average_pixel(const layer_t *layer, const chunk_t *chunk, const window_t *window,
-                          scale_t scale, int8_t *out)
+                          uint32_t scale, int8_t *out)
 {
-    int32_t offset = (int32_t)(window->rows * window->cols) * layer->in_zero_point;
-    int32_t sums[4];
+    int32_t bias = -(int32_t)(window->rows * window->cols) * layer->in_zero_point;
     uint32_t n = chunk->begin;
+    channels_set_alike(scale, bias);
     for (; by_words(layer, chunk) && n + 4 <= chunk->end; n += 4) {
-        window_sum(window, n, 4, sums);
-        for (uint32_t i = 0; i < 4; i++) {
-            out[n + i] = mean(layer, sums[i], offset, scale);
-        }
+        window_add(window, n);
+        CFU_OUT_ROW(0);
+        store_four(out + n, CFU_TAKE());
     }
     for (; n < chunk->end; n++) {
-        window_sum(window, n, 1, sums);
-        out[n] = mean(layer, sums[0], offset, scale);
+        out[n] = requantise_one(window_sum(window, n) + bias, scale);
     }
 }
 
@@ -128,6 +139,7 @@ void avgpool_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
     (void)hart;
     patch_t patch = patch_at(layer, chunk->pixel_begin);
+    activation_set(layer, layer->out_zero_point);
     for (uint32_t pixel = chunk->pixel_begin; pixel < chunk->pixel_end; pixel++) {
         window_t window = window_of(layer, &patch);
         uint32_t counted = window.rows * window.cols;
@@ -135,7 +147,7 @@ void avgpool_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
             counted = layer->kernel_h * layer->kernel_w;
         }
         int8_t *out = mem_ptr(layer->out_addr + pixel * layer->out_pitch);
-        average_pixel(layer, chunk, &window, scale_at(layer, counted - 1), out);
+        average_pixel(layer, chunk, &window, scales_of(layer)[counted - 1], out);
         patch_next(layer, &patch);
     }
 }
@@ -150,5 +162,6 @@ void global_avgpool_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart
         .rows = layer->in_h,
         .cols = layer->in_w,
     };
-    average_pixel(layer, chunk, &window, scale_at(layer, 0), mem_ptr(layer->out_addr));
+    activation_set(layer, layer->out_zero_point);
+    average_pixel(layer, chunk, &window, scales_of(layer)[0], mem_ptr(layer->out_addr));
 }

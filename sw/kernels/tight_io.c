@@ -1,7 +1,6 @@
 /* Tight tiles: custom instructions. Each carries its tile's number, so each tile has its code. */
-#include "cfu.h"
 #include "kernels.h"
-#include "requant.h"
+#include "output.h"
 #include "tile_io.h"
 
 #define TIGHT_NAME_(tile, name) tight##tile##_##name

@@ -38,7 +38,7 @@ static uint32_t measure(unsigned hart, volatile uint32_t *values)
     MEASURE(HART_COUNTER_UNCACHED, for (uint32_t i = 0; i < N; i++) (void)results()[i]);
     MEASURE(HART_COUNTER_UNCACHED, for (uint32_t i = 0; i < N; i++) *line(hart, i) = i);
     MEASURE(HART_COUNTER_CFU_COMMANDS,
-            for (uint32_t i = 0; i < N; i++) (void)CFU_ACC_SWAP(0, i));
+            for (uint32_t i = 0; i < N; i++) (void)CFU_SWAP(0, i));
     MEASURE(HART_COUNTER_SHARED_ACCESSES, for (uint32_t i = 0; i < N; i++)
             (void)mmio_read32(HOST_BASE_ADDR + HOST_FAULT_PC_OFFSET_BYTES));
     MEASURE(HART_COUNTER_ICACHE_FILLS, pass_time(N));
