@@ -101,14 +101,18 @@ class _Top(wiring.Component):
         m.submodules.tile, m.submodules.streamer = tile, streamer = self.tile, self.streamer
         connect(m, flipped(self.job), streamer.job)
         connect(m, streamer.memory, flipped(self.memory))
-        connect(m, streamer.queue, tile.queue)
-        connect(m, streamer.process, tile.process)
-        connect(m, tile.dequeue, streamer.dequeue)
-        for name in ("drop", "config_en", "config_index", "config_data"):
-            m.d.comb += getattr(tile, name).eq(getattr(streamer, name))
-        for name in ("dequeue_words", "dequeue_last"):
-            m.d.comb += getattr(streamer, name).eq(getattr(tile, name))
+        connect_tile(m, streamer, tile)
         return m
+
+
+def connect_tile(m, streamer, tile):
+    connect(m, streamer.queue, tile.queue)
+    connect(m, streamer.process, tile.process)
+    connect(m, tile.dequeue, streamer.dequeue)
+    for name in ("drop", "config_en", "config_index", "config_data"):
+        m.d.comb += getattr(tile, name).eq(getattr(streamer, name))
+    for name in ("dequeue_words", "dequeue_last"):
+        m.d.comb += getattr(streamer, name).eq(getattr(tile, name))
 
 
 class StreamBench:
