@@ -47,8 +47,8 @@ def requantise(
     """``round_half_even(acc * multiplier / 2**shift)``, exact.
 
     ``acc`` int32, ``multiplier`` uint32 (a multiple of 64) and ``shift`` 32 .. 62 broadcast; the
-    result is int64.
-    A multiplier of 0 gives 0. Raises GoldenError for a value outside those ranges.
+    result is int64. A multiplier of 0 gives 0. Raises GoldenError for a multiplier or shift that is
+    not as said.
     """
     acc = np.asarray(acc, dtype=np.int64)
     multiplier = np.asarray(multiplier, dtype=np.int64)

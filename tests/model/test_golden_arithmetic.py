@@ -68,6 +68,11 @@ def test_multiplier_that_rounds_up_to_a_power_of_two_carries_into_the_shift():
     assert golden.quantise_multiplier(1.0 - 2.0**-40) == golden.IDENTITY
 
 
+@pytest.mark.parametrize(("below", "even"), [(2**25, 2**25), (2**25 + 1, 2**25 + 2)])
+def test_multiplier_halfway_between_two_becomes_the_even_one(below, even):
+    assert golden.quantise_multiplier((below + 0.5) / 2**26) == (64 * even, 32)
+
+
 @hypothesis.given(INT32)
 @hypothesis.example(-(2**31))
 @hypothesis.example(2**31 - 1)

@@ -15,8 +15,10 @@ from tightrope.sim.image.layout import (
     STACK_ADDR,
     STACK_BYTES,
     STACK_HOT_BYTES,
+    STRUCTS,
     Balance,
     Body,
+    size_bytes,
 )
 from tightrope.sim.image.steps import Step, independent_steps
 from tightrope.sim.mapping import Block, plan_layer, single_layer_groups
@@ -187,3 +189,41 @@ def test_hot_tables_stay_clear_of_the_stacks_lines():
             assert addr % DCACHE_BYTES + 4 * count <= room
     # A larger one can't avoid them, and wastes nothing.
     assert arena.put_hot(np.zeros(1024, "<u4")) == arena.end_addr - 4096
+
+
+def words_of(image, addr, count):
+    return np.frombuffer(image.data, "<u4", count, addr - IMAGE_ADDR)
+
+
+def first_layer(image):
+    names = [name for name, _ in STRUCTS["header"]]
+    header = dict(zip(names, words_of(image, IMAGE_ADDR, len(names)).tolist(), strict=True))
+    count = size_bytes(STRUCTS["layer"]) // 4
+    words = words_of(image, header["layers_addr"], count).tolist()
+    return dict(zip((name for name, _ in STRUCTS["layer"]), words, strict=True))
+
+
+def test_a_scale_is_a_word_of_multiplier_and_shift():
+    multiplier = np.linspace(2**25, 2**26 - 1, 12).astype(np.uint32) * np.uint32(64)
+    shift = np.arange(32, 56, 2).astype(np.uint32)
+    step = with_quant(step_of(), multiplier=multiplier, shift=shift)
+    image = build(step)
+    scale = words_of(image, first_layer(image)["scale_addr"], 12)
+    assert (scale & ~np.uint32(63)).tolist() == multiplier.tolist()
+    assert (scale & 63).tolist() == shift.tolist()
+
+
+def test_biases_and_scales_of_an_image_stay_clear_of_the_stacks_lines():
+    room = DCACHE_BYTES - STACK_HOT_BYTES
+    begins = set()
+    for width in range(4, 70):  # the input before them moves them through the cache
+        layer = dataclasses.replace(LAYER, in_shape=(4, width, 8), out_shape=(4, width, 12))
+        qlayer = golden.random_quant_layer(layer, np.random.default_rng(width))
+        plan = plan_layer(layer, MACHINE, Body.DOT4, Balance.STATIC)
+        step = Step(qlayer=qlayer, plan=plan, inputs=("x",))
+        image = build_image(MACHINE, [step], {"x": np.zeros(layer.in_shape, np.int8)})
+        fields = first_layer(image)
+        for name in ("bias_addr", "scale_addr"):
+            begins.add(fields[name] % DCACHE_BYTES)
+            assert fields[name] % DCACHE_BYTES + 4 * 12 <= room
+    assert max(begins) - min(begins) > room / 2
