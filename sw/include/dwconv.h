@@ -1,35 +1,34 @@
-/* Blocks of 4 neighbouring pixels by 4 channels of a depth-wise convolution. */
+/* Part of a row of a depth-wise convolution's output, in blocks of 4 pixels by 4 channels. */
 #ifndef DWCONV_H
 #define DWCONV_H
 
 #include "target.h"
 
-/* Four channels of the output pixels of one row. Scales and biases are in the CFU. */
 typedef struct {
-    const int8_t *weights; /* of the first row of the kernel that lies inside the image */
-    uint32_t rows;         /* of the kernel, inside the image */
+    uint32_t pixels;
+    uint32_t channels; /* a multiple of 4 */
+    const int8_t *in;  /* of the first pixel, in the first row of the kernel inside the image */
+    int32_t x;         /* column of `in`, which may be outside */
+    int8_t *out;
+    const uint32_t *weights; /* [channels / 4][kernel_h * kernel_w]: one tap of 4 channels each */
+    const uint32_t *scales;
+    const int32_t *bias;
+    uint32_t taps;
+    uint32_t taps_before; /* in rows of the kernel above the image */
+    uint32_t taps_after;  /* below it */
+    uint32_t rows;        /* inside it */
     uint32_t kernel_w;
     uint32_t stride_w;
-    uint32_t weight_pitch;
     uint32_t in_w;
     uint32_t in_pitch;
     uint32_t in_row_bytes;
     uint32_t out_pitch;
     uint32_t padding; /* in_zero_point, four times */
-} taps_t;
+} dw_row_t;
 
-/* Computes blocks of 4 pixels. `in` is the first block's input in the first row inside, `x` the
- * number of its column, which may be outside where the kernel is known to cope with that. All
- * accumulators hold their channel's bias, before and after. */
-typedef void dw_block_t(const taps_t *taps, const int8_t *in, int32_t x, uint32_t count,
-                        int8_t *out);
+typedef void dw_kernel_t(const dw_row_t *row);
 
-typedef struct {
-    dw_block_t *inside; /* `count` blocks, all columns inside the image */
-    dw_block_t *edge;   /* one block, of which only `count` pixels are stored */
-} dw_blocks_t;
-
-/* The fastest blocks for a kernel of this width and stride. */
-dw_blocks_t dw_blocks(uint32_t kernel_w, uint32_t stride_w);
+/* The fastest one for a kernel of this width and stride. */
+dw_kernel_t *dw_kernel_find(uint32_t kernel_w, uint32_t stride_w);
 
 #endif

@@ -1,18 +1,19 @@
 /* Depth-wise convolution.
  *
  * Loops of dwconv_dot4_s8, where all is by words (see below):
- *   blocks of 32 channels (a cache line, so that neighbouring pixels find theirs)
- *     strips of strip_width() columns of the output, 4 to 19
- *       rows of the chunk: up to 5 blocks of 4 pixels, the last of which may overlap the one before
- *         groups of 4 channels: set 4 channels of the CFU and 4 rows of accumulators; for each tap
- *           in a row outside the image 1 load, 1 MAC4
- *           blocks of 4 pixels (dwconv_blocks.c): for each row of the kernel inside the image
- *             width 3, stride 1 or 2: 3 * stride + 6 loads and as many pointers, 12 MAC4
- *             any other: per tap 5 loads, 5 pointers, 4 MAC4
- *             an edge, where a column may lie outside the image: 2 more instructions per column
- *           and per pixel OUT_ROW, TAKE and a store
- * A strip narrower than 4 pixels is one block, of which less is stored. Channels past the last
- * multiple of 4, and all of them if something is not word-aligned, go as in dwconv_scalar_s8:
+ *   blocks of 32 channels (a cache line, so that neighbouring pixels find theirs): copy the weights
+ *     to the scratch, by words
+ *     strips of strip_width() columns of the output, the last up to 3 more > rows of the chunk
+ *       (dwconv_row.c)
+ *       groups of 4 channels: set 4 channels of the CFU and 4 rows of accumulators; for each tap in
+ *         a row outside the image 1 load, 1 MAC4
+ *         blocks of 4 pixels, the last of which may overlap the one before; their sums, then 4 times
+ *           OUT_ROW, TAKE and a store. The sums are, for each row of the kernel inside the image,
+ *             width 3, stride 1 or 2: 3 * stride + 6 loads, 12 MAC4, 3 * stride + 7 more
+ *             any other: per tap 5 loads, 4 MAC4, 6 more
+ *             a block with a column outside the image: 2 more per input word
+ * A row of a strip with less than 4 pixels is one block, of which less is stored. Channels past the
+ * last multiple of 4, and all of them if something is not word-aligned, go as in dwconv_scalar_s8:
  * pixels > channels > taps. */
 #include "dwconv.h"
 #include "kernels.h"
@@ -21,8 +22,6 @@
 
 #define LINE_CHANNELS DCACHE_LINE_BYTES
 #define STRIP_PIXELS 16
-#define STRIP_PIXELS_MAX (STRIP_PIXELS + 3)
-#define STRIP_BLOCKS_MAX ((STRIP_PIXELS_MAX + 3) / 4)
 
 static void one_output(const layer_t *layer, const patch_t *patch, uint32_t pixel, uint32_t n)
 {
@@ -56,138 +55,71 @@ static void scalar_channels(const layer_t *layer, const chunk_t *chunk, uint32_t
     }
 }
 
-/* Blocks of 4 pixels of a row of a strip. */
-typedef struct {
-    uint32_t first; /* pixel of the strip */
-    uint32_t count; /* of blocks, or of pixels of one block at an edge */
-    bool edge;
-} run_t;
-
-/* A part of one row of the output. */
-typedef struct {
-    run_t runs[STRIP_BLOCKS_MAX];
-    uint32_t run_count;
-    patch_t patch; /* of its first pixel */
-    uint32_t pixel;
-    uint32_t ky_begin; /* rows of the kernel inside the image: ky_begin .. ky_end - 1 */
-    uint32_t ky_end;
-} strip_row_t;
-
-static void find_runs(const layer_t *layer, strip_row_t *row, uint32_t pixels)
+/* What all rows have in common, for channels begin .. end - 1 whose weights are packed. */
+static dw_row_t row_of(const layer_t *layer, const uint32_t *packed, uint32_t begin, uint32_t end)
 {
-    row->run_count = 0;
-    for (uint32_t i = 0; i < pixels; i += 4) {
-        uint32_t first = i + 4 > pixels && pixels >= 4 ? pixels - 4 : i;
-        int32_t x = row->patch.in_x + (int32_t)(first * layer->stride_w);
-        int32_t end = x + (int32_t)(3 * layer->stride_w + layer->kernel_w);
-        run_t *last = row->run_count > 0 ? &row->runs[row->run_count - 1] : NULL;
-        if (pixels < 4 || x < 0 || end > (int32_t)layer->in_w) {
-            row->runs[row->run_count++] = (run_t){first, min_u32(pixels, 4), true};
-        } else if (last != NULL && !last->edge && last->first + 4 * last->count == first) {
-            last->count++;
-        } else {
-            row->runs[row->run_count++] = (run_t){first, 1, false};
-        }
-    }
+    return (dw_row_t){.channels = end - begin,
+                      .scales = scales_of(layer) + begin,
+                      .bias = (const int32_t *)mem_ptr(layer->bias_addr) + begin,
+                      .weights = packed,
+                      .taps = layer->kernel_h * layer->kernel_w,
+                      .kernel_w = layer->kernel_w,
+                      .stride_w = layer->stride_w,
+                      .in_w = layer->in_w,
+                      .in_pitch = layer->in_pitch,
+                      .in_row_bytes = layer->in_w * layer->in_pitch,
+                      .out_pitch = layer->out_pitch,
+                      .padding = (uint8_t)layer->in_zero_point * 0x01010101u};
 }
 
-/* Rows of padding are the same for all pixels of a row, so they go into the channels' biases. */
-static void add_padding_rows(const layer_t *layer, const strip_row_t *row, uint32_t n,
-                             uint32_t padding)
+/* Output pixels first .. first + row->pixels - 1, the first of which is at out_x, out_y. */
+static void row_locate(const layer_t *layer, dw_row_t *row, uint32_t n, uint32_t first,
+                       uint32_t out_x, uint32_t out_y)
 {
-    const int8_t *weights = (const int8_t *)mem_ptr(layer->weights_addr) + n;
-    const uint32_t *scales = scales_of(layer) + n;
-    for (uint32_t ky = 0; ky < layer->kernel_h; ky++) {
-        bool inside = ky >= row->ky_begin && ky < row->ky_end;
-        for (uint32_t kx = 0; kx < layer->kernel_w; kx++, weights += layer->out_c) {
-            if (!inside) {
-                CFU_MAC4(0, padding, load_word(weights));
-            }
-        }
-    }
-    CFU_SET_CHANNEL(0, scales[0], CFU_SWAP(0, 0));
-    CFU_SET_CHANNEL(1, scales[1], CFU_SWAP(1, 0));
-    CFU_SET_CHANNEL(2, scales[2], CFU_SWAP(2, 0));
-    CFU_SET_CHANNEL(3, scales[3], CFU_SWAP(3, 0));
-    CFU_BIAS_ROW(0);
+    patch_t patch = {.out_x = out_x, .out_y = out_y};
+    patch_locate(layer, &patch);
+    int32_t below = patch.in_y + (int32_t)layer->kernel_h - (int32_t)layer->in_h;
+    uint32_t rows_before = (uint32_t)clamp_s32(-patch.in_y, 0, (int32_t)layer->kernel_h);
+    uint32_t rows_after = (uint32_t)clamp_s32(below, 0, (int32_t)layer->kernel_h);
+    row->rows = layer->kernel_h - rows_before - rows_after;
+    row->taps_before = rows_before * layer->kernel_w;
+    row->taps_after = rows_after * layer->kernel_w;
+    row->x = patch.in_x;
+    row->in = pixel_ptr(layer, patch.in_y + (int32_t)rows_before, patch.in_x) + n;
+    row->out = (int8_t *)mem_ptr(layer->out_addr + first * layer->out_pitch) + n;
 }
 
-static void set_channels(const layer_t *layer, const strip_row_t *row, uint32_t n, uint32_t padding)
+/* All rows of the chunk, columns x .. x_end - 1, channels from n on. */
+static void run_strip(const layer_t *layer, const chunk_t *chunk, dw_row_t *row, uint32_t n,
+                      uint32_t x, uint32_t x_end)
 {
-    const int32_t *bias = (const int32_t *)mem_ptr(layer->bias_addr) + n;
-    const uint32_t *scales = scales_of(layer) + n;
-    CFU_SET_CHANNEL(0, scales[0], bias[0]);
-    CFU_SET_CHANNEL(1, scales[1], bias[1]);
-    CFU_SET_CHANNEL(2, scales[2], bias[2]);
-    CFU_SET_CHANNEL(3, scales[3], bias[3]);
-    CFU_BIAS_ROW(0);
-    if (row->ky_end - row->ky_begin != layer->kernel_h) {
-        add_padding_rows(layer, row, n, padding);
-    }
-    CFU_BIAS_ROW(1);
-    CFU_BIAS_ROW(2);
-    CFU_BIAS_ROW(3);
-}
-
-static taps_t taps_of(const layer_t *layer)
-{
-    return (taps_t){.kernel_w = layer->kernel_w,
-                    .stride_w = layer->stride_w,
-                    .weight_pitch = layer->out_c,
-                    .in_w = layer->in_w,
-                    .in_pitch = layer->in_pitch,
-                    .in_row_bytes = layer->in_w * layer->in_pitch,
-                    .out_pitch = layer->out_pitch,
-                    .padding = (uint8_t)layer->in_zero_point * 0x01010101u};
-}
-
-static void run_row(const layer_t *layer, const strip_row_t *row, taps_t *taps, uint32_t begin,
-                    uint32_t end)
-{
-    dw_blocks_t blocks = dw_blocks(layer->kernel_w, layer->stride_w);
-    uint32_t step = layer->stride_w * layer->in_pitch;
-    const int8_t *weights = mem_ptr(layer->weights_addr);
-    const int8_t *in = pixel_ptr(layer, row->patch.in_y + (int32_t)row->ky_begin, row->patch.in_x);
-    int8_t *out = mem_ptr(layer->out_addr + row->pixel * layer->out_pitch);
-    weights += row->ky_begin * layer->kernel_w * layer->out_c;
-    taps->rows = row->ky_end - row->ky_begin;
-    for (uint32_t n = begin; n < end; n += 4) {
-        set_channels(layer, row, n, taps->padding);
-        taps->weights = weights + n;
-        for (uint32_t i = 0; i < row->run_count; i++) {
-            const run_t *run = &row->runs[i];
-            int32_t x = row->patch.in_x + (int32_t)(run->first * layer->stride_w);
-            dw_block_t *block = run->edge ? blocks.edge : blocks.inside;
-            block(taps, in + n + run->first * step, x, run->count,
-                  out + n + run->first * layer->out_pitch);
-        }
-    }
-}
-
-/* All rows of the chunk, columns x .. x_end - 1, channels begin .. end - 1. */
-static void run_strip(const layer_t *layer, const chunk_t *chunk, uint32_t x, uint32_t x_end,
-                      uint32_t begin, uint32_t end)
-{
-    taps_t taps = taps_of(layer);
+    dw_kernel_t *kernel = dw_kernel_find(layer->kernel_w, layer->stride_w);
     uint32_t y = chunk->pixel_begin / layer->out_w;
-    for (uint32_t row_pixel = y * layer->out_w; row_pixel < chunk->pixel_end;
-         row_pixel += layer->out_w, y++) {
-        uint32_t first = row_pixel + x, last = min_u32(row_pixel + x_end, chunk->pixel_end);
+    for (uint32_t line = y * layer->out_w; line < chunk->pixel_end; line += layer->out_w, y++) {
+        uint32_t first = line + x, last = min_u32(line + x_end, chunk->pixel_end);
         first = first < chunk->pixel_begin ? chunk->pixel_begin : first;
-        if (first >= last) {
-            continue;
+        if (first < last) {
+            row->pixels = last - first;
+            row_locate(layer, row, n, first, first - line, y);
+            kernel(row);
         }
-        strip_row_t row;
-        row.pixel = first;
-        row.patch = (patch_t){.out_x = first - row_pixel, .out_y = y};
-        patch_locate(layer, &row.patch);
-        int32_t kernel_h = (int32_t)layer->kernel_h;
-        int32_t ky_end = (int32_t)layer->in_h - row.patch.in_y;
-        row.ky_end = (uint32_t)clamp_s32(ky_end, 0, kernel_h);
-        row.ky_begin = (uint32_t)clamp_s32(-row.patch.in_y, 0, (int32_t)row.ky_end);
-        find_runs(layer, &row, last - first);
-        run_row(layer, &row, &taps, begin, end);
     }
+}
+
+/* In the order in which they are used: the lines of a group of 4 channels are few then, and don't
+ * meet each other in the cache where out_c is a power of 2. */
+static const uint32_t *weights_pack(const layer_t *layer, unsigned hart, uint32_t begin,
+                                    uint32_t end)
+{
+    uint32_t *packed = mem_ptr(layer->scratch_addr + hart * layer->scratch_bytes), *to = packed;
+    for (uint32_t n = begin; n < end; n += 4) {
+        const int8_t *from = (const int8_t *)mem_ptr(layer->weights_addr) + n;
+        for (uint32_t tap = layer->kernel_h * layer->kernel_w; tap > 0; tap--) {
+            *to++ = load_word(from);
+            from += layer->out_c;
+        }
+    }
+    return packed;
 }
 
 /* Narrow enough for the lines under the kernel, one per pixel, to stay in the cache from one group
@@ -202,18 +134,20 @@ static uint32_t strip_width(const layer_t *layer)
 
 void dwconv_dot4_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
-    (void)hart;
     uint32_t width = strip_width(layer);
+    uint32_t room = layer->scratch_bytes / (layer->kernel_h * layer->kernel_w) & ~3u;
+    uint32_t size = min_u32(LINE_CHANNELS, room);
     uint32_t n = chunk->begin;
     bool by_words =
         is_word_aligned(layer->in_addr | layer->in_pitch | layer->weights_addr | layer->out_c |
-                        layer->out_addr | layer->out_pitch | chunk->begin);
+                        layer->out_addr | layer->out_pitch | n);
     activation_set(layer, layer->out_zero_point);
-    while (by_words && n + 4 <= chunk->end) {
-        uint32_t end = min_u32(n + LINE_CHANNELS, n + ((chunk->end - n) & ~3u));
+    while (by_words && size > 0 && n + 4 <= chunk->end) {
+        uint32_t end = n + min_u32(size, (chunk->end - n) & ~3u);
+        dw_row_t row = row_of(layer, weights_pack(layer, hart, n, end), n, end);
         for (uint32_t x = 0, x_end; x < layer->out_w; x = x_end) {
             x_end = layer->out_w - x < width + 4 ? layer->out_w : x + width;
-            run_strip(layer, chunk, x, x_end, n, end);
+            run_strip(layer, chunk, &row, n, x, x_end);
         }
         n = end;
     }
