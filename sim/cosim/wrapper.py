@@ -45,7 +45,7 @@ def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
     return "\n".join(
         [
             "`timescale 1ns/1ps",
-            f"module {TOP}(input clk);",
+            f"module {TOP}(/* verilator tracing_off */ input clk /* verilator tracing_on */);",
             "    reg rst = 1'b1;",
             "    wire done;",
             *(_declaration(name, width) for name, width in traced.items()),
