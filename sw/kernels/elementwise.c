@@ -3,7 +3,7 @@
  * Loops: pixels of the chunk > groups of 4 channels > leftover channels by bytes. If any pointer or
  * pitch is not a multiple of 4, all go by bytes, each with a TAKE of its own. A group is
  *   ADD: 2 word loads, 8 multiplications, 4 REQUANTISE, TAKE, 1 word store
- *   CLIP: 1 word load, MAC4, OUT_ROW, TAKE, 1 word store */
+ *   CLIP: 1 word load, MAC4, OUT_ROW, TAKE, 1 word store; 16 channels are unrolled */
 #include "kernels.h"
 #include "output.h"
 
@@ -79,8 +79,15 @@ void add_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 static void clip_pixel(const int8_t *in, int8_t *out, uint32_t by_words, uint32_t channels,
                        int32_t bias, uint32_t scale)
 {
-    const int8_t *end = in + channels;
-    for (const int8_t *words_end = in + by_words; in != words_end; in += 4, out += 4) {
+    const int8_t *end = in + channels, *words_end = in + by_words;
+    for (; words_end - in >= 16; in += 16, out += 16) {
+        CFU_MAC4(0, load_word(in), FOUR_ONES);
+        CFU_MAC4(1, load_word(in + 4), FOUR_ONES);
+        CFU_MAC4(2, load_word(in + 8), FOUR_ONES);
+        CFU_MAC4(3, load_word(in + 12), FOUR_ONES);
+        rows_store(out, 4);
+    }
+    for (; in != words_end; in += 4, out += 4) {
         CFU_MAC4(0, load_word(in), FOUR_ONES);
         CFU_OUT_ROW(0);
         store_word(out, CFU_TAKE());
@@ -101,6 +108,9 @@ void clip_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
     int32_t bias = -layer->in_zero_point;
     activation_set(layer, layer->out_zero_point);
     channels_set_alike(scale, bias);
+    CFU_BIAS_ROW(1);
+    CFU_BIAS_ROW(2);
+    CFU_BIAS_ROW(3);
     for (uint32_t pixel = first; pixel < chunk->pixel_end; pixel++) {
         clip_pixel(in, out, by_words, chunk->end - n, bias, scale);
         in += layer->in_pitch, out += layer->out_pitch;

@@ -115,6 +115,74 @@ def test_large_kernel_gathers_panels_that_fill_the_scratch():
         check(config, [(random_quant_layer(layer, rng), plan)], rng, seed)
 
 
+@pytest.mark.parametrize("channels", range(1, 10))
+@pytest.mark.parametrize("op", DIGITAL_OPS)
+def test_any_number_of_channels_matches_golden(op, channels):
+    for seed in range(6):
+        rng = np.random.default_rng([seed, channels])
+        config = machine(rng)
+        layer = random_geometry(op, rng)
+        in_c = layer.in_shape[2] if op in CONV_OPS else channels
+        layer = dataclasses.replace(
+            layer, in_shape=(*layer.in_shape[:2], in_c), out_shape=(*layer.out_shape[:2], channels)
+        )
+        plan = random_plan(layer, config, Body.DOT4, list(Balance)[seed % 2], (), rng)
+        pitch = {"out_pitch": channels + seed} if seed % 3 else {}
+        check(config, [(random_quant_layer(layer, rng), plan)], rng, seed, **pitch)
+
+
+def depthwise(rng, *, kernel, stride, width, channels):
+    """Any padding smaller than the kernel, on each side for itself."""
+    top, left, bottom, right = (int(rng.integers(0, size)) for size in (*kernel, *kernel))
+    height = int(rng.integers(1, 8))
+    bottom += max(0, kernel[0] - height - top - bottom)
+    right += max(0, kernel[1] - width - left - right)
+    out = ((height + top + bottom - kernel[0]) // stride[0] + 1,
+           (width + left + right - kernel[1]) // stride[1] + 1)  # fmt: skip
+    return Layer(name="dw", op=LayerOp.DWCONV, source_op="Conv", in_shape=(height, width, channels),
+                 out_shape=(*out, channels), kernel=kernel, stride=stride,
+                 pads=(top, left, bottom, right))  # fmt: skip
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel_w", [1, 2, 3, 4, 5, 7])
+def test_depthwise_strips_and_edges_match_golden(kernel_w, stride):
+    for seed in range(40):
+        rng = np.random.default_rng([seed, kernel_w, stride])
+        config = machine(rng)
+        layer = depthwise(
+            rng,
+            kernel=(int(rng.integers(1, 6)), kernel_w),
+            stride=(int(rng.integers(1, 3)), stride),
+            width=int(rng.integers(1, 44)),
+            channels=int(rng.choice([4, 8, 12, 36, 64, 128, 7])),
+        )
+        plan = random_plan(layer, config, Body.DOT4, list(Balance)[seed % 2], (), rng)
+        check(config, [(random_quant_layer(layer, rng), plan)], rng, seed)
+
+
+def test_depthwise_kernel_that_leaves_little_room_for_its_weights_matches_golden():
+    for kernel, channels in (((20, 20), 12), ((24, 24), 8)):
+        rng = np.random.default_rng(channels)
+        config = machine(rng)
+        layer = depthwise(rng, kernel=kernel, stride=(1, 1), width=25, channels=channels)
+        plan = plan_layer(layer, config, Body.DOT4, Balance.STATIC)
+        check(config, [(random_quant_layer(layer, rng), plan)], rng, channels)
+
+
+@pytest.mark.parametrize("multipliers", [(1, 1), (-3, 2), (2**21 - 1, 1 - 2**21)])
+@pytest.mark.parametrize("shift", [0, 1, 30])
+def test_addition_matches_golden_at_the_ends_of_its_shift(shift, multipliers):
+    rng = np.random.default_rng(shift)
+    config = machine(rng)
+    layer = random_geometry(LayerOp.ADD, rng)
+    plan = random_plan(layer, config, Body.DOT4, Balance.STATIC, (), rng)
+    qlayer = dataclasses.replace(
+        random_quant_layer(layer, rng), add_multipliers=multipliers, add_shift=shift
+    )
+    check(config, [(qlayer, plan)], rng, shift)
+
+
 @pytest.mark.parametrize("balance", Balance)
 @pytest.mark.parametrize("body", [Body.TIGHT, Body.LOOSE])
 @pytest.mark.parametrize("op", CONV_OPS)
