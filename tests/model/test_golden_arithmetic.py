@@ -23,14 +23,19 @@ def test_requantise_rounds_the_exact_product_half_to_even(acc, multiplier, shift
     assert int(golden.requantise(np.int32(acc), multiplier, shift)) == expected
 
 
-@hypothesis.given(st.integers(-(2**10), 2**10), st.integers(6, 31), st.integers(32, 62))
-def test_requantise_rounds_ties_to_even(odd, log2, shift):
-    multiplier = 2**log2
-    hypothesis.assume(shift - 1 - log2 <= 20)
-    acc = (2 * odd + 1) * 2 ** (shift - 1 - log2)
-    got = int(golden.requantise(np.int32(acc), multiplier, shift))
+# Multipliers 2**log2 and accumulators (2 * whole + 1) * 2**lift, which end in a half.
+LIFTS = st.integers(0, 20).flatmap(lambda n: st.tuples(st.just(n), st.integers(31 - n, 31)))
+
+
+@hypothesis.given(st.integers(-(2**10), 2**10 - 1), LIFTS)
+@hypothesis.example(-(2**10), (20, 31))
+@hypothesis.example(2**10 - 1, (20, 11))
+def test_requantise_rounds_ties_to_even(whole, lift_and_log2):
+    lift, log2 = lift_and_log2
+    acc = (2 * whole + 1) * 2**lift
+    got = int(golden.requantise(np.int32(acc), 2**log2, 1 + log2 + lift))
     assert got % 2 == 0
-    assert abs(2 * got - (2 * odd + 1)) == 1
+    assert abs(2 * got - (2 * whole + 1)) == 1
 
 
 @pytest.mark.parametrize(
