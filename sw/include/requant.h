@@ -17,9 +17,9 @@ INLINE const uint32_t *scales_of(const layer_t *layer)
 /* acc * multiplier / 2**shift, rounded half to even; about 15 instructions.
  *
  * Shifts are 32 .. 62, so only the product's high word is shifted, by shift - 32: that is `shift`
- * itself to a shift instruction of RV32. With the product as {high, low} and q = high >> s, the part
- * of `high` below q is rounded by adding half minus one unit of `low`, and one more if `low` is not
- * zero or q is odd. Rounding the remainder alone, and not `high`, keeps the sum from overflowing. */
+ * itself to a shift instruction of RV32. With the product as {high, low} and q = high >> s, the
+ * part of `high` below q is rounded by adding half minus one unit of `low`, and one more if `low`
+ * is not zero or q is odd. Rounding the remainder alone keeps the sum from overflowing. */
 INLINE int32_t requantise(int32_t acc, uint32_t scale)
 {
     uint32_t shift = scale & SCALE_SHIFT_MASK;

@@ -4,10 +4,11 @@
  *   panels of P pixels: find or gather P patches (gather.c)
  *     blocks of 4 channels: set 4 channels of the CFU and 4 rows of accumulators
  *       blocks of 4 pixels (dot_4x4), then 0 .. 3 single pixels (dot_1x4), see dot4_blocks.c:
- *         K / 16 unrolled steps, then (K / 4) % 4 single ones, where a step of one word is
- *           dot_4x4: 8 loads, 16 DOT4; 9 more instructions per (unrolled) iteration
- *           dot_1x4: 5 loads, 4 DOT4; 6 more instructions per (unrolled) iteration
- *         per pixel OUT_ROW, TAKE and one word (or up to 4 bytes) stored
+ *         dot_4x4: K / 32 steps of 8 words, then (K / 16) % 2 of 4 words, then (K / 4) % 4 of one;
+ *           a word is 8 loads, 16 DOT4; 9 more instructions per step. Then 4 pixels are stored
+ *         dot_1x4: K / 16 steps of 4 words, then (K / 4) % 4 of one; a word is 5 loads, 4 DOT4; 6
+ *           more instructions per step. Then one pixel is stored
+ *         a pixel is OUT_ROW, TAKE and one word stored (or up to 4 bytes, see output.c)
  * A last block of fewer than 4 channels computes its last channel several times.
  *
  * The data cache: a panel of at most PANEL_BYTES stays while all weights pass it, so each is read

@@ -23,24 +23,36 @@ INLINE const uint32_t *words_of(const int8_t *bytes)
         DOT_PIXEL(3, a3)                                         \
     }
 
+#define ADVANCE_4X4(n) x0 += n, x1 += n, x2 += n, x3 += n, w0 += n, w1 += n, w2 += n, w3 += n;
+
 INLINE void sum_4x4(const int8_t *const *x, const channels_t *block)
 {
     const uint32_t *x0 = words_of(x[0]), *x1 = words_of(x[1]);
     const uint32_t *x2 = words_of(x[2]), *x3 = words_of(x[3]);
     const uint32_t *w0 = words_of(block->weights[0]), *w1 = words_of(block->weights[1]);
     const uint32_t *w2 = words_of(block->weights[2]), *w3 = words_of(block->weights[3]);
-    const uint32_t *end = x0 + block->patch_bytes / 4;
-    const uint32_t *unrolled_end = x0 + block->patch_bytes / 16 * 4;
-    while (x0 != unrolled_end) {
+    uint32_t words = block->patch_bytes / 4;
+    for (const uint32_t *end = x0 + (words & ~7u); x0 != end;) {
         STEP_4X4(0)
         STEP_4X4(1)
         STEP_4X4(2)
         STEP_4X4(3)
-        x0 += 4, x1 += 4, x2 += 4, x3 += 4, w0 += 4, w1 += 4, w2 += 4, w3 += 4;
+        STEP_4X4(4)
+        STEP_4X4(5)
+        STEP_4X4(6)
+        STEP_4X4(7)
+        ADVANCE_4X4(8)
     }
-    while (x0 != end) {
+    if (words & 4) {
         STEP_4X4(0)
-        x0++, x1++, x2++, x3++, w0++, w1++, w2++, w3++;
+        STEP_4X4(1)
+        STEP_4X4(2)
+        STEP_4X4(3)
+        ADVANCE_4X4(4)
+    }
+    for (const uint32_t *end = x0 + (words & 3); x0 != end;) {
+        STEP_4X4(0)
+        ADVANCE_4X4(1)
     }
 }
 

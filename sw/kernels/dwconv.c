@@ -2,19 +2,19 @@
  *
  * Loops of dwconv_dot4_s8, where all is by words (see below):
  *   blocks of 32 channels (a cache line, so that neighbouring pixels find theirs): copy the weights
- *     to the scratch, by words
+ *     to the scratch, a load and a store per tap and 4 channels
  *     strips of strip_width() columns of the output, the last up to 3 more > rows of the chunk
- *       (dwconv_row.c)
- *       groups of 4 channels: set 4 channels of the CFU and 4 rows of accumulators; for each tap in
- *         a row outside the image 1 load, 1 MAC4
- *         blocks of 4 pixels, the last of which may overlap the one before; their sums, then 4 times
- *           OUT_ROW, TAKE and a store. The sums are, for each row of the kernel inside the image,
- *             width 3, stride 1 or 2: 3 * stride + 6 loads, 12 MAC4, 3 * stride + 7 more
+ *       groups of 4 channels (dwconv_row.c): set 4 channels of the CFU and 4 rows of accumulators;
+ *         for each tap in a row outside the image 1 load, 1 MAC4
+ *         blocks of 4 pixels, the last of which may overlap the one before: their sums, then 4
+ *           times OUT_ROW, TAKE and a store. The sums are, per row of the kernel inside the image,
+ *             width W of 3 or 5, stride S of 1 or 2: 3 * S + 2 * W loads, 4 * W MAC4, 3 * S + W + 3
+ *               more; up to W / 2 columns outside the image, all on one side, are not loaded
  *             any other: per tap 5 loads, 4 MAC4, 6 more
- *             a block with a column outside the image: 2 more per input word
+ *             blocks with other columns outside the image: 2 or 3 more per input word
  * A row of a strip with less than 4 pixels is one block, of which less is stored. Channels past the
- * last multiple of 4, and all of them if something is not word-aligned, go as in dwconv_scalar_s8:
- * pixels > channels > taps. */
+ * last multiple of 4, and all of them if something is not word-aligned or the scratch can't hold 4
+ * channels' weights, go as in dwconv_scalar_s8: pixels > channels > taps. */
 #include "dwconv.h"
 #include "kernels.h"
 #include "output.h"

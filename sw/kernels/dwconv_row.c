@@ -10,8 +10,8 @@
 
 #define WIDTH_MAX 5 /* of constant ones */
 
-/* Columns of a block outside the image, a constant: the first -place, the last place, or any, so that
- * each must be looked at. */
+/* Columns of a block outside the image, a constant: the first -place, the last place, or any, so
+ * that each must be looked at. */
 enum { INSIDE = 0, EDGE = 100 };
 
 /* Input column c of a block that begins at x. */
