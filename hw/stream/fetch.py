@@ -35,6 +35,8 @@ class StepFetcher(wiring.Component):
     reads : Out(stream.Signature(ReadRequest(words=words, addr_width=addr_width)))
     taken_bytes : Out(range(4 * words + 1))
         Bytes wanted of the read that is taken in this cycle, or 0.
+    busy : Out(1)
+        There is a step.
     """
 
     def __init__(self, *, config, words, addr_width):
@@ -48,13 +50,13 @@ class StepFetcher(wiring.Component):
                 "beats": Out(stream.Signature(Beat(words=words))),
                 "reads": Out(stream.Signature(ReadRequest(words=words, addr_width=addr_width))),
                 "taken_bytes": Out(range(4 * words + 1)),
+                "busy": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         step = Signal(self._step)
-        busy = Signal()
         beat = self.beats.payload
         is_read = Signal()
         is_data = Signal()
@@ -73,14 +75,14 @@ class StepFetcher(wiring.Component):
             beat.value.eq(step.value),
             self.reads.payload.addr.eq(step.value >> 2),
             self.reads.payload.count.eq((beat.shift + beat.count + 3) >> 2),
-            self.reads.valid.eq(busy & is_read & self.beats.ready),
-            self.beats.valid.eq(busy & (~is_read | self.reads.ready)),
+            self.reads.valid.eq(self.busy & is_read & self.beats.ready),
+            self.beats.valid.eq(self.busy & (~is_read | self.reads.ready)),
             moved.eq(self.beats.valid & self.beats.ready),
-            self.steps.ready.eq(~busy | (moved & finishes)),
+            self.steps.ready.eq(~self.busy | (moved & finishes)),
             self.taken_bytes.eq(Mux(is_read & moved, beat.count, 0)),
         ]
         with m.If(self.steps.ready):
-            m.d.sync += [busy.eq(self.steps.valid), step.eq(self.steps.payload)]
+            m.d.sync += [self.busy.eq(self.steps.valid), step.eq(self.steps.payload)]
         with m.Elif(moved):
             m.d.sync += step.length.eq(step.length - space)
             with m.If(is_read):

@@ -1,4 +1,4 @@
-"""Makes one step of steps that continue each other."""
+"""Makes one read of reads that continue each other in memory."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
@@ -11,12 +11,12 @@ __all__ = ["StepMerger"]
 
 
 class StepMerger(wiring.Component):
-    """Joins neighbouring steps of one MVM: reads without a gap in memory, and fills.
+    """Joins neighbouring READ steps of one MVM that have no gap in memory between them.
 
     So the pixels of a kernel row are read as one if they lie side by side, whatever the number of
     their channels. Throughput: one step per cycle in, and out if nothing can be joined. Latency: a
-    step leaves when the next one is there, or when it is sure to be the last of its kind.
-    Back-pressure: one step is held. Reset: none.
+    READ that is not the last step of its MVM leaves when the next step is there, any other step in
+    the cycle after it came. Back-pressure: one step is held. Reset: none.
 
     Parameters
     ----------
@@ -45,11 +45,9 @@ class StepMerger(wiring.Component):
         held_end = Signal(32)
         closed = Signal()
         continues = Signal()
-        reads = (held.kind == StepKind.READ) & (step.kind == StepKind.READ)
-        fills = (held.kind == StepKind.FILL) & (step.kind == StepKind.FILL)
         m.d.comb += [
-            closed.eq(held.last | (held.kind == StepKind.CONFIG) | (held.kind == StepKind.RESTART)),
-            continues.eq(~closed & (fills | (reads & (held_end == step.value)))),
+            closed.eq(held.last | (held.kind != StepKind.READ)),
+            continues.eq(~closed & (step.kind == StepKind.READ) & (step.value == held_end)),
             self.o.payload.eq(held),
             self.o.valid.eq(held_valid & (closed | (self.i.valid & ~continues))),
             self.i.ready.eq(~held_valid | continues | self.o.ready),

@@ -1,6 +1,6 @@
 """The streamer of a tile: jobs in, events out, everything between by itself."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -64,7 +64,7 @@ class TileStreamer(wiring.Component):
     queue, process, drop, dequeue, dequeue_words, dequeue_last, config_en, config_index, config_data
         To the ports of the tile's names.
     busy : Out(1)
-        There is a job.
+        There is a job, or a rest of one that had an error.
     done, done_tag, done_error : Out(1), Out(16), Out(JobError)
         A job has ended in this cycle; its tag, and how.
     bytes_in, bytes_out, conflict_cycles, busy_cycles : Out(32)
@@ -149,6 +149,9 @@ class TileStreamer(wiring.Component):
         connect(m, feeder.queue, flipped(self.queue))
         connect(m, feeder.process, flipped(self.process))
         connect(m, flipped(self.dequeue), drain.dequeue)
+        parts_busy = (
+            waiting.valid, walker.busy, merger.o.valid, fetcher.busy, beats.o.valid, tickets.o.valid
+        )  # fmt: skip
         m.d.comb += [
             self.drop.eq(feeder.drop),
             self.config_en.eq(feeder.config_en),
@@ -159,7 +162,7 @@ class TileStreamer(wiring.Component):
             self.done.eq(drain.done),
             self.done_tag.eq(drain.done_tag),
             self.done_error.eq(drain.done_error),
-            self.busy.eq(waiting.valid | walker.busy | tickets.o.valid),
+            self.busy.eq(Cat(parts_busy).any()),
         ]
         self._count(m, fetcher, drain)
         return m

@@ -139,6 +139,8 @@ class StreamBench:
         """The cycles in which MVMs started."""
         self.ends = []
         """Tag, error and cycle of each job's end."""
+        self.unfinished = False
+        """The tile has bytes of an MVM that was not started."""
         self.counters = {}
         """Those of the streamer at the end."""
         self._ready_ratio = ready_ratio
@@ -195,9 +197,18 @@ class StreamBench:
     async def _watch(self, ctx):
         streamer = self.streamer
         signals = (self.stub.bus.start_en, streamer.done, streamer.done_tag, streamer.done_error)
-        cycle = 0
-        async for _, _, start, done, tag, error in ctx.tick().sample(*signals):
+        job, tile, memory = self.dut.job, self.tile, self.dut.memory
+        queued = tile.queue.valid & tile.queue.ready
+        activity = queued | tile.process.valid | tile.drop | tile.config_en | memory.valid
+        empties = tile.drop | (tile.process.valid & tile.process.ready)
+        states = (streamer.busy, job.valid & job.ready, activity, queued, empties)
+        cycle = jobs = 0
+        async for _, _, start, done, tag, error, *state in ctx.tick().sample(*signals, *states):
+            busy, given, active, queued, emptied = state
             cycle += 1
+            assert busy or (jobs == 0 and not active and not self.unfinished)
+            jobs += given - done
+            self.unfinished = (self.unfinished or queued) and not emptied
             if start:
                 self.starts.append(cycle)
             if done:
@@ -215,10 +226,9 @@ class StreamBench:
                 while not (await ctx.tick().sample(port.ready))[2]:
                     pass
             ctx.set(port.valid, 0)
-            while len(self.ends) < len(jobs):
+            while len(self.ends) < len(jobs) or ctx.get(self.streamer.busy):
                 await ctx.tick()
             await ctx.tick().repeat(5)
-            assert not ctx.get(self.streamer.busy)
             ctx.set(self.tile.status_index, TileStatusReg.STATUS)
             assert ctx.get(self.tile.status_data) == 0
             for name in ("bytes_in", "bytes_out", "conflict_cycles", "busy_cycles"):

@@ -131,7 +131,7 @@ def test_padding_takes_no_requests(words):
     config = TileConfig(rows=144, cols=8, adc_bits=8, mvm_latency_cycles=4)
     conv = Conv(
         in_h=1, in_w=40, channels=16, kernel_h=9, pad_top=4, out_h=1, out_w=24, rows=144,
-        pixel_pitch=16, row_pitch=640, zero_point=-3,
+        pixel_pitch=16, row_pitch=640, image=3, zero_point=-3,
     )  # fmt: skip
     bench, period = timed(config, words, conv, cols=8)
     assert bench.counters["bytes_in"] == 24 * 16

@@ -103,6 +103,15 @@ def test_results_before_a_byte_outside_of_the_memory_are_written(lost_bytes, rea
     assert (results == 9) == (lost_bytes == 0)
 
 
+def test_a_job_with_an_error_leaves_nothing_in_the_tile():
+    bench = StreamBench(CONFIG, 4, ready_ratio=0.3)
+    conv = dataclasses.replace(CONV, image=SIZE_BYTES - 36)
+    bench.run([conv.job(**GOOD)])
+    assert bench.ends[0][1] is JobError.SOURCE
+    assert bench.counters["bytes_in"] % 20
+    assert not bench.unfinished
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_random_descriptors_leave_memory_outside_of_their_results_alone(seed):
     rng = random.Random(seed)
