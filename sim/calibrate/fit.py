@@ -17,14 +17,14 @@ from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
 __all__ = ["fit_calibration"]
 
 _CODE = {"layer", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
-         "mvm_of_many", "byte_output"}  # fmt: skip
+         "mvm_of_many", "byte_output", "row", "channel_block", "part"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
     "uncached": {"layer", "chunk", "group"},
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "chunk", "group", "pixel", "mvm")
+_SMALL_DATA = ("layer", "chunk", "group", "pixel", "mvm", "row", "quad")
 """Loops that read descriptors and the stack, which other data may have driven out."""
 RARE = 0.02
 """A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""
@@ -176,7 +176,7 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
     return _with_straggler(calibration, measurements)
 
 
-SAME_FOR_BOTH_COUPLINGS = ("group_channel", "program", "program_row", "partial")
+SAME_FOR_BOTH_COUPLINGS = ("program", "program_row", "partial")
 STRAGGLER_STEPS = [step / 20 for step in range(21)]
 
 

@@ -27,7 +27,7 @@ _FLAGS = (
     *("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-nostdlib", "-static"),
 )
 
-_TEXT_ORDER = ("conv_dot4_s8", "dot_4x4", "take_4x4", "dot_1x4", "take_1x4",
+_TEXT_ORDER = ("conv_dot4_s8", "dot_4x4", "dot_1x4", "dwconv_dot4_s8", "run_3_by_*",
                "loose_*", "run_block", "tight0_*")  # fmt: skip
 """What runs together in inner loops, with less than the instruction cache from one end to the other
 for each body."""

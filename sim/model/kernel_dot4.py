@@ -48,7 +48,8 @@ def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
         "pixel": pixels,
         "block": panels * blocks,
         "four": fours * blocks,
-        "four_unrolled": fours * blocks * (words // 4),
+        "four_eight": fours * blocks * (words // 8),
+        "four_unrolled": fours * blocks * (words // 4 % 2),
         "four_word": fours * blocks * (words % 4),
         "one": ones * blocks,
         "one_unrolled": ones * blocks * (words // 4),
@@ -85,7 +86,7 @@ def _dot4_lines(pitch: int, panels: int, pixels: int, blocks: int) -> Features:
         "panel_again": passes * panel * met,
         "weights": passes * rows,
         "weights_again": passes * rows * (fours - 1) * met_weights,
-        "scales": passes * 1.5,
+        "scales": passes * 1.0,
         "thrash": 0.0 if aligned else passes * fours * pitch / LINE_BYTES,
     }
 

@@ -1,4 +1,4 @@
-"""Loops and cache lines of sw/kernels/dwconv.c and dwconv_blocks.c."""
+"""Loops and cache lines of sw/kernels/dwconv.c and dwconv_row.c."""
 
 import functools
 from collections import Counter
@@ -26,24 +26,29 @@ def dwconv_work(layer: Layer, pixel_begin: int, pixel_end: int, channels: int) -
     )  # fmt: skip
     loops: Features = {
         "chunk": 1.0,
+        "channel_block": float(lines_of_channels),
+        "pack": float(taps * quads),
         "row": walk["row"] * lines_of_channels,
         "single": singles,
         "single_tap": singles * taps,
     }
-    for name in ("quad", "run", "padding_tap", "block", "part", *_ROWS.values(), "edge_column"):
+    for name in ("quad", "padding_tap", "block", "part", *_ROWS.values(), "tap", "edge_column"):
         loops[name] = float(walk[name] * quads)
     lines: Features = {
         "in_fresh": walk["fresh"] * lines_of_channels,
         "in_again": walk["again"] * lines_of_channels,
         "in_mix": walk["mix"] * lines_of_channels,
-        "weights": lines_of_channels * (taps + 2),
-        "weights_mix": lines_of_channels * walk["row"] * (taps + 2) / SETS,
+        # As they are in the layer, then packed.
+        "weights": lines_of_channels * (taps + 2.0) + taps * quads * 4 / LINE_BYTES,
+        "weights_mix": walk["row"] * (taps * quads * 4 / LINE_BYTES + 2 * lines_of_channels) / SETS,
         "single": channels * (taps + 12) / LINE_BYTES if singles else 0.0,
     }
     return Work(loops=loops, lines=lines)
 
 
-_ROWS = {(3, 1): "row_of_three", (3, 2): "row_of_three_by_2", None: "tap"}
+_ROWS = {
+    (3, 1): "row_3_by_1", (3, 2): "row_3_by_2", (5, 1): "row_5_by_1", (5, 2): "row_5_by_2",
+}  # fmt: skip
 """What a block does for each row of the kernel, by width and stride; else tap by tap."""
 
 
@@ -95,14 +100,14 @@ def _blocks(counts: Counter, in_w, kernel_w, stride_w, x, pixels, rows, name) ->
     """Blocks of 4 pixels of one row of a strip; the last one may overlap the one before."""
     per_row = 1 if name != "tap" else kernel_w
     columns = 3 * stride_w + kernel_w
-    after = None
+    # Columns outside on one side that have code of their own.
+    known = 0 if name == "tap" else kernel_w // 2
     for place in range(0, pixels, BLOCK):
         first = pixels - BLOCK if place + BLOCK > pixels >= BLOCK else place
         left = x + first * stride_w
-        edge = pixels < BLOCK or left < 0 or left + columns > in_w
+        before, after = max(0, -left), max(0, left + columns - in_w)
+        edge = max(before, after) > known or (before and after)
         counts["block"] += 1
         counts["part"] += pixels < BLOCK
         counts[name] += rows * per_row
         counts["edge_column"] += rows * columns if edge else 0
-        counts["run"] += edge or after != first
-        after = None if edge else first + BLOCK

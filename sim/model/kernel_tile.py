@@ -13,7 +13,7 @@ def tile_work(
     layer: Layer, pixels: int, groups: tuple[Group, ...], element_bytes: int
 ) -> Work:
     loops: Features = {
-        "chunk": 1.0, "group": 0.0, "group_channel": 0.0, "pixel": 0.0, "mvm": 0.0,
+        "chunk": 1.0, "group": 0.0, "pixel": 0.0, "mvm": 0.0,
         "mvm_of_many": 0.0, "run": 0.0, "queue32": 0.0, "queue8": 0.0, "queue_tail": 0.0,
         "queue_unaligned": 0.0, "tail_byte": 0.0, "queue_fill": 0.0, "finish": 0.0,
         "accumulate": 0.0, "dequeue": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
@@ -30,7 +30,6 @@ def tile_work(
         cols = sum(block.col_count for block in group.blocks[-1:])
         blocks = len(group.blocks)
         loops["group"] += 1
-        loops["group_channel"] += group.channel_count
         loops["pixel"] += pixels
         loops["mvm"] += pixels * blocks
         loops["mvm_of_many"] += pixels * blocks if blocks > 1 and not group.reprogram else 0
