@@ -57,9 +57,14 @@ def elementwise_work(layer: Layer, pixels: int, channels: int) -> Work:
     by_words = layer.in_shape[2] % 4 == 0
     fours = channels // 4 if by_words else 0
     singles = channels - 4 * fours
+    unrolled = fours // 4 if layer.op is LayerOp.CLIP else 0
     loops = {
-        "chunk": 1.0, "pixel": pixels, "four": pixels * fours, "single": pixels * singles,
-    }  # fmt: skip
+        "chunk": 1.0,
+        "pixel": pixels,
+        "sixteen": pixels * unrolled,
+        "four": pixels * (fours - 4 * unrolled),
+        "single": pixels * singles,
+    }
     return Work(
         loops=loops, lines={"in_fresh": layer.inputs * pixels * channels / LINE_BYTES}
     )

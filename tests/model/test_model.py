@@ -114,14 +114,15 @@ def test_predicted_counters_give_an_energy():
     assert 0 <= asleep <= found.model_cycles
 
 
-def test_dot4_commands_are_counted_exactly():
-    layer = conv_layer(8, 64, 64)
+def test_dot4_steps_are_counted_exactly():
+    layer = conv_layer(8, 116, 64)
     plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
     work = chunk_work(layer, plan, plan.chunks[0], 4)
-    # 64 pixels by 64 channels in blocks of 4 by 4, each of 64 / 16 unrolled steps.
+    # 64 pixels by 64 channels in blocks of 4 by 4, each of 29 = 3 * 8 + 1 * 4 + 1 words.
     assert work.loops["four"] == 16 * 16
-    assert work.loops["four_unrolled"] == 16 * 16 * 4
-    assert work.loops["four_word"] == work.loops["one"] == 0
+    assert work.loops["four_eight"] == 16 * 16 * 3
+    assert work.loops["four_unrolled"] == work.loops["four_word"] == 16 * 16
+    assert work.loops["one"] == 0
 
 
 def test_held_out_cases_are_not_in_the_fit():
