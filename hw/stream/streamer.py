@@ -37,6 +37,8 @@ class TileStreamer(wiring.Component):
     longest of the tile's latency; the kernel positions of the slice; and, plus at most 3 cycles,
     the requests: words / ``words`` of each run of bytes without a gap in memory, and of the result.
     A word more is read of a run that begins within a word and needs it. Writes come before reads.
+    The first read is asked for nine cycles after its job was taken, if there was none before, and
+    up to ``kernel_w`` cycles later if kernel columns can be joined.
 
     *Errors.* A job with a bad descriptor ends without a request. One that would leave the memory
     ends at that MVM: those before it are complete, nothing else is written. See JobError.

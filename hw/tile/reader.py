@@ -104,9 +104,7 @@ class ResultReader(wiring.Component):
 
         with m.If(self.output_en):
             m.d.sync += [
-                self.words_out.eq(
-                    Mux(fetched_last, last_index[:beat_log2] + 1, self._beat_words)
-                ),
+                self.words_out.eq(Mux(fetched_last, last_index[:beat_log2] + 1, self._beat_words)),
                 self.last_out.eq(fetched_last),
                 self.output_index.eq(Mux(fetched_last, 0, self.output_index + self._beat_words)),
                 self.output_bank.eq(self.output_bank ^ fetched_last),
