@@ -14,7 +14,12 @@ from tightrope.sim.model.features import chunk_work, family_of
 from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
 
-__all__ = ["fit_calibration"]
+__all__ = ["WrongOutputError", "fit_calibration"]
+
+
+class WrongOutputError(RuntimeError):
+    """The RTL computed something wrong, so its cycles mean nothing."""
+
 
 _CODE = {"layer", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
          "mvm_of_many", "byte_output", "row", "channel_block", "part"}  # fmt: skip
@@ -146,11 +151,11 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
 def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
     """Fit every kernel that was measured, and the waits that all share.
 
-    Raises ValueError if a measurement's outputs were wrong: its cycles mean nothing.
+    Raises WrongOutputError, with the case and its first wrong output.
     """
     wrong = [m for m in measurements if m.mismatches]
     if wrong:
-        raise ValueError(f"{wrong[0].case.name}: {wrong[0].problem}")
+        raise WrongOutputError(f"{wrong[0].case.name}: {wrong[0].problem}")
     by_family: dict[str, list[_Sample]] = {}
     for measurement in filter(_usable, measurements):
         family = family_of(measurement.case.layer, measurement.case.body)

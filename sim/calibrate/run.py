@@ -112,7 +112,7 @@ def calibrate(
 ) -> tuple[Calibration, Validation]:
     """Measure the microbenchmarks and the held-out cases, fit, store; returns both judgements.
 
-    Raises CosimError if a run fails and ValueError if the RTL computes something wrong.
+    Raises CosimError if a run fails and WrongOutputError if the RTL computes something wrong.
     """
     training, held_out = fit_cases(), held_out_cases()
     found = measure(

@@ -28,15 +28,20 @@ def calibrate(
     Prints its error on the held-out cases.
     """
     from tightrope.sim.calibrate import run
+    from tightrope.sim.calibrate.fit import WrongOutputError
     from tightrope.sim.model.calibration import DEFAULT_FILE
 
     talk = Talk(quiet=quiet, json_file=json_file)
-    with talk.progress() as progress:
-        _, validation = run.calibrate(
-            out or DEFAULT_FILE,
-            on_progress=lambda done, total: progress("cases", done, total),
-            on_message=talk.message,
-        )
+    try:
+        with talk.progress() as progress:
+            _, validation = run.calibrate(
+                out or DEFAULT_FILE,
+                on_progress=lambda done, total: progress("cases", done, total),
+                on_message=talk.message,
+            )
+    except WrongOutputError as error:
+        talk.fail(f"nothing was fitted: {error}")
+        raise typer.Exit(EXIT_FAILED_CHECK) from None
     _tell(talk, validation, json_file, "Held-out cases: the model against the RTL")
 
 

@@ -6,6 +6,7 @@ import pytest
 from test_bad_input import refused
 from tightrope.sim import doctor
 from tightrope.sim.calibrate import run
+from tightrope.sim.calibrate.fit import WrongOutputError
 from tightrope.sim.commands.guard import EXIT_INTERRUPTED
 from tightrope.sim.model import predict
 
@@ -84,3 +85,15 @@ def test_doctor_says_what_is_missing(tightrope, monkeypatch, tmp_path, ok):
     assert result.exit_code == (0 if ok else 1)
     assert json.loads((tmp_path / "d.json").read_text())["ok"] is ok
     assert ("missing: perl" in result.stderr) is not ok
+
+
+def test_calibrate_that_finds_the_rtl_wrong_says_which_case_and_stores_nothing(
+    tightrope, monkeypatch
+):
+    def wrong(path, **options):
+        raise WrongOutputError("conv dot4 1h: output 3 is 4, not 5")
+
+    monkeypatch.setattr(run, "calibrate", wrong)
+    result = tightrope("calibrate")
+    assert result.exit_code == EXIT_FAILED_CHECK
+    assert "nothing was fitted: conv dot4 1h: output 3 is 4, not 5" in result.stderr
