@@ -7,7 +7,7 @@ from test_bad_input import refused
 from tightrope.sim import doctor
 from tightrope.sim.calibrate import run
 from tightrope.sim.calibrate.fit import WrongOutputError
-from tightrope.sim.commands.guard import EXIT_INTERRUPTED
+from tightrope.sim.commands.guard import EXIT_FAILED_CHECK, EXIT_INTERRUPTED
 from tightrope.sim.model import predict
 
 
