@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
+from tightrope.hw.headers import DCACHE_BYTES
 from tightrope.hw.memmap import MAIN_MEMORY
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.mapping.split import round_up
@@ -41,6 +42,8 @@ LOG_BYTES = 4096
 """Capacity of the firmware's log."""
 SCRATCH_MARGIN_BYTES = 64
 """Per hart, beyond four patches or one accumulator per output channel."""
+SCRATCH_PHASE_BYTES = 1024
+"""Past a round of the data cache; what a kernel keeps there is 2 KiB in most cases."""
 SCRATCH_MIN_BYTES = 2048
 """Per hart: as many patches as may stay in half the data cache, if four are fewer."""
 
@@ -214,8 +217,10 @@ class _Builder:
         channels = [round_up(step.qlayer.layer.out_shape[2], 4) for step in self.steps]
         pitches = [weight_pitch(step.qlayer) for step in self.steps]
         useful = max(4 * max(pitches + channels), SCRATCH_MIN_BYTES)
-        scratch_bytes = round_up(useful + SCRATCH_MARGIN_BYTES, ALIGN_BYTES)
-        scratch_addr = self.arena.align(ALIGN_BYTES)
+        # The same place in every hart's data cache, clear of the stack's.
+        scratch_bytes = round_up(useful + SCRATCH_MARGIN_BYTES, DCACHE_BYTES)
+        self.arena.align(DCACHE_BYTES)
+        scratch_addr = self.arena.end_addr + SCRATCH_PHASE_BYTES
         partial_addr = scratch_addr + self.config.harts * scratch_bytes
         partial_bytes = 0
         for fields, owner in zip(self.descriptors, self.owners, strict=True):

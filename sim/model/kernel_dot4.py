@@ -9,7 +9,6 @@ __all__ = ["dot4_work"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 PANEL_PIXELS_MAX = 32
-SCRATCH_MIN_BYTES = 2048
 
 
 def _is_pointwise(layer: Layer) -> bool:
@@ -36,8 +35,6 @@ def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
     )
     size = min(PANEL_BYTES // pitch, PANEL_PIXELS_MAX)
     size = max(4, size // 4 * 4)
-    if not direct:
-        size = min(size, max(4 * pitch, SCRATCH_MIN_BYTES) // pitch // 4 * 4)
     panels = -(-pixels // size)
     fours = pixels // size * (size // 4) + pixels % size // 4
     ones = pixels % 4

@@ -19,29 +19,37 @@ def pool_work(layer: Layer, pixels: int, channels: int) -> Work:
     singles = channels - 4 * fours
     inside = 1.0 if layer.op is LayerOp.GLOBAL_AVGPOOL else inside_ratio(layer)
     rows = layer.in_shape[0] if layer.op is LayerOp.GLOBAL_AVGPOOL else layer.kernel[0]
+    sixteens = 0 if layer.op is LayerOp.MAXPOOL else fours // 4
+    rest = fours - 4 * sixteens
     loops = {
         "chunk": 1.0,
         "pixel": pixels,
-        "four": pixels * fours,
-        "four_row": pixels * fours * rows,
-        "four_tap": pixels * fours * taps * inside,
+        "sixteen": pixels * sixteens,
+        "sixteen_row": pixels * sixteens * rows,
+        "sixteen_tap": pixels * sixteens * taps * inside,
+        "four": pixels * rest,
+        "four_row": pixels * rest * rows,
+        "four_tap": pixels * rest * taps * inside,
         "single": pixels * singles,
         "single_tap": pixels * singles * taps * inside,
     }
     if layer.op is LayerOp.GLOBAL_AVGPOOL:
-        # Channels are the outer loop: each line is wanted once for every four channels in it.
+        # Channels are the outer loop: each line is wanted once for every sixteen channels in it.
         # Lines of pixels that lie a power of two apart share few places in the cache.
         pitch = layer.in_shape[2]
         places = SETS // max(1, (pitch & -pitch) // LINE_BYTES)
-        again = 1.0 if taps > places else 0.0
-        pitch_lines = taps * max(1.0, channels / LINE_BYTES) * (1 + 7 * again)
-        return Work(loops=loops, lines={"in_fresh": pitch_lines})
+        lines = taps * max(1.0, channels / LINE_BYTES)
+        again = taps * (sixteens + rest - max(1.0, channels / LINE_BYTES))
+        stays = taps <= places
+        return Work(
+            loops=loops, lines={"in_fresh": lines, "in_again": 0.0 if stays else max(0.0, again)}
+        )
     window = layer.kernel[0] * layer.in_shape[1] * layer.in_shape[2]
     fresh = pixels * min(layer.kernel[1], layer.stride[1]) * channels / LINE_BYTES
     lines = {
         "in_fresh": fresh * min(layer.kernel[0], layer.stride[0]),
         "in_again": fresh * max(0, layer.kernel[0] - layer.stride[0]) * repeat_ratio(window),
-        "mix": mix(pixels * fours, taps * inside),
+        "mix": mix(pixels * (sixteens + rest), taps * inside),
     }
     if layer.in_shape[2] < 2 * LINE_BYTES:
         # All channels of a window pass before the next pixel: here they lie in one line.

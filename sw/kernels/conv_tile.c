@@ -99,12 +99,13 @@ static void take(const job_t *job, uint32_t b, uint32_t pixel, int32_t *acc)
 
 /* MVMs are queued and taken in the same order. A third MVM on a tile with two output buffers could
  * wait for ever, so the oldest of all is taken before; that is also what overlaps the pixels. */
-static void run_blocks(const job_t *job)
+NOINLINE static void run_blocks(const job_t *job, unsigned hart)
 {
     const layer_t *layer = job->layer;
     slice_t slices[GROUP_BLOCKS_MAX];
     uint8_t in_flight[LOOSE_TILE_COUNT_MAX];
-    int32_t acc[TILE_DIM_MAX];
+    /* Not on the stack, whose place in the data cache is to stay small. */
+    int32_t *acc = mem_ptr(layer->scratch_addr + hart * layer->scratch_bytes);
     uint32_t taken_pixel = job->chunk->pixel_begin, taken_block = 0;
     uint32_t pixel = taken_pixel, b = 0;
     patch_t patch = patch_at(layer, pixel);
@@ -146,7 +147,8 @@ void outputs_store(const uint32_t *scale, const int32_t *from, const int32_t *va
     store_last(out, CFU_TAKE(), count);
 }
 
-static void run_group(const layer_t *layer, const chunk_t *chunk, const group_t *group)
+static void run_group(const layer_t *layer, const chunk_t *chunk, const group_t *group,
+                      unsigned hart)
 {
     uint32_t adc_bits = mmio_read32(HART_LOCAL_BASE_ADDR + HART_LOCAL_TILE_ADC_BITS_OFFSET_BYTES);
     job_t job = {
@@ -168,7 +170,7 @@ static void run_group(const layer_t *layer, const chunk_t *chunk, const group_t 
     } else if (group->block_count == 1) {
         run_block(&job, job.blocks, true, true);
     } else {
-        run_blocks(&job);
+        run_blocks(&job, hart);
     }
 }
 
@@ -201,11 +203,10 @@ static void hold_tiles(const group_t *group, unsigned hart, bool acquire)
 
 void conv_tight_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
-    (void)hart;
     const group_t *groups = mem_ptr(layer->groups_addr);
     activation_set(layer, layer->out_zero_point);
     for (uint32_t g = chunk->begin; g < chunk->end; g++) {
-        run_group(layer, chunk, &groups[g]);
+        run_group(layer, chunk, &groups[g], hart);
     }
 }
 
@@ -215,7 +216,7 @@ void conv_loose_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
     activation_set(layer, layer->out_zero_point);
     for (uint32_t g = chunk->begin; g < chunk->end; g++) {
         hold_tiles(&groups[g], hart, true);
-        run_group(layer, chunk, &groups[g]);
+        run_group(layer, chunk, &groups[g], hart);
         hold_tiles(&groups[g], hart, false);
     }
 }
