@@ -11,11 +11,11 @@ from .layout import STACK_HOT_BYTES, STRUCTS, size_bytes
 __all__ = ["ALIGN_BYTES", "Arena", "WEIGHTS_PHASE_BYTES", "pack_struct", "pack_words"]
 
 ALIGN_BYTES = 64
-"""Two lines of the data cache; everything large begins at a multiple of it, and"""
+"""Two lines of the data cache; everything large begins at a multiple of it."""
 WEIGHTS_PHASE_BYTES = 32
-"""the weights of digital kernels this far past one: then no row of weights has a row of the input
-within a line of it modulo the cache, and pointwise kernels read the input where it is."""
-"""A cache line. Buffers written by different layers never share one."""
+"""Where in a round of the data cache the weights of digital kernels begin: then no row of weights
+has a row of the input within a line of it, and pointwise kernels read the input where it is. That
+it is the same place for all layers lets the model know which lines meet."""
 
 
 def pack_words(values: Iterable[int]) -> bytes:
@@ -63,17 +63,17 @@ class Arena:
         self.data += content.tobytes() if isinstance(content, np.ndarray) else content
         return addr
 
-    def put_hot(self, content: np.ndarray) -> int:
-        """Appends a table that inner loops read again and again; returns its address.
+    def avoid_stacks(self, size_bytes: int) -> None:
+        """Makes sure that the next ``size_bytes`` are not where the stacks are in the data cache.
 
-        The stacks of all harts end where a round of the data cache does: a table that fits in the
-        rest of a round stays clear of them, so that neither drives out the other.
+        The stacks of all harts end where a round of the cache does. What inner loops read again and
+        again lies together in the rest of a round, if it fits, so that nothing of it drives out
+        another part or the stack.
         """
         room = DCACHE_BYTES - STACK_HOT_BYTES
         begin = self.align(4) % DCACHE_BYTES
-        if content.nbytes <= room < begin + content.nbytes:
+        if size_bytes <= room < begin + size_bytes:
             self.align(DCACHE_BYTES)
-        return self.put(content)
 
     def patch(self, addr: int, content: bytes) -> None:
         """Overwrites what was put at ``addr``."""

@@ -28,7 +28,8 @@ from .layout import (
 from .residency import Epoch, epochs, programming_groups
 from .steps import Step
 from .tables import (
-    put_blocks,
+    hot_bytes,
+    put_block_weights,
     put_chunks,
     put_groups,
     put_scales,
@@ -42,6 +43,7 @@ LOG_BYTES = 4096
 """Capacity of the firmware's log."""
 SCRATCH_MARGIN_BYTES = 64
 """Per hart, beyond four patches or one accumulator per output channel."""
+ACTIVATION_STEP_BYTES = 1344
 SCRATCH_PHASE_BYTES = 1024
 """Past a round of the data cache; what a kernel keeps there is 2 KiB in most cases."""
 SCRATCH_MIN_BYTES = 2048
@@ -82,7 +84,7 @@ class _Builder:
         self.descriptors: list[dict[str, int]] = []
         self.inputs: dict[str, Buffer] = {}
         self.outputs: list[Buffer] = []
-        self.block_addrs: dict[tuple[int, int], int] = {}
+        self.block_addrs: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def build(self, inputs: Mapping[str, np.ndarray], pitches: Mapping[str, int]) -> Image:
         arena, config = self.arena, self.config
@@ -153,7 +155,19 @@ class _Builder:
                     f"input {name!r} must be (h, w, c) int8, not {array.dtype} {array.shape}"
                 )
             shape = (array.shape[0], array.shape[1], array.shape[2])
-            self.inputs[name] = put_activation(self.arena, shape, pitches.get(name), array)
+            self.inputs[name] = self._put_activation(shape, pitches.get(name), array)
+
+    def _put_activation(
+        self,
+        shape: tuple[int, int, int],
+        pitch: int | None,
+        content: np.ndarray | None = None,
+    ) -> Buffer:
+        """Each buffer a third of the data cache further than the last: ADD reads two at once."""
+        phase = (len(self.inputs) + len(self.outputs)) * ACTIVATION_STEP_BYTES % DCACHE_BYTES
+        self.arena.align(DCACHE_BYTES)
+        self.arena.put(bytes(phase))
+        return put_activation(self.arena, shape, pitch, content)
 
     def _put_step(self, index: int, step: Step) -> None:
         for epoch in self.epochs:
@@ -161,16 +175,20 @@ class _Builder:
                 self._put_program(epoch)
         layer = step.qlayer.layer
         sources = [self._source(index, name) for name in step.inputs]
-        output = put_activation(self.arena, layer.out_shape, step.out_pitch)
+        output = self._put_activation(layer.out_shape, step.out_pitch)
+        entries = self._group_entries(index)
+        weights = [
+            {} if entries else put_weights(self.arena, step.qlayer, group)
+            for group in range(layer.groups)
+        ]
+        self.arena.avoid_stacks(hot_bytes(step.plan, layer.out_shape[2]))
         chunks = put_chunks(self.arena, step.plan)
         for group in range(layer.groups):
-            fields = layer_fields(step, sources, output, group) | chunks
+            fields = layer_fields(step, sources, output, group) | chunks | weights[group]
             fields |= put_scales(self.arena, step.qlayer, step.plan, self.config, group)
-            if step.plan.groups:
+            if entries:
                 fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
-                fields |= put_groups(self.arena, self._group_entries(index))
-            else:
-                fields |= put_weights(self.arena, step.qlayer, group)
+                fields |= put_groups(self.arena, entries)
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             self._append(name, index, fields)
         self.outputs.append(output)
@@ -182,7 +200,7 @@ class _Builder:
 
     def _put_program(self, epoch: Epoch) -> None:
         entries = [
-            (hart, group, self._block_addr(index, self.steps[index].plan.groups.index(group)))
+            (hart, group, self._weights_of(index, self.steps[index].plan.groups.index(group)))
             for index in epoch.steps
             for hart, group in programming_groups(self.steps[index].plan, self.config)
         ]
@@ -190,19 +208,19 @@ class _Builder:
         fields |= put_groups(self.arena, entries)
         self._append(f"program {epoch.body.name.lower()}", None, fields)
 
-    def _group_entries(self, index: int) -> list[tuple[int, Group, int]]:
+    def _group_entries(self, index: int) -> list[tuple[int, Group, tuple[int, ...]]]:
         groups = self.steps[index].plan.groups
         return [
-            (group.hart, group, self._block_addr(index, place))
+            (group.hart, group, self._weights_of(index, place))
             for place, group in enumerate(groups)
         ]
 
-    def _block_addr(self, index: int, place: int) -> int:
-        """The blocks of one group of a step, put on first use: PROGRAM and the layer share them."""
+    def _weights_of(self, index: int, place: int) -> tuple[int, ...]:
+        """Weights of one group's blocks, put on first use: PROGRAM and the layer share them."""
         step = self.steps[index]
         if (index, place) not in self.block_addrs:
-            addr = put_blocks(self.arena, step.qlayer, step.plan.groups[place])
-            self.block_addrs[index, place] = addr
+            addrs = put_block_weights(self.arena, step.qlayer, step.plan.groups[place])
+            self.block_addrs[index, place] = addrs
         return self.block_addrs[index, place]
 
     def _source(self, index: int, name: int | str) -> Buffer:

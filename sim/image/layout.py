@@ -20,7 +20,7 @@ FIRMWARE_BYTES = 0x2_0000
 STACK_ADDR = FIRMWARE_ADDR + FIRMWARE_BYTES
 STACK_BYTES = 0x2000
 """Per hart; eight of them follow the firmware."""
-STACK_HOT_BYTES = 512
+STACK_HOT_BYTES = 768
 """Below the top of a stack: what kernels keep there while they run."""
 IMAGE_ADDR = STACK_ADDR + 8 * STACK_BYTES
 """Where the image header lies; everything else is found from it."""

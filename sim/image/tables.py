@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
+from tightrope.hw.headers import DCACHE_BYTES
 from tightrope.sim.golden.kernels import corrected_bias
 from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.mapping.split import round_up
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
 from .arena import ALIGN_BYTES, WEIGHTS_PHASE_BYTES, Arena, pack_words
+from .layout import BLOCK, CHUNK, GROUP, size_bytes
 
 __all__ = [
     "channel_slice",
-    "put_blocks",
+    "hot_bytes",
+    "put_block_weights",
     "put_chunks",
     "put_groups",
     "put_scales",
@@ -70,7 +73,7 @@ def put_weights(arena: Arena, qlayer: QuantLayer, group: int) -> dict[str, int]:
 
 
 def _put_digital(arena: Arena, weights: np.ndarray) -> int:
-    return arena.put(weights, ALIGN_BYTES, WEIGHTS_PHASE_BYTES)
+    return arena.put(weights, DCACHE_BYTES, WEIGHTS_PHASE_BYTES)
 
 
 def put_scales(
@@ -81,23 +84,31 @@ def put_scales(
     channels = channel_slice(qlayer, group) if qlayer.layer.has_weights else slice(None)
     if qlayer.layer.has_weights:
         bias = corrected_bias(qlayer, config.tile.weight_bits if plan.groups else 8)
-        fields["bias_addr"] = arena.put_hot(bias[channels].astype("<i4"))
+        fields["bias_addr"] = arena.put(bias[channels].astype("<i4"))
     if qlayer.multiplier is not None and qlayer.shift is not None:
         scale = qlayer.multiplier[channels] | qlayer.shift[channels]
-        fields["scale_addr"] = arena.put_hot(scale.astype("<u4"))
+        fields["scale_addr"] = arena.put(scale.astype("<u4"))
     return fields
 
 
-def put_blocks(arena: Arena, qlayer: QuantLayer, group: Group) -> int:
-    """A group's blocks and their weights [row_count][col_count]; returns the blocks' address."""
+def put_block_weights(arena: Arena, qlayer: QuantLayer, group: Group) -> tuple[int, ...]:
+    """The weights [row_count][col_count] of a group's blocks; returns their addresses."""
     assert qlayer.weight is not None
     matrix = qlayer.weight.reshape(qlayer.layer.out_shape[2], -1).T
     columns = slice(group.channel_begin, group.channel_begin + group.channel_count)
-    items: list[dict[str, int]] = []
+    addrs = []
     for block in group.blocks:
         part = matrix[block.k_begin : block.k_begin + block.row_count, columns]
         padded = np.pad(part, ((0, 0), (0, block.col_count - group.channel_count)))
-        items.append(
+        addrs.append(arena.put(np.ascontiguousarray(padded), ALIGN_BYTES))
+    return tuple(addrs)
+
+
+def put_blocks(arena: Arena, group: Group, weights_addrs: Sequence[int]) -> int:
+    """A group's blocks, whose weights are there already; returns the blocks' address."""
+    return arena.put_structs(
+        "block",
+        (
             {
                 "tile": block.tile,
                 "row_begin": block.row_begin,
@@ -105,14 +116,18 @@ def put_blocks(arena: Arena, qlayer: QuantLayer, group: Group) -> int:
                 "col_begin": block.col_begin,
                 "col_count": block.col_count,
                 "k_begin": block.k_begin,
-                "weights_addr": arena.put(np.ascontiguousarray(padded), ALIGN_BYTES),
+                "weights_addr": addr,
             }
-        )
-    return arena.put_structs("block", items)
+            for block, addr in zip(group.blocks, weights_addrs, strict=True)
+        ),
+    )
 
 
-def put_groups(arena: Arena, entries: Sequence[tuple[int, Group, int]]) -> dict[str, int]:
-    """The group table for ``(hart, group, address of its blocks)``, as fields of a descriptor."""
+def put_groups(
+    arena: Arena, entries: Sequence[tuple[int, Group, Sequence[int]]]
+) -> dict[str, int]:
+    """Blocks and groups for ``(hart, group, addresses of its weights)``, as descriptor fields."""
+    block_addrs = [put_blocks(arena, group, addrs) for _, group, addrs in entries]
     addr = arena.put_structs(
         "group",
         (
@@ -124,7 +139,18 @@ def put_groups(arena: Arena, entries: Sequence[tuple[int, Group, int]]) -> dict[
                 "reprogram": int(group.reprogram),
                 "hart": hart,
             }
-            for hart, group, block_addr in entries
+            for (hart, group, _), block_addr in zip(entries, block_addrs, strict=True)
         ),
     )
     return {"groups_addr": addr, "group_count": len(entries)}
+
+
+def hot_bytes(plan: LayerPlan, channels: int) -> int:
+    """Size of everything small that a layer's kernel reads again and again."""
+    blocks = sum(len(group.blocks) for group in plan.groups)
+    structs = (
+        size_bytes(CHUNK) * len(plan.chunks)
+        + size_bytes(GROUP) * len(plan.groups)
+        + size_bytes(BLOCK) * blocks
+    )
+    return structs + 4 * len(plan.hart_first or ()) + 8 * channels

@@ -180,15 +180,17 @@ def test_a_dense_layer_that_would_read_one_pixel_of_many_is_refused():
         build(with_quant(step, layer=layer))
 
 
-def test_hot_tables_stay_clear_of_the_stacks_lines():
+def test_what_is_hot_stays_clear_of_the_stacks_lines():
     arena = Arena(IMAGE_ADDR)
-    for count in (900, 3, 20, 30, 800, 1024, 5):
-        addr = arena.put_hot(np.zeros(count, "<u4"))
-        room = DCACHE_BYTES - STACK_HOT_BYTES
-        if 4 * count <= room:
-            assert addr % DCACHE_BYTES + 4 * count <= room
-    # A larger one can't avoid them, and wastes nothing.
-    assert arena.put_hot(np.zeros(1024, "<u4")) == arena.end_addr - 4096
+    room = DCACHE_BYTES - STACK_HOT_BYTES
+    for size_bytes in (3000, 12, 80, 120, 3200, 4096, 20):
+        before = arena.end_addr
+        arena.avoid_stacks(size_bytes)
+        if size_bytes <= room:
+            assert arena.end_addr % DCACHE_BYTES + size_bytes <= room
+        else:  # It can't, and wastes nothing.
+            assert arena.end_addr == before
+        arena.put(bytes(size_bytes))
 
 
 def words_of(image, addr, count):
@@ -216,9 +218,9 @@ def test_a_scale_is_a_word_of_multiplier_and_shift():
 def test_biases_and_scales_of_an_image_stay_clear_of_the_stacks_lines():
     room = DCACHE_BYTES - STACK_HOT_BYTES
     begins = set()
-    for width in range(4, 70):  # the input before them moves them through the cache
-        layer = dataclasses.replace(LAYER, in_shape=(4, width, 8), out_shape=(4, width, 12))
-        qlayer = golden.random_quant_layer(layer, np.random.default_rng(width))
+    for channels in range(1, 42):  # the weights before them move them through the cache
+        layer = dataclasses.replace(LAYER, in_shape=(4, 4, channels))
+        qlayer = golden.random_quant_layer(layer, np.random.default_rng(channels))
         plan = plan_layer(layer, MACHINE, Body.DOT4, Balance.STATIC)
         step = Step(qlayer=qlayer, plan=plan, inputs=("x",))
         image = build_image(MACHINE, [step], {"x": np.zeros(layer.in_shape, np.int8)})
