@@ -119,7 +119,7 @@ LAYER = (
     ("act_min", "clamp after adding out_zero_point, -128 .. 127"),
     ("act_max", ""),
     ("weights_addr", "CONV: int8 [out_c][weight_pitch]; DWCONV: int8 [kernel_h*kernel_w][out_c]"),
-    ("weight_pitch", "CONV: kernel_h*kernel_w*in_c rounded up to 4, zero-filled"),
+    ("weight_pitch", "CONV: at least kernel_h*kernel_w*in_c, a multiple of 4, zero-filled"),
     ("bias_addr", "int32 [out_c], -in_zero_point * sum(w) already added"),
     ("scale_addr", "uint32 [out_c], multiplier | shift; pools: [count - 1] (CLIP: one)"),
     ("add_multiplier_a", "ADD: int32, |m| < 2**21"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
-from tightrope.hw.headers import DCACHE_BYTES
+from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 from tightrope.sim.golden.kernels import corrected_bias
 from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.mapping.split import round_up
@@ -16,6 +16,7 @@ from .layout import BLOCK, CHUNK, GROUP, size_bytes
 __all__ = [
     "channel_slice",
     "hot_bytes",
+    "pitch_of_patch",
     "put_block_weights",
     "put_chunks",
     "put_groups",
@@ -25,9 +26,19 @@ __all__ = [
 ]
 
 
+def pitch_of_patch(patch: int) -> int:
+    """Bytes from one output channel's weights to the next, for ``patch`` weights.
+
+    A line more where two of four rows, which are read at the same time, would lie on the same
+    lines of the data cache.
+    """
+    pitch = round_up(patch, 4)
+    return pitch + DCACHE_LINE_BYTES if pitch % (DCACHE_BYTES // 2) == 0 else pitch
+
+
 def weight_pitch(qlayer: QuantLayer) -> int:
-    """Bytes of one output channel's weights in the image; 0 for a layer that is not CONV."""
-    return round_up(qlayer.layer.patch, 4) if qlayer.layer.fits_tiles else 0
+    """:func:`pitch_of_patch` of a layer; 0 for one that is not CONV."""
+    return pitch_of_patch(qlayer.layer.patch) if qlayer.layer.fits_tiles else 0
 
 
 def channel_slice(qlayer: QuantLayer, group: int) -> slice:

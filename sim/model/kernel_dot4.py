@@ -1,9 +1,11 @@
 """Loops and cache lines of sw/kernels/conv_dot4.c (and of the plain conv_scalar.c)."""
 
+from tightrope.sim.image.tables import pitch_of_patch
 from tightrope.sim.workload.layers import Layer
 
 from .cache_lines import inside_ratio, pitch_is_aligned
-from .work import CACHE_BYTES, LINE_BYTES, SETS, Features, Work
+from .dot4_cache import misses_per_block
+from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
 __all__ = ["dot4_work"]
 
@@ -26,12 +28,12 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
 
 def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
     group_in_c = layer.in_shape[2] // layer.groups
-    pitch = -(-layer.patch // 4) * 4
+    pitch = pitch_of_patch(layer.patch)
     words = pitch // 4
     direct = (
         _is_pointwise(layer)
         and pitch_is_aligned(layer)
-        and group_in_c % 4 == 0
+        and group_in_c == pitch
     )
     size = min(PANEL_BYTES // pitch, PANEL_PIXELS_MAX)
     size = max(4, size // 4 * 4)
@@ -53,39 +55,17 @@ def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
         "one_word": ones * blocks * (words % 4),
         "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
-    lines = _dot4_lines(pitch, panels, min(pixels, size), blocks)
+    pixels_of_panel = min(pixels, size)
+    step = layer.in_shape[2] * layer.stride[1] if direct else pitch
+    misses = misses_per_block(pitch, step, pixels_of_panel, blocks, panels, not direct)
+    lines = {"passes": panels * blocks * misses, "scales": panels * blocks * 1.0}
     if direct:
         lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
     else:
-        lines["panel_input"] = _panel_input_lines(layer, panels, min(pixels, size), group_in_c)
+        lines["panel_input"] = _panel_input_lines(layer, panels, pixels_of_panel, group_in_c)
     if not direct:
         loops |= _gather_loops(layer, pixels, group_in_c)
     return Work(loops=loops, lines=lines)
-
-
-def _dot4_lines(pitch: int, panels: int, pixels: int, blocks: int) -> Features:
-    """Lines of patches and weights, from the chance that one drives out the other.
-
-    A block of channels passes all of a panel's blocks of 4 pixels. Between two passes a line of the
-    panel meets the weights of the block before (but for those of its own turn) and after; a line of
-    the weights meets the patches of the next 4 pixels. Rows that are no multiple of two lines apart
-    may also fall on each other word by word: each of the 16 pairs with a chance of 2 in 128.
-    """
-    rows = 4 * pitch / LINE_BYTES
-    fours = max(1.0, pixels / 4)
-    panel = pixels * pitch / LINE_BYTES
-    met = min(1.0, ((2 * fours - 1) / fours * rows + 11) / SETS)
-    met_weights = min(1.0, (rows + 8) / SETS)
-    passes = panels * blocks
-    aligned = pitch % (2 * LINE_BYTES) == 0
-    return {
-        "panel_lines": panels * panel,
-        "panel_again": passes * panel * met,
-        "weights": passes * rows,
-        "weights_again": passes * rows * (fours - 1) * met_weights,
-        "scales": passes * 1.0,
-        "thrash": 0.0 if aligned else passes * fours * pitch / LINE_BYTES,
-    }
 
 
 def _gather_loops(layer: Layer, pixels: int, channels: int) -> Features:

@@ -64,7 +64,8 @@ static bool is_direct(const layer_t *layer)
     return layer->kernel_h == 1 && layer->kernel_w == 1 && layer->pad_top == 0 &&
            layer->pad_left == 0 && (layer->out_h - 1) * layer->stride_h < layer->in_h &&
            (layer->out_w - 1) * layer->stride_w < layer->in_w &&
-           is_word_aligned(layer->in_addr | layer->in_pitch | layer->in_c) &&
+           is_word_aligned(layer->in_addr | layer->in_pitch) &&
+           layer->in_c == layer->weight_pitch &&
            !clash(layer->in_addr - layer->weights_addr, step);
 }
 

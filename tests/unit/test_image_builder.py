@@ -183,14 +183,14 @@ def test_a_dense_layer_that_would_read_one_pixel_of_many_is_refused():
 def test_what_is_hot_stays_clear_of_the_stacks_lines():
     arena = Arena(IMAGE_ADDR)
     room = DCACHE_BYTES - STACK_HOT_BYTES
-    for size_bytes in (3000, 12, 80, 120, 3200, 4096, 20):
+    for count in (3000, 12, 80, 120, 3200, 4096, 20):
         before = arena.end_addr
-        arena.avoid_stacks(size_bytes)
-        if size_bytes <= room:
-            assert arena.end_addr % DCACHE_BYTES + size_bytes <= room
+        arena.avoid_stacks(count)
+        if count <= room:
+            assert arena.end_addr % DCACHE_BYTES + count <= room
         else:  # It can't, and wastes nothing.
             assert arena.end_addr == before
-        arena.put(bytes(size_bytes))
+        arena.put(bytes(count))
 
 
 def words_of(image, addr, count):

@@ -1,0 +1,72 @@
+"""Data cache misses of the digital convolution's inner loops: a sample of them, walked exactly.
+
+The image puts weights, patches and inputs at known places of a round of the cache, so which rows
+drive out which follows from a layer's shape.
+"""
+
+import functools
+
+import numpy as np
+from tightrope.sim.image.arena import WEIGHTS_PHASE_BYTES
+from tightrope.sim.image.builder import SCRATCH_PHASE_BYTES
+from tightrope.sim.image.image import GUARD_BYTES
+
+from .work import LINE_BYTES, SETS
+
+__all__ = ["GATHERED_PHASE_BYTES", "misses_per_block"]
+
+GATHERED_PHASE_BYTES = SCRATCH_PHASE_BYTES
+_BLOCKS = 4
+"""Blocks that are counted at each place, after one that warms the cache."""
+_PLACES = 3
+"""Places in the weights, and for patches that are read where they are, in the input."""
+_FAR = 1 << 24
+"""Weights are this far from patches, a multiple of the cache."""
+
+
+@functools.lru_cache(maxsize=4096)
+def misses_per_block(
+    row_bytes: int, patch_step_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+) -> float:
+    """Lines that a block of 4 channels misses on all pixels of a panel, in the mean.
+
+    ``row_bytes`` of weights and patch, ``patch_step_bytes`` from one patch to the next.
+    """
+    counted = 0
+    places = 1 if gathered else _PLACES
+    starts = sorted({round(i * max(0, blocks - 1 - _BLOCKS) / (_PLACES - 1))
+                     for i in range(_PLACES)})  # fmt: skip
+    last = min(_BLOCKS, blocks - 1)
+    for place in range(places):
+        panel = round(place * max(0, panels - 1) / max(1, places - 1))
+        first = GATHERED_PHASE_BYTES if gathered else GUARD_BYTES
+        first += 0 if gathered else panel * pixels * patch_step_bytes
+        for start in starts:
+            walks = [
+                _walk(row_bytes, patch_step_bytes, pixels, first, block)
+                for block in range(start, start + last + 1)
+            ]
+            warm = 0 if blocks == 1 else len(walks[0])
+            counted += _misses(np.concatenate(walks), warm)
+    return counted / (places * len(starts) * max(1, last))
+
+
+def _walk(row_bytes: int, patch_step_bytes: int, pixels: int, first: int, block: int) -> np.ndarray:
+    """Lines in the order in which one block of channels reads them."""
+    offsets = np.arange(0, row_bytes, 4)
+    weights = _FAR + WEIGHTS_PHASE_BYTES + (4 * block + np.arange(4)) * row_bytes
+    patches = first + np.arange(pixels) * patch_step_bytes
+    groups = [patches[i : i + 4] for i in range(0, pixels // 4 * 4, 4)]
+    groups += [patches[i : i + 1] for i in range(pixels // 4 * 4, pixels)]
+    rows = (np.concatenate([weights, group]) for group in groups)
+    return np.concatenate([(offsets[:, None] + row[None, :]).ravel() for row in rows]) // LINE_BYTES
+
+
+def _misses(lines: np.ndarray, warm: int) -> int:
+    """Misses of a direct-mapped cache, but for the first ``warm`` reads."""
+    order = np.argsort(lines % SETS, kind="stable")
+    found = lines[order]
+    miss = np.ones(len(lines), bool)
+    # The one before in the same set is another line.
+    miss[1:] = found[1:] != found[:-1]
+    return int(np.count_nonzero(miss & (order >= warm)))
