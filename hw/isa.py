@@ -1,7 +1,8 @@
 """The custom instructions: custom-0, R-type, ``funct3`` the operation, ``funct7`` its argument.
 
 On the CFU port ``function_id[2:0]`` is funct3 and ``function_id[9:3]`` is funct7. Tile operations
-carry the tile number in ``funct7[6:3]`` and a small argument in ``funct7[2:0]``. The digital
+carry the tile number in ``funct7[6:3]``, to which AccOp.TILE_BASE adds, so that the same code can
+serve any tile, and a small argument in ``funct7[2:0]``. The digital
 operations, DOT and ACC, are families: ``funct7[6:4]`` chooses (DotOp, AccOp), ``funct7[3:0]`` is
 the argument.
 
@@ -73,6 +74,9 @@ class AccOp(enum.IntEnum):
     TAKE = 6
     """rd = the last four requantised bytes, the oldest in the lowest; waits for all that were
     started."""
+    TILE_BASE = 7
+    """From now on rs1[3:0] is added, modulo 16, to the tile number of tile operations; 0 at reset.
+    rd = 0."""
 
 
 class TileConfigReg(enum.IntEnum):

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import HwConfigError, TileConfig
-from ..isa import CfuOp
+from ..isa import AccOp, CfuOp
 from ..tile.array import BehaviouralArray
 from ..tile.tile import Tile
 from .digital import DigitalUnit
@@ -98,18 +98,30 @@ class Cfu(wiring.Component):
         with m.If(offered & ready):
             m.d.sync += [self.rsp.valid.eq(1), self.rsp.payload.eq(answer)]
 
+        selected = self._select_tile(m, digital, funct7[3:], cmd.inputs_0)
         for index in range(self._tile_count):
             tile = Tile(config=self._tile, array=self._array)
             m.submodules[f"tile_{index}"] = tile
             m.d.comb += self.tile_busy[index].eq(tile.busy)
             self._wire_arguments(m, cmd, tile)
-            with m.If((funct7[3:] == index) & ~is_digital):
+            with m.If((selected == index) & ~is_digital):
                 self._dispatch(m, op, tile, offered=offered, ready=ready, answer=answer)
         m.d.comb += self.tile_wait.eq(offered & ~ready & ~is_digital)
         with m.If(is_digital):
             m.d.comb += [digital.command.valid.eq(offered), ready.eq(digital.command.ready)]
             m.d.comb += answer.eq(digital.result)
         return m
+
+    def _select_tile(self, m, digital, number, operand):
+        base = Signal(4)
+        selected = Signal(4)
+        is_base = digital.command.payload.is_acc & (
+            digital.command.payload.member == AccOp.TILE_BASE
+        )
+        with m.If(digital.command.valid & digital.command.ready & is_base):
+            m.d.sync += base.eq(operand)
+        m.d.comb += selected.eq(number + base)
+        return selected
 
     def _wire_arguments(self, m, cmd, tile):
         argument = cmd.function_id[3:6]

@@ -21,15 +21,15 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
+_CODE = {"layer", "hart", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
          "mvm_of_many", "byte_output", "row", "channel_block", "part"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
-    "uncached": {"layer", "chunk", "group"},
+    "uncached": {"layer", "hart", "chunk", "group"},
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "chunk", "group", "pixel", "mvm", "row", "quad")
+_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "row", "quad")
 """Loops that read descriptors and the stack, which other data may have driven out."""
 RARE = 0.02
 """A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""
@@ -70,9 +70,10 @@ def _samples(measurement: Measurement) -> list[_Sample]:
     beats = counters[:, HartCounter.MEMORY_BEATS].astype(float)
 
     def sample(members, rows) -> _Sample:
+        base = {"layer": float(len(rows)), "hart": float(min(len(rows), len(members)))}
         mean = counters[rows].astype(float)
         return _Sample(
-            loops=total([{"layer": float(len(rows))}, *(work.loops for work in members)]),
+            loops=total([base, *(work.loops for work in members)]),
             lines=total([work.lines for work in members]),
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),

@@ -31,8 +31,8 @@ _TEXT_ORDER = (
     "conv_dot4_s8", "dot_4x4", "dot_1x4", "dwconv_dot4_s8", "run_3_by_*",
     "loose_program", "loose_status*", "loose_queue_pixels", "loose_queue_unaligned",
     "loose_accumulate", "loose_*", "conv_loose_s8", "main", "run_group", "run_block",
-    "conv_tight_s8", "tight0_configure", "tight0_queue", "tight0_queue_bytes", "tight0_finish",
-    "tight0_queue_fill", "tight0_*",
+    "conv_tight_s8", "tight_configure", "tight_queue", "tight_queue_bytes", "tight_finish",
+    "tight_queue_fill", "tight_*",
 )  # fmt: skip
 """What runs together in inner loops, with less than the instruction cache from one end to the other
 for each body; what layers seldom need of a body at its far end."""

@@ -11,7 +11,7 @@ from .work import FILL_CYCLES, LINE_BYTES
 
 __all__ = ["Clock", "Cost", "price"]
 
-_DISPATCH = ("layer", "chunk", "panel", "block", "group", "channel_block", "pack")
+_DISPATCH = ("layer", "hart", "chunk", "panel", "block", "group", "channel_block", "pack")
 
 
 @dataclass

@@ -78,6 +78,8 @@ def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPredi
     clock = Clock(machine, calibration, plan.body)
     costs = _chunk_costs(layer, plan, machine, kernel)
     base = price({"layer": 1.0}, {}, kernel)
+    # A hart's first chunk finds caches that hold nothing of the kernel.
+    first = price({"hart": 1.0}, {}, kernel)
     ends: list[float] = []
     waited: list[float] = []
     # Contention depends on the length of the layer, and the other way round: two rounds are enough.
@@ -88,7 +90,9 @@ def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPredi
             share.add(base)
         for chunk, owner in enumerate(owners):
             sums[owner].add(costs[chunk])
-        cycles = max(ends) + clock.time(base) + clock.straggling(sums)
+        for hart in set(owners):
+            sums[hart].add(first)
+        cycles = max(ends) + clock.time(base) + clock.time(first) + clock.straggling(sums)
         total_beats = sum(clock.beats(share) for share in sums)
         active = sum(1 for end in ends if end > 0)
         clock.busy = min(0.9, total_beats / cycles * (active - 1) / max(active, 1))

@@ -10,6 +10,7 @@ typedef struct {
     } channel[4];
     int8_t zero_point, min, max;
     uint32_t packed;
+    uint32_t tile_base;
 } digital_t;
 
 static digital_t digital[HART_COUNT_MAX];
@@ -90,6 +91,7 @@ static uint32_t do_acc(digital_t *state, uint32_t family, uint32_t small, uint32
     case CFU_ACC_OUT_ROW: do_row(state, small, true); break;
     case CFU_ACC_REQUANTISE: requantise_into(state, a, b); break;
     case CFU_ACC_TAKE: return state->packed;
+    case CFU_ACC_TILE_BASE: state->tile_base = a & 15; break;
     default: host_fail("ACC operation %u does not exist", family);
     }
     return 0;
@@ -103,7 +105,7 @@ uint32_t host_cfu(uint32_t op, uint32_t argument, uint32_t rs1, uint32_t rs2)
     if (op == CFU_OP_ACC) {
         return do_acc(&digital[host_hart], argument >> 4, argument & 15, rs1, rs2);
     }
-    host_tile_t *tile = host_tight_tile(host_hart, argument >> 3);
+    host_tile_t *tile = host_tight_tile(host_hart, ((argument >> 3) + digital[host_hart].tile_base) & 15);
     uint32_t small = argument & 7;
     switch (op) {
     case CFU_OP_CM_QUEUE: tile_queue(tile, small + 1, (uint64_t)rs2 << 32 | rs1); break;

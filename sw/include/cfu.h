@@ -51,6 +51,9 @@ uint32_t host_cfu(uint32_t op, uint32_t argument, uint32_t rs1, uint32_t rs2);
     CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_REQUANTISE, 0), value, scale)
 #define CFU_TAKE() CFU_GET(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_TAKE, 0), 0, 0)
 
+/* The tile that tile number 0 means from now on. */
+#define CFU_TILE_BASE(tile) CFU_DO(CFU_OP_ACC, CFU_ARGUMENT(CFU_ACC_TILE_BASE, 0), tile, 0)
+
 #define CM_ARGUMENT(tile, small) ((tile) * 8 + (small))
 #define CM_QUEUE(tile, bytes, low, high) \
     CFU_DO(CFU_OP_CM_QUEUE, CM_ARGUMENT(tile, (bytes) - 1), low, high)

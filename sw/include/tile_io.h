@@ -19,7 +19,7 @@ typedef struct {
     uint32_t element_bytes; /* of a result on the tile's port: 1, 2 or 4 */
 } sink_t;
 
-/* `port` is the base address of a loose tile; a tight tile is named by the function itself. */
+/* `port` is the base address of a loose tile, or the number of a tight one. */
 typedef struct {
     /* Sets the window and the shift of the MVMs that follow. */
     void (*configure)(uint32_t port, const layer_t *layer, const block_t *block);
@@ -35,7 +35,7 @@ typedef struct {
     uint32_t (*status)(uint32_t port, uint32_t reg);
 } tile_io_t;
 
-extern const tile_io_t tight_io[TIGHT_TILES_PER_HART_MAX];
+extern const tile_io_t tight_io;
 extern const tile_io_t loose_io;
 
 /* Up to 4 outputs of a pixel, requantised and stored as bytes. */

@@ -18,14 +18,14 @@ typedef struct {
     sink_t sink;
 } job_t;
 
-static const tile_io_t *io_of(const job_t *job, uint32_t tile)
+static const tile_io_t *io_of(const job_t *job)
 {
-    return job->is_loose ? &loose_io : &tight_io[tile];
+    return job->is_loose ? &loose_io : &tight_io;
 }
 
 static uint32_t port_of(const job_t *job, uint32_t tile)
 {
-    return job->is_loose ? loose_port(tile) : 0;
+    return job->is_loose ? loose_port(tile) : tile;
 }
 
 static slice_t slice_of(const layer_t *layer, const block_t *block)
@@ -50,7 +50,7 @@ static int32_t *partial_of(const job_t *job, uint32_t pixel)
 static void run_block(const job_t *job, const block_t *block, bool is_first, bool is_last)
 {
     const layer_t *layer = job->layer;
-    const tile_io_t *io = io_of(job, block->tile);
+    const tile_io_t *io = io_of(job);
     uint32_t port = port_of(job, block->tile);
     slice_t slice = slice_of(layer, block);
     patch_t patch = patch_at(layer, job->chunk->pixel_begin);
@@ -78,7 +78,7 @@ static void run_reprogrammed(const job_t *job)
 {
     for (uint32_t b = 0; b < job->block_count; b++) {
         const block_t *block = &job->blocks[b];
-        io_of(job, block->tile)->program(port_of(job, block->tile), block);
+        io_of(job)->program(port_of(job, block->tile), block);
         run_block(job, block, b == 0, b + 1 == job->block_count);
     }
 }
@@ -87,7 +87,7 @@ static void run_reprogrammed(const job_t *job)
 static void take(const job_t *job, uint32_t b, uint32_t pixel, int32_t *acc)
 {
     const block_t *block = &job->blocks[b];
-    const tile_io_t *io = io_of(job, block->tile);
+    const tile_io_t *io = io_of(job);
     uint32_t port = port_of(job, block->tile);
     const int32_t *from = b == 0 ? bias_of(job) : acc;
     if (b + 1 == job->block_count) {
@@ -117,7 +117,7 @@ NOINLINE static void run_blocks(const job_t *job, unsigned hart)
     while (taken_pixel < job->chunk->pixel_end) {
         const block_t *block = &job->blocks[b];
         if (pixel < job->chunk->pixel_end && in_flight[block->tile] < 2) {
-            const tile_io_t *io = io_of(job, block->tile);
+            const tile_io_t *io = io_of(job);
             uint32_t port = port_of(job, block->tile);
             io->configure(port, layer, block);
             io->queue(port, layer, &slices[b], &patch);
@@ -229,7 +229,7 @@ static void program_group(const layer_t *layer, const group_t *group)
         if (layer->body == BODY_LOOSE) {
             loose_io.program(loose_port(tile), &blocks[b]);
         } else {
-            tight_io[tile].program(0, &blocks[b]);
+            tight_io.program(tile, &blocks[b]);
         }
     }
 }
@@ -260,7 +260,7 @@ void program_loose(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 
 uint32_t tight_status(uint32_t tile, uint32_t reg)
 {
-    return tight_io[tile].status(0, reg);
+    return tight_io.status(tile, reg);
 }
 
 uint32_t loose_status(uint32_t tile, uint32_t reg)

@@ -31,6 +31,7 @@ static void wait_for_result(uint32_t port)
 }
 
 #define IO(name) loose_##name
+#define PORT_SELECT(port) (void)(port)
 #define PORT_BEGIN(port) wait_for_room(port)
 #define PORT_QUEUE8(port, low, high)              \
     {                                             \

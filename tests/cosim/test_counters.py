@@ -104,7 +104,8 @@ def planned(case, plan):
     machine = case.machine
     tight = case.body is Body.TIGHT
     shape = (machine.harts, machine.tight_tiles_per_hart if tight else machine.loose_tiles)
-    names = ("MVMS", "BYTES_IN", "BYTES_OUT", "ROWS_USED", "COLS_USED", "CELLS", "WRITES", "TURNS")
+    names = ("MVMS", "BYTES_IN", "BYTES_OUT", "ROWS_USED", "COLS_USED", "CELLS", "WRITES", "TURNS",
+             "PROGRAMS")  # fmt: skip
     counts = {name: np.zeros(shape, np.int64) for name in names}
     first = plan.hart_first or (0,) + (len(plan.chunks),) * machine.harts
     for hart in range(machine.harts):
@@ -121,6 +122,7 @@ def planned(case, plan):
                         "COLS_USED": pixels * cols,
                         "CELLS": pixels * rows * cols,
                         "WRITES": rows * cols // 4 * group.reprogram,
+                        "PROGRAMS": group.reprogram,
                         "TURNS": 1 if group.reprogram or len(group.blocks) == 1 else pixels,
                     }.items():
                         counts[name][hart, block.tile] += count
@@ -269,15 +271,17 @@ def test_tight_tiles_get_exactly_the_commands_they_need(measured):
         wanted = {
             key: value.sum(axis=1) for key, value in planned(result.case, result.plan).items()
         }
-        # Eight bytes in, four bytes out, a start for each MVM, three for each window, the weights.
+        # Eight bytes in, four bytes out; a start for each MVM, and its tile named for input and
+        # output; for each window its tile and three words; the weights, each block's after a tile.
         assert (
             commands
             == digital
             + wanted["BYTES_IN"] // 8
             + wanted["BYTES_OUT"] // 4
-            + wanted["MVMS"]
-            + 3 * wanted["TURNS"]
+            + 3 * wanted["MVMS"]
+            + 4 * wanted["TURNS"]
             + wanted["WRITES"]
+            + wanted["PROGRAMS"]
         ).all(), result.case.name
 
 

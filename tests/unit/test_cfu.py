@@ -37,6 +37,8 @@ def digital_command(rng):
     funct7 = member << 4 | rng.randrange(16)
     if op == CfuOp.ACC and member == AccOp.ACTIVATION:
         return op, funct7, random_activation(rng)
+    if op == CfuOp.ACC and member == AccOp.TILE_BASE:
+        return op, funct7, rng.getrandbits(28) << 4, random_scale(rng)
     if op == CfuOp.ACC and member == AccOp.CHANNEL:
         return op, funct7, random_scale(rng), random_value(rng)
     return op, funct7, random_value(rng), random_scale(rng)
@@ -189,5 +191,30 @@ def test_a_tile_that_does_not_exist_answers_0(tile_count):
             geometry = await bench.call(ctx, CfuOp.CM_STATUS, tile << 3, TileStatusReg.GEOMETRY)
             assert geometry == 16 | 16 << 16
             assert await bench.call(ctx, CfuOp.CM_STATUS, tile << 3) == 0
+
+    bench.run(testbench)
+
+
+def test_tile_base_moves_the_tiles_that_commands_mean():
+    bench = CfuBench(tile_count=3)
+
+    async def writes_of(ctx):
+        counter = TileStatusReg.PROGRAM_WRITES
+        return [await bench.call(ctx, CfuOp.CM_STATUS, t << 3, counter) for t in range(3)]
+
+    async def testbench(ctx):
+        # (base, tile number in the command, the tile that gets it)
+        written = [0, 0, 0]
+        for base, number, tile in ((0, 1, 1), (1, 0, 1), (2, 0, 2), (15, 2, 1), (1, 15, 0)):
+            await bench.call(ctx, *acc(AccOp.TILE_BASE), base | 0xFFF0)
+            await bench.call(ctx, CfuOp.CM_INITIALIZE, number << 3, 0, 1)
+            written[tile] += 1
+            await bench.call(ctx, *acc(AccOp.TILE_BASE), 0)
+            assert await writes_of(ctx) == written
+        # A tile that doesn't exist.
+        await bench.call(ctx, *acc(AccOp.TILE_BASE), 3)
+        assert await bench.call(ctx, CfuOp.CM_INITIALIZE, 0, 0, 1) == 0
+        await bench.call(ctx, *acc(AccOp.TILE_BASE), 0)
+        assert await writes_of(ctx) == written
 
     bench.run(testbench)
