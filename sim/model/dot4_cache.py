@@ -13,13 +13,14 @@ from tightrope.sim.image.image import GUARD_BYTES
 
 from .work import LINE_BYTES, SETS
 
-__all__ = ["GATHERED_PHASE_BYTES", "misses_per_block"]
+__all__ = ["GATHERED_PHASE_BYTES", "misses_if_weights_stay", "misses_per_block"]
 
 GATHERED_PHASE_BYTES = SCRATCH_PHASE_BYTES
 _BLOCKS = 4
 """Blocks that are counted at each place, after one that warms the cache."""
 _PLACES = 3
 """Places in the weights, and for patches that are read where they are, in the input."""
+_STAY_PLACES = 6
 _FAR = 1 << 24
 """Weights are this far from patches, a multiple of the cache."""
 
@@ -49,6 +50,32 @@ def misses_per_block(
             warm = 0 if blocks == 1 else len(walks[0])
             counted += _misses(np.concatenate(walks), warm)
     return counted / (places * len(starts) * max(1, last))
+
+
+@functools.lru_cache(maxsize=4096)
+def misses_if_weights_stay(
+    row_bytes: int, patch_step_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+) -> tuple[float, float]:
+    """The same for weights that all fit in the cache or nearly: of a first panel, and of others.
+
+    ``blocks`` and ``panels`` of the whole layer.
+    """
+    begin = GATHERED_PHASE_BYTES if gathered else GUARD_BYTES
+    step = 0 if gathered else pixels * patch_step_bytes
+    places = 1 if gathered else min(_STAY_PLACES, max(1, panels - 1))
+    first = later = 0
+    for place in range(places):
+        panel = round(place * max(0, panels - 2) / max(1, places - 1))
+        walks = [
+            _walk(row_bytes, patch_step_bytes, pixels, begin + (panel + i) * step, block)
+            for i in range(2)
+            for block in range(blocks)
+        ]
+        both, half = np.concatenate(walks), sum(len(walk) for walk in walks[:blocks])
+        found = _misses(both, half)
+        later += found
+        first += _misses(both, 0) - found
+    return first / (blocks * places), later / (blocks * places)
 
 
 def _walk(row_bytes: int, patch_step_bytes: int, pixels: int, first: int, block: int) -> np.ndarray:

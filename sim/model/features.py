@@ -4,7 +4,7 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
-from tightrope.sim.image.layout import Body
+from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
@@ -31,7 +31,8 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int) 
         if plan.body in (Body.TIGHT, Body.LOOSE):
             groups = plan.groups[chunk.begin : chunk.end]
             return tile_work(layer, pixels, groups, element_bytes)
-        return dot4_work(layer, pixels, chunk.end - chunk.begin)
+        fixed = plan.balance is Balance.STATIC
+        return dot4_work(layer, pixels, chunk.end - chunk.begin, fixed)
     channels = chunk.end - chunk.begin
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)

@@ -4,13 +4,15 @@ from tightrope.sim.image.tables import pitch_of_patch
 from tightrope.sim.workload.layers import Layer
 
 from .cache_lines import inside_ratio, pitch_is_aligned
-from .dot4_cache import misses_per_block
+from .dot4_cache import misses_if_weights_stay, misses_per_block
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
 __all__ = ["dot4_work"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 PANEL_PIXELS_MAX = 32
+COLD_SHARE = 0.25
+"""Of chunks that are a hart's first, where several are stolen by each."""
 
 
 def _is_pointwise(layer: Layer) -> bool:
@@ -26,7 +28,8 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
+def dot4_work(layer: Layer, pixels: int, channels: int, fixed: bool) -> Work:
+    """Counts of one chunk; ``fixed``: each hart has its share, rather than what is left."""
     group_in_c = layer.in_shape[2] // layer.groups
     pitch = pitch_of_patch(layer.patch)
     words = pitch // 4
@@ -57,11 +60,26 @@ def dot4_work(layer: Layer, pixels: int, channels: int) -> Work:
     }
     pixels_of_panel = min(pixels, size)
     step = layer.in_shape[2] * layer.stride[1] if direct else pitch
-    misses = misses_per_block(pitch, step, pixels_of_panel, blocks, panels, not direct)
-    lines = {"passes": panels * blocks * misses, "scales": panels * blocks * 1.0}
-    if direct:
-        lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
+    lines: Features = {"scales": panels * blocks * 1.0}
+    layer_blocks = -(-layer.out_shape[2] // layer.groups // 4)
+    all_stay = 4 * layer_blocks * pitch <= 2 * CACHE_BYTES
+    if all_stay or 4 * blocks * pitch <= CACHE_BYTES:
+        held = layer_blocks if all_stay else blocks
+        layer_panels = -(-layer.pixels // pixels_of_panel)
+        first, later = misses_if_weights_stay(
+            pitch, step, pixels_of_panel, held, layer_panels, not direct
+        )
+        # Another chunk has left all weights there, but for a hart's first.
+        cold = COLD_SHARE if all_stay and not fixed else 1.0
+        lines["passes"] = blocks * (cold * first + (panels - cold) * later)
     else:
+        misses = misses_per_block(
+            pitch, step, pixels_of_panel, blocks, panels, not direct
+        )
+        lines["passes"] = panels * blocks * misses
+        if direct:
+            lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
+    if not direct:
         lines["panel_input"] = _panel_input_lines(layer, panels, pixels_of_panel, group_in_c)
     if not direct:
         loops |= _gather_loops(layer, pixels, group_in_c)

@@ -41,7 +41,7 @@ def dwconv_work(layer: Layer, pixel_begin: int, pixel_end: int, channels: int) -
         # As they are in the layer, then packed.
         "weights": lines_of_channels * (taps + 2.0) + taps * quads * 4 / LINE_BYTES,
         "weights_mix": walk["row"] * (taps * quads * 4 / LINE_BYTES + 2 * lines_of_channels) / SETS,
-        "single": channels * (taps + 12) / LINE_BYTES if singles else 0.0,
+        "single_lines": channels * (taps + 12) / LINE_BYTES if singles else 0.0,
     }
     return Work(loops=loops, lines=lines)
 
