@@ -38,13 +38,14 @@ class DmaEngine(wiring.Component):
     their own. So main memory has two requesters more, each with its turn; nothing else changes for
     harts.
 
-    *Time.* A block's first read is 10 cycles after it was taken if the engine is idle; its check
-    takes six, one block at a time, while the block before runs. Then a load moves
-    min(bytes_per_cycle, 4 * words) bytes per cycle in long rows and is done latency + 4 cycles
-    after its last beat was granted; a store the same, and is done when its last beat is granted.
-    A row begins in the cycle after the one before; one that begins or ends within a beat takes a
-    cycle for that beat. Between blocks of one direction in one channel there is a cycle without a
-    piece; if the direction changes, the second begins when the first has ended.
+    *Time.* A block's first request is nine cycles after it was taken if its channel is idle; six of
+    them are its check, one block at a time, which passes while the block before runs. Then
+    min(bytes_per_cycle, 4 * words) bytes move per cycle in long rows, if nobody else is there. A
+    load is done latency + 1 cycles after its last beat was granted, a store with that. So a load of
+    n full cycles takes n + latency + 9, a store n + 10. A row begins in the cycle after the one
+    before; one that begins or ends within a beat takes a cycle for that beat. In a channel there is
+    a cycle between blocks of one direction; a block of the other one begins when those before it,
+    seven at most, have ended.
 
     *Errors.* A bad block ends without a request, after those before it. See DmaError.
 

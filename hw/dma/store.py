@@ -13,7 +13,7 @@ from .piece import Piece, least
 __all__ = ["PieceStorer"]
 
 _DEPTH = 8
-"""Beats on their way: four to go on without a pause, and four for a memory that is busy."""
+"""Beats on their way: three to go on without a pause, the others for a memory that is busy."""
 
 
 class PieceStorer(wiring.Component):

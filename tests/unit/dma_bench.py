@@ -94,6 +94,10 @@ class DmaBench:
         self.ends = []
         """Cycle, channel and error of each block's end."""
         self.on_end = None
+        """Called with the channel and the error of each end."""
+        self.busy_cycles = self.wait_cycles = 0
+        self.counters = {}
+        """Those of the engine at the end."""
         self._answers = deque()
         self._next_answer_cycle = 0
 
@@ -113,16 +117,20 @@ class DmaBench:
         async for _, _, *values in ctx.tick().sample(*signals, *state):
             self.cycle += 1
             taken = []
+            waits = False
             for i, own in enumerate(names):
                 (valid, ready, *request), values = values[: len(own)], values[len(own) :]
                 if i == 2 and not request[1]:
                     request[3:] = [0, 0]  # what a read would write is nobody's business
                 assert waiting[i] is None or (valid and waiting[i] == request)
                 waiting[i] = request if valid and not ready else None
+                waits |= valid and not ready
                 taken.append(request if valid and ready else None)
                 if taken[i]:
                     self.accesses.append((self.cycle, i, 4 * request[0]))
             done, busy, *errors = values
+            self.wait_cycles += waits
+            self.busy_cycles += busy != 0
             self._read(ctx, taken[0])
             self._write(taken[1])
             rdata = self._access(*taken[2]) if taken[2] else self.rng.getrandbits(32)
@@ -204,7 +212,7 @@ class DmaBench:
             assert not ctx.get(Cat(engine.memory_read.valid, engine.scratchpad.valid))
             assert not self._answers
             for name in ("load_bytes", "store_bytes", "busy_cycles", "wait_cycles"):
-                setattr(self, name, ctx.get(getattr(engine, name)))
+                self.counters[name] = ctx.get(getattr(engine, name))
 
         async def start(ctx):
             for port in (engine.memory_read, engine.memory_write, engine.scratchpad):
