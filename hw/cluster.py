@@ -1,6 +1,6 @@
 """The cluster: instances and wires."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect
 
@@ -9,6 +9,8 @@ from .coupling.loose import LooseTile
 from .cpu.bus_port import SHARED_ADDR_WIDTH
 from .cpu.hart import Hart, HartState
 from .mem.main_memory import BehaviouralArray, MainMemory
+from .mem.scratchpad_system import ScratchpadSystem
+from .regs import Event
 from .sync.host import HostMailbox
 from .sync.unit import SyncUnit
 
@@ -16,10 +18,10 @@ __all__ = ["Cluster"]
 
 
 class Cluster(wiring.Component):
-    """Harts with tight tiles, loose tiles, main memory, sync unit, host mailbox.
+    """Harts with tight tiles, loose tiles, memories, sync unit, host mailbox.
 
     Starts to run when reset ends; ``done`` rises when firmware writes the host's EXIT register.
-    Main memory keeps its contents over reset, everything else starts anew.
+    Main memory and scratchpad keep their contents over reset, everything else starts anew.
 
     Parameters
     ----------
@@ -61,6 +63,11 @@ class Cluster(wiring.Component):
         )
         m.submodules.host = host = HostMailbox()
         connect(m, shared.host, host.bus)
+        scratchpad = None
+        if config.scratchpad.size_bytes:
+            m.submodules.scratchpad = scratchpad = ScratchpadSystem(config=config)
+            m.d.comb += host.scratchpad_beats.eq(scratchpad.beats)
+        loose = self._add_loose(m, shared, scratchpad)
         tile_busy = []
         for i in range(config.harts):
             m.submodules[f"hart_{i}"] = hart = Hart(hart=i, config=config)
@@ -68,25 +75,48 @@ class Cluster(wiring.Component):
             connect(m, hart.data_memory, memory.ports[2 * i + 1])
             connect(m, hart.sync, sync.ports[i])
             connect(m, hart.shared, shared.harts[i])
+            if scratchpad is not None:
+                connect(m, hart.scratchpad, scratchpad.harts[i])
             m.d.comb += [
                 hart.asleep.eq(sync.asleep[i]),
                 hart.beats.eq(memory.beats[2 * i : 2 * i + 2]),
+                hart.happened.eq(
+                    Mux(sync.met[i], Event.BARRIER, 0) | Mux(_ended(loose, i), Event.STREAM, 0)
+                ),
                 getattr(self, f"hart_state_{i}").eq(hart.state),
             ]
             if config.tight_tiles_per_hart:
                 tile_busy.append(hart.tile_busy)
-        for i in range(config.loose_tiles):
-            m.submodules[f"loose_{i}"] = loose = LooseTile(config=config.tile)
-            connect(m, shared.tiles[i], loose.bus)
-            tile_busy.append(loose.busy)
         m.d.comb += [
             host.memory_beat.eq(memory.beats.any()),
             host.shared_transfer.eq(shared.transfer),
             self.done.eq(host.done),
             self.exit_status.eq(host.exit_status),
             self.cycles.eq(host.cycles),
-            self.tile_busy.eq(Cat(tile_busy)),
+            self.tile_busy.eq(Cat(tile_busy, (tile.busy for tile in loose))),
         ]
         for name in ("cause", "addr", "pc", "hart"):
             m.d.comb += getattr(self, f"fault_{name}").eq(getattr(host, f"fault_{name}"))
         return m
+
+    def _add_loose(self, m, shared, scratchpad):
+        """The loose tiles, on their bus and at the scratchpad if they stream."""
+        config = self._config
+        words = config.stream_bytes_per_cycle // 4 if config.stream_ports else 0
+        tiles = []
+        for i in range(config.loose_tiles):
+            m.submodules[f"loose_{i}"] = tile = LooseTile(
+                config=config.tile,
+                stream_words=words,
+                scratchpad_bytes=config.scratchpad.size_bytes,
+            )
+            connect(m, shared.tiles[i], tile.bus)
+            if words:
+                connect(m, tile.memory, scratchpad.tiles[i])
+            tiles.append(tile)
+        return tiles
+
+
+def _ended(tiles, hart):
+    """Whether a job of a tile that this hart holds has ended."""
+    return Cat(tile.ended & (tile.owner == hart) for tile in tiles).any()

@@ -113,6 +113,15 @@ class TileStatusReg(enum.IntEnum):
     """Programming writes (four weights each)."""
     CELLS_USED = 10
     """Sum over MVMs of rows times columns, in units of 64 cells."""
+    STREAM_BYTES_IN = 11
+    """Input bytes that the tile's streamer read, without padding. This and the following: 0 if the
+    tile doesn't stream."""
+    STREAM_BYTES_OUT = 12
+    """Result bytes that it wrote."""
+    STREAM_CONFLICT_CYCLES = 13
+    """Cycles in which a request of it waited."""
+    STREAM_BUSY_CYCLES = 14
+    """Cycles in which it had a job."""
 
 
 class TileStatus(enum.IntFlag):
@@ -134,3 +143,5 @@ class TileStatus(enum.IntFlag):
     """Loose only: an access by a hart that does not hold the tile; it was ignored."""
     ERROR_RANGE = 128
     """A weight programmed outside the array, a queue beyond the window; ignored."""
+    ERROR_BUSY = 256
+    """Loose only: an access by the owner while the tile's streamer had a job; it was ignored."""

@@ -1,4 +1,4 @@
-"""Registers that each hart has for itself: identity, bus error, event counters."""
+"""Registers that each hart has for itself: identity, bus error, sleep, event counters."""
 
 from amaranth.hdl import Array, Const, Module, Signal
 from amaranth.lib import wiring
@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..bus.shared import RegisterBus
 from ..regs import HART_LOCAL_REGS, HartCounter
+from ..sync.events import EVENT_BITS, EventUnit
 
 __all__ = ["HartLocal"]
 
@@ -13,7 +14,7 @@ _OFFSET = {reg.name: reg.offset_bytes for reg in HART_LOCAL_REGS}
 
 
 class HartLocal(wiring.Component):
-    """Identity, bus error latch and counters of one hart.
+    """Identity, bus error latch, :class:`EventUnit` and counters of one hart.
 
     Latency: answers in the same cycle. The first bad access is kept until BUS_ERROR is written with
     1; meanwhile the interrupt is high. Counters count from reset and wrap at 2**32. Reset: zero.
@@ -29,6 +30,8 @@ class HartLocal(wiring.Component):
     bad, bad_addr : In
         A bad access of this hart.
     interrupt : Out(1)
+    happened, wake, asleep : In(EVENT_BITS), Out(1), Out(1)
+        As of EventUnit.
     events : In(1) * len(HartCounter)
         The event happens in this cycle (INSTRUCTIONS is not connected).
     """
@@ -42,6 +45,9 @@ class HartLocal(wiring.Component):
                 "bad": In(1),
                 "bad_addr": In(32),
                 "interrupt": Out(1),
+                "happened": In(EVENT_BITS),
+                "wake": Out(1),
+                "asleep": Out(1),
                 "events": In(1).array(len(HartCounter)),
             }
         )
@@ -54,6 +60,16 @@ class HartLocal(wiring.Component):
             if event is not HartCounter.INSTRUCTIONS:
                 m.d.sync += counters[event].eq(counters[event] + self.events[event])
 
+        m.submodules.events = events = EventUnit()
+        m.d.comb += [
+            events.bus.stb.eq(self.bus.stb),
+            events.bus.we.eq(self.bus.we),
+            events.bus.addr.eq(self.bus.addr),
+            events.bus.dat_w.eq(self.bus.dat_w),
+            events.happened.eq(self.happened),
+            self.wake.eq(events.wake),
+            self.asleep.eq(events.asleep),
+        ]
         identity = {
             "HART_ID": self._hart,
             "HART_COUNT": self._config.harts,
@@ -70,6 +86,8 @@ class HartLocal(wiring.Component):
                     m.d.comb += self.bus.dat_r.eq(
                         Const(value, 32) if isinstance(value, int) else value
                     )
+            with m.Default():
+                m.d.comb += self.bus.dat_r.eq(events.bus.dat_r)
         m.d.comb += self.bus.ack.eq(self.bus.stb)
 
         clear = self.bus.stb & self.bus.we & (self.bus.addr == _OFFSET["BUS_ERROR"])

@@ -1,0 +1,89 @@
+"""The scratchpad with everything in front of it: a port for each hart and each streaming tile."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..bus.crossbar import Crossbar
+from ..bus.wide_arbiter import WideArbiter
+from ..bus.wide_port import WidePort, WideRequest
+from ..bus.word_port import WordPort
+from .scratchpad import BehaviouralBank, Scratchpad, word_addr_width
+
+__all__ = ["ScratchpadSystem"]
+
+
+class ScratchpadSystem(wiring.Component):
+    """Banks, crossbar, wide ports, and arbiters where tiles share a wide port.
+
+    Tile t streams through port t % stream_ports. Latency, throughput and back-pressure are those
+    of :class:`Crossbar`, :class:`WidePort` and :class:`WideArbiter`. Reset: no access outstanding;
+    the contents stay.
+
+    Parameters
+    ----------
+    config : ClusterConfig
+        With a scratchpad.
+    bank : callable
+        See :class:`Scratchpad`.
+
+    Members
+    -------
+    harts : In(WordPort) * harts
+    tiles : In(WideRequest) * loose_tiles
+        None without stream ports.
+    beats : Out(range(banks + 1))
+        Banks that read or write in this cycle.
+    """
+
+    def __init__(self, *, config, bank=BehaviouralBank):
+        self._config = config
+        self._bank = bank
+        self._addr_width = word_addr_width(config.scratchpad.size_bytes)
+        self._words = config.stream_bytes_per_cycle // 4
+        tile = WideRequest(words=self._words, addr_width=self._addr_width)
+        self._tile_count = config.loose_tiles if config.stream_ports else 0
+        super().__init__(
+            {
+                "harts": In(WordPort(addr_width=self._addr_width)).array(config.harts),
+                "tiles": In(tile).array(self._tile_count),
+                "beats": Out(range(config.scratchpad.banks + 1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.banks = scratchpad = Scratchpad(
+            size_bytes=config.scratchpad.size_bytes,
+            banks=config.scratchpad.banks,
+            bank=self._bank,
+        )
+        m.submodules.crossbar = crossbar = Crossbar(
+            lanes=[1] * config.harts + [self._words] * config.stream_ports,
+            banks=config.scratchpad.banks,
+            bank_words=scratchpad.bank_words,
+            addr_width=self._addr_width,
+        )
+        for i in range(config.scratchpad.banks):
+            connect(m, crossbar.banks[i], scratchpad.ports[i])
+        for i in range(config.harts):
+            connect(m, flipped(self.harts[i]), crossbar.requesters[i][0])
+        for i in range(config.stream_ports):
+            m.submodules[f"wide_{i}"] = wide = WidePort(
+                words=self._words, addr_width=self._addr_width
+            )
+            for lane, target in zip(wide.lanes, crossbar.requesters[config.harts + i], strict=True):
+                connect(m, lane, target)
+            self._connect_tiles(m, i, wide)
+        m.d.comb += self.beats.eq(sum(bank.en for bank in crossbar.banks))
+        return m
+
+    def _connect_tiles(self, m, port_idx, wide):
+        tiles = range(port_idx, self._tile_count, self._config.stream_ports)
+        m.submodules[f"arbiter_{port_idx}"] = arbiter = WideArbiter(
+            count=len(tiles), words=self._words, addr_width=self._addr_width
+        )
+        for port, tile in zip(arbiter.ports, tiles, strict=True):
+            connect(m, flipped(self.tiles[tile]), port)
+        connect(m, arbiter.request, wide.request)
