@@ -144,6 +144,9 @@ class ClusterConfig:
     through port t % stream_ports. 0: loose tiles don't stream."""
     stream_bytes_per_cycle: int = 16
     """Width of each of them: a power of two, 4 to 64, at most that of all banks together."""
+    dma_bytes_per_cycle: int = 0
+    """Width of the DMA engine's port to the scratchpad, as ``stream_bytes_per_cycle``. It has a
+    channel for each hart. 0: there is no engine."""
 
     def __post_init__(self):
         _check_int("cluster", "harts", self.harts, 1, 8)
@@ -153,26 +156,29 @@ class ClusterConfig:
             part = getattr(self, name)
             if not isinstance(part, kind):
                 raise TypeError(f"cluster.{name} must be a {kind.__name__}, not {part!r}")
-        self._check_streams()
+        _check_int("cluster", "stream_ports", self.stream_ports, 0, 16)
+        if self.stream_ports > self.loose_tiles:
+            raise HwConfigError(
+                f"cluster.stream_ports must be at most loose_tiles, {self.loose_tiles}, "
+                f"not {self.stream_ports!r}"
+            )
+        self._check_port("stream_bytes_per_cycle", used="stream_ports")
+        if self.dma_bytes_per_cycle != 0 or type(self.dma_bytes_per_cycle) is not int:
+            self._check_port("dma_bytes_per_cycle", used="dma_bytes_per_cycle")
 
-    def _check_streams(self):
-        ports, width = self.stream_ports, self.stream_bytes_per_cycle
-        _check_int("cluster", "stream_ports", ports, 0, 16)
-        _check_power_of_two("cluster", "stream_bytes_per_cycle", width, 4, 64)
-        if not ports:
+    def _check_port(self, name, *, used):
+        """A port to the scratchpad, which is there if the field ``used`` is not 0."""
+        width = getattr(self, name)
+        _check_power_of_two("cluster", name, width, 4, 64)
+        if not getattr(self, used):
             return
         if not self.scratchpad.size_bytes:
             raise HwConfigError(
-                f"cluster.stream_ports must be 0 without a scratchpad to stream from, not {ports!r}"
-            )
-        if ports > self.loose_tiles:
-            raise HwConfigError(
-                f"cluster.stream_ports must be at most loose_tiles, {self.loose_tiles}, "
-                f"not {ports!r}"
+                f"cluster.{used} must be 0 without a scratchpad, not {getattr(self, used)!r}"
             )
         if width > 4 * self.scratchpad.banks:
             raise HwConfigError(
-                f"cluster.stream_bytes_per_cycle must be at most 4 * scratchpad.banks, "
+                f"cluster.{name} must be at most 4 * scratchpad.banks, "
                 f"{4 * self.scratchpad.banks}, not {width!r}"
             )
 

@@ -1,9 +1,10 @@
 """The machine as firmware sees it: generates ``cluster_regs.h`` and ``link.ld``."""
 
 from . import isa, memmap, regs
+from .dma.descriptor import BLOCK_FIELDS, BLOCK_WORDS, Direction, DmaError
 from .isa import AccOp, CfuOp, DotOp, TileConfigReg, TileStatus, TileStatusReg
 from .regs import Event, HartCounter, JobStatus
-from .stream.descriptor import JOB_FIELDS, JOB_WORDS, JobError
+from .stream.descriptor import JOB_FIELDS, JOB_POST, JOB_WORDS, JobError
 
 __all__ = ["cluster_regs_header", "linker_script"]
 
@@ -74,10 +75,13 @@ def _sections():
     yield "Bits of HART_LOCAL_EVENT_PENDING and HART_LOCAL_EVENT_MASK."
     yield from _members("EVENT", Event, "_MASK")
 
-    yield "Streaming jobs: LOOSE_TILE_JOB_STATUS, LOOSE_TILE_JOB_ERROR."
+    yield "Streaming jobs and DMA blocks: status and error registers."
     yield from _members("JOB_STATUS", JobStatus, "_MASK")
     yield _define("JOB_STATUS_ENDED_SHIFT", 16, "Jobs that ended, modulo 2**16.")
     yield from _members("JOB_ERROR", JobError)
+    yield _define("JOB_POST_MASK", JOB_POST, "In stream_job_t.shift: results are int8.")
+    yield from _members("DMA", Direction)
+    yield from _members("DMA_ERROR", DmaError)
 
     yield "Custom instructions."
     yield _define("CFU_OPCODE", isa.CUSTOM_OPCODE, "RISC-V custom-0.")
@@ -90,6 +94,7 @@ def _sections():
 
     yield "Tiles: configuration and status registers, the same for both couplings."
     yield from _members("TILE_CONFIG", TileConfigReg)
+    yield _define("TILE_SHIFT_POST_MASK", isa.TILE_SHIFT_POST, "In SHIFT: results are int8.")
     yield from _members("TILE_STATUS", TileStatusReg)
     yield _define("TILE_STATUS_COUNT", len(TileStatusReg))
     yield from _members("TILE_STATUS", TileStatus, "_MASK")
@@ -106,14 +111,18 @@ def _sections():
     yield _define("DCACHE_FLUSH_INSTRUCTION", DCACHE_FLUSH_INSTRUCTION)
 
 
-def _job_struct():
-    """The descriptor of a streaming job as a C structure, for C only."""
+def _structs():
+    """The descriptors as C structures, for C only."""
     yield "\n#ifndef __ASSEMBLER__"
-    yield "typedef struct {"
-    for name, bits in JOB_FIELDS.items():
-        yield f"    uint{bits}_t {name};"
-    yield "} stream_job_t;"
-    yield f'_Static_assert(sizeof(stream_job_t) == {4 * JOB_WORDS}, "hw/stream/descriptor.py");'
+    for name, fields, words in (
+        ("stream_job_t", JOB_FIELDS, JOB_WORDS),
+        ("dma_block_t", BLOCK_FIELDS, BLOCK_WORDS),
+    ):
+        yield "typedef struct {"
+        for field, bits in fields.items():
+            yield f"    uint{bits}_t {field};"
+        yield f"}} {name};"
+        yield f'_Static_assert(sizeof({name}) == {4 * words}, "{name}");'
     yield "#endif"
 
 
@@ -132,7 +141,7 @@ def cluster_regs_header() -> str:
     ]
     for line in _sections():
         lines.append(line if line.startswith("#") else f"\n/* {line} */")
-    return "\n".join([*lines, *_job_struct(), "", "#endif", ""])
+    return "\n".join([*lines, *_structs(), "", "#endif", ""])
 
 
 def linker_script(*, base_addr: int, size_bytes: int, text_order: tuple[str, ...] = ()) -> str:

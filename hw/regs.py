@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 
+from .dma.descriptor import BLOCK_WORDS
 from .isa import TileStatusReg
 from .stream.descriptor import JOB_WORDS
 
@@ -89,6 +90,11 @@ HART_LOCAL_REGS = (
     Reg("EVENT_MASK", 0x1C, "rw", "Event bits that end sleep."),
     Reg("SLEEP", 0x20, "wo", "Asleep from a write until EVENT_PENDING & EVENT_MASK isn't 0."),
     Reg("COUNTER", 0x100, "ro", "HartCounter values.", count=len(HartCounter)),
+    Reg("DMA", 0x200, "wo", "Words of the DmaBlock to push; they keep their values.",
+        count=BLOCK_WORDS),
+    Reg("DMA_PUSH", 0x280, "wo", "Gives the hart's DMA channel the block, if there is room."),
+    Reg("DMA_STATUS", 0x284, "ro", "JobStatus bits; blocks that ended in bits 31:16."),
+    Reg("DMA_ERROR", 0x288, "rw", "DmaError of the last block that failed; any write clears it."),
 )
 
 FETCH_ADD_COUNT = 16
@@ -112,6 +118,10 @@ HOST_REGS = (
     Reg("MEMORY_BEATS", 0x14, "ro", "Cycles the main memory array was occupied."),
     Reg("SHARED_TRANSFERS", 0x18, "ro", "Transfers on the shared peripheral bus."),
     Reg("SCRATCHPAD_BEATS", 0x1C, "ro", "Words that the scratchpad's banks read or wrote."),
+    Reg("DMA_LOAD_BYTES", 0x20, "ro", "Bytes that the DMA engine wrote to the scratchpad."),
+    Reg("DMA_STORE_BYTES", 0x24, "ro", "Bytes that it read from the scratchpad."),
+    Reg("DMA_BUSY_CYCLES", 0x28, "ro", "Cycles in which it had a block."),
+    Reg("DMA_WAIT_CYCLES", 0x2C, "ro", "Cycles in which a request of it waited."),
 )
 
 LOOSE_TILE_REGS = (
@@ -128,14 +138,15 @@ LOOSE_TILE_REGS = (
 
 
 class JobStatus(enum.IntFlag):
-    """Bits of LOOSE_STREAM JOB_STATUS; bits 31:16 count the jobs that ended, modulo 2**16."""
+    """Bits of a tile's JOB_STATUS, and of HART_LOCAL DMA_STATUS for blocks; bits 31:16 count those
+    that ended, modulo 2**16."""
 
     ROOM = 1
-    """A JOB_PUSH would be taken."""
+    """A push would be taken."""
     BUSY = 2
     """There is a job."""
     FAILED = 4
-    """JOB_ERROR is not 0."""
+    """The register of the last error is not 0."""
 
 
 LOOSE_STREAM_REGS = (

@@ -4,14 +4,15 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..bus.descriptor_registers import DescriptorRegisters
 from ..bus.shared import RegisterBus
 from ..bus.wide_port import WideRequest
 from ..config import TileConfig
 from ..mem.scratchpad import word_addr_width
-from ..regs import LOOSE_TILE_REGS
+from ..regs import LOOSE_STREAM_REGS, LOOSE_TILE_REGS
+from ..stream.job import JobError, StreamJob
 from ..tile.array import BehaviouralArray
 from ..tile.tile import ProgramWord, Tile
-from .job_registers import JOB_REGISTERS, JobRegisters
 from .stream_tile import StreamTile
 
 __all__ = ["LooseTile"]
@@ -160,7 +161,7 @@ class LooseTile(wiring.Component):
             with m.Case(*_words("STATUS")):
                 m.d.comb += [open_to_all.eq(1), bus.dat_r.eq(tile.status_data)]
             if self._stream_words:
-                with m.Case(*JOB_REGISTERS):
+                with m.Case(*jobs.word_addrs):
                     m.d.comb += [hold.eq(mine & bus.we & delayed), bus.dat_r.eq(jobs.dat_r)]
                     m.d.comb += [open_to_all.eq(1), tile.error.error_range.eq(jobs.refused)]
                     m.d.comb += is_job.eq(1)
@@ -171,7 +172,9 @@ class LooseTile(wiring.Component):
 
     def _add_jobs(self, m, tile, mine):
         bus = self.bus
-        m.submodules.jobs = jobs = JobRegisters()
+        m.submodules.jobs = jobs = DescriptorRegisters(
+            table=LOOSE_STREAM_REGS, name="JOB", job=StreamJob, error=JobError
+        )
         connect(m, jobs.job, tile.job)
         connect(m, tile.memory, flipped(self.memory))
         m.d.comb += [
@@ -179,7 +182,7 @@ class LooseTile(wiring.Component):
             jobs.addr.eq(bus.addr[2:]),
             jobs.dat_w.eq(bus.dat_w),
             jobs.allowed.eq(tile.streaming | ~(tile.result | tile.pending)),
-            jobs.streaming.eq(tile.streaming),
+            jobs.busy.eq(tile.streaming),
             jobs.done.eq(tile.done),
             jobs.done_tag.eq(tile.done_tag),
             jobs.done_error.eq(tile.done_error),

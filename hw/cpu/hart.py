@@ -1,13 +1,14 @@
 """One hart: core, custom function unit with its tight tiles, ports, counters."""
 
 from amaranth.hdl import Cat, Const, Module, Signal
-from amaranth.lib import enum, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..bus import wishbone
 from ..bus.shared import RegisterBus
 from ..bus.word_port import WordPort
 from ..coupling.cfu import Cfu
+from ..dma.block import DmaBlock, DmaError
 from ..mem.port import MemoryPort
 from ..mem.scratchpad import word_addr_width
 from ..memmap import MAIN_MEMORY
@@ -52,6 +53,8 @@ class Hart(wiring.Component):
         This hart's fetch (bit 0) or data port (bit 1) occupies the memory array.
     happened : In(EVENT_BITS)
         Event bits for this hart, but TILE.
+    dma, dma_busy, dma_done, dma_error
+        As of HartLocal.
     state : Out(HartState)
     tile_busy : Out(max(tight_tiles_per_hart, 1))
     """
@@ -60,13 +63,20 @@ class Hart(wiring.Component):
         self._hart = hart
         self._config = config
         memory = MemoryPort(width_bytes=config.memory.bytes_per_cycle)
-        scratchpad = {}
+        options = {}
         if config.scratchpad.size_bytes:
             addr_width = word_addr_width(config.scratchpad.size_bytes)
-            scratchpad["scratchpad"] = Out(WordPort(addr_width=addr_width))
+            options["scratchpad"] = Out(WordPort(addr_width=addr_width))
+        if config.dma_bytes_per_cycle:
+            options |= {
+                "dma": Out(stream.Signature(DmaBlock)),
+                "dma_busy": In(1),
+                "dma_done": In(1),
+                "dma_error": In(DmaError),
+            }
         super().__init__(
             {
-                **scratchpad,
+                **options,
                 "fetch_memory": Out(memory),
                 "data_memory": Out(memory),
                 "sync": Out(RegisterBus(addr_width=12)),
@@ -100,6 +110,10 @@ class Hart(wiring.Component):
         connect(m, flipped(self.data_memory), data.memory)
         if config.scratchpad.size_bytes:
             connect(m, flipped(self.scratchpad), data.scratchpad)
+        if config.dma_bytes_per_cycle:
+            connect(m, local.dma, flipped(self.dma))
+            for name in ("dma_busy", "dma_done", "dma_error"):
+                m.d.comb += getattr(local, name).eq(getattr(self, name))
         for inner, outer in ((data.sync, self.sync), (data.shared, self.shared)):
             m.d.comb += [
                 outer.stb.eq(inner.stb), outer.we.eq(inner.we), outer.addr.eq(inner.addr),

@@ -1,4 +1,4 @@
-"""The scratchpad with everything in front of it: a port for each hart and each streaming tile."""
+"""The scratchpad with what is in front of it: ports for harts, streaming tiles and DMA engine."""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -32,6 +32,8 @@ class ScratchpadSystem(wiring.Component):
     harts : In(WordPort) * harts
     tiles : In(WideRequest) * loose_tiles
         None without stream ports.
+    dma : In(WideRequest)
+        With a DMA engine only.
     beats : Out(range(banks + 1))
         Banks that read or write in this cycle.
     """
@@ -43,8 +45,13 @@ class ScratchpadSystem(wiring.Component):
         self._words = config.stream_bytes_per_cycle // 4
         tile = WideRequest(words=self._words, addr_width=self._addr_width)
         self._tile_count = config.loose_tiles if config.stream_ports else 0
+        self._dma_words = config.dma_bytes_per_cycle // 4
+        dma = {}
+        if self._dma_words:
+            dma["dma"] = In(WideRequest(words=self._dma_words, addr_width=self._addr_width))
         super().__init__(
             {
+                **dma,
                 "harts": In(WordPort(addr_width=self._addr_width)).array(config.harts),
                 "tiles": In(tile).array(self._tile_count),
                 "beats": Out(range(config.scratchpad.banks + 1)),
@@ -60,7 +67,11 @@ class ScratchpadSystem(wiring.Component):
             bank=self._bank,
         )
         m.submodules.crossbar = crossbar = Crossbar(
-            lanes=[1] * config.harts + [self._words] * config.stream_ports,
+            lanes=[
+                *([1] * config.harts),
+                *([self._words] * config.stream_ports),
+                *([self._dma_words] if self._dma_words else []),
+            ],
             banks=config.scratchpad.banks,
             bank_words=scratchpad.bank_words,
             addr_width=self._addr_width,
@@ -70,14 +81,19 @@ class ScratchpadSystem(wiring.Component):
         for i in range(config.harts):
             connect(m, flipped(self.harts[i]), crossbar.requesters[i][0])
         for i in range(config.stream_ports):
-            m.submodules[f"wide_{i}"] = wide = WidePort(
-                words=self._words, addr_width=self._addr_width
-            )
-            for lane, target in zip(wide.lanes, crossbar.requesters[config.harts + i], strict=True):
-                connect(m, lane, target)
+            wide = self._add_wide_port(m, f"wide_{i}", crossbar.requesters[config.harts + i])
             self._connect_tiles(m, i, wide)
+        if self._dma_words:
+            wide = self._add_wide_port(m, "wide_dma", crossbar.requesters[-1])
+            connect(m, flipped(self.dma), wide.request)
         m.d.comb += self.beats.eq(sum(bank.en for bank in crossbar.banks))
         return m
+
+    def _add_wide_port(self, m, name, lanes):
+        m.submodules[name] = wide = WidePort(words=len(lanes), addr_width=self._addr_width)
+        for lane, target in zip(wide.lanes, lanes, strict=True):
+            connect(m, lane, target)
+        return wide
 
     def _connect_tiles(self, m, port_idx, wide):
         tiles = range(port_idx, self._tile_count, self._config.stream_ports)

@@ -1,4 +1,4 @@
-"""What a streaming job is: its descriptor, and how it ends. Without Amaranth, for software too."""
+"""What a streaming job is: its descriptor, and how it ends. For software too: no Amaranth."""
 
 import enum
 

@@ -30,6 +30,8 @@ class HostMailbox(wiring.Component):
         Events to count.
     scratchpad_beats : In(6)
         Words to count.
+    dma_counters : In(32) * 4
+        Values of the DMA registers, in their order.
     """
 
     bus: In(RegisterBus(addr_width=12))
@@ -43,6 +45,7 @@ class HostMailbox(wiring.Component):
     memory_beat: In(1)
     shared_transfer: In(1)
     scratchpad_beats: In(6)
+    dma_counters: In(32).array(4)
 
     def elaborate(self, platform):
         m = Module()
@@ -65,6 +68,8 @@ class HostMailbox(wiring.Component):
             "SHARED_TRANSFERS": shared_transfers,
             "SCRATCHPAD_BEATS": scratchpad_beats,
         }
+        dma = [name for name in _OFFSET if name.startswith("DMA_")]
+        readable |= zip(dma, self.dma_counters, strict=True)
         with m.Switch(self.bus.addr):
             for name, value in readable.items():
                 with m.Case(_OFFSET[name]):

@@ -8,10 +8,11 @@ import pytest
 from bare_firmware import RESULTS_ADDR, BareImage, build_program, orders
 from cosim_jobs import run_firmware
 from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
+from tightrope.hw.dma.descriptor import BLOCK_FIELDS, Direction, DmaError
 from tightrope.hw.isa import TileStatus
-from tightrope.hw.memmap import SCRATCHPAD
+from tightrope.hw.memmap import MAIN_MEMORY, SCRATCHPAD
 from tightrope.hw.regs import Event, JobStatus
-from tightrope.hw.stream.descriptor import JOB_FIELDS, JOB_WORDS, JobError
+from tightrope.hw.stream.descriptor import JOB_FIELDS, JobError
 from tightrope.sim.golden.matrix import patches, tile_mvm
 from tightrope.sim.image.layout import IMAGE_ADDR, ExitStatus
 
@@ -25,9 +26,10 @@ MACHINE = ClusterConfig(
     # Both tiles share it.
     stream_ports=1,
     stream_bytes_per_cycle=16,
+    dma_bytes_per_cycle=16,
 )
 SIZE_BYTES = MACHINE.scratchpad.size_bytes
-MEMORY, STREAM, SLEEP, STRANGER = range(4)
+MEMORY, STREAM, SLEEP, STRANGER, DMA = range(5)
 # As in scratchpad.c.
 RESULT_WORDS = 256
 CONTENTS, WEIGHTS, JOBS, FINAL, IMAGE_END = 0x20000, 0x40000, 0x50000, 0x60000, 0x68000
@@ -80,7 +82,7 @@ class Conv:
         }  # fmt: skip
         for name, (dy, dx) in places.items():
             job |= {f"{name}_y": dy, f"{name}_x": dx, f"{name}_step": (dy * in_w + dx) * c}
-        return pack(job | fields)
+        return pack(job | fields, JOB_FIELDS)
 
     def run(self, contents, weights):
         """What it leaves in the scratchpad, by the reference."""
@@ -94,25 +96,31 @@ class Conv:
             contents[place : place + self.cols] = result.view(np.uint8)
 
 
-def pack(job):
+def pack(job, fields):
+    """The words of a descriptor."""
     value, place = 0, 0
-    for name, bits in JOB_FIELDS.items():
+    for name, bits in fields.items():
         value |= (job.get(name, 0) % (1 << bits)) << place
         place += bits
-    return [value >> 32 * i & 0xFFFF_FFFF for i in range(JOB_WORDS)]
+    return [value >> 32 * i & 0xFFFF_FFFF for i in range(place // 32)]
 
 
 def stream_image(contents, weights, jobs, *, one_by_one):
     """An image for STREAM; ``weights`` and ``jobs`` for each tile, as many jobs for both."""
     head = orders(STREAM, SIZE_BYTES, *weights[0].shape, len(jobs[0]), one_by_one).data
+    return image({0: head, CONTENTS: contents.tobytes(), JOBS: flat(jobs),
+                  WEIGHTS: b"".join(w.tobytes() for w in weights)})  # fmt: skip
+
+
+def flat(jobs):
     words = [word for tile in jobs for job in tile for word in job]
+    return struct.pack(f"<{len(words)}I", *words)
+
+
+def image(parts):
+    """An image of parts at their places."""
     data = bytearray(FINAL)
-    for place, part in (
-        (0, head),
-        (CONTENTS, contents.tobytes()),
-        (WEIGHTS, b"".join(w.tobytes() for w in weights)),
-        (JOBS, struct.pack(f"<{len(words)}I", *words)),
-    ):
+    for place, part in parts.items():
         data[place : place + len(part)] = part
     return BareImage(bytes(data), memory_end=IMAGE_ADDR + IMAGE_END)
 
@@ -245,6 +253,37 @@ def test_a_hart_that_does_not_hold_the_tile_can_not_give_it_jobs(program):
     (result,) = run(program, orders(STRANGER))
     for status, job_status, *_ in results_of(result):
         assert (status, job_status) == (TileStatus.ERROR_OWNER, JobStatus.ROOM)
+
+
+def test_blocks_go_to_the_scratchpad_and_back(program, random):
+    contents, _ = random
+    here = IMAGE_ADDR - MAIN_MEMORY.base_addr
+    blocks, wanted = [], np.zeros(SIZE_BYTES, np.uint8)
+    for hart in range(MACHINE.harts):
+        # Rows of 100 bytes out of 140, dense in the scratchpad; then every other one back.
+        base, rows = 4096 * hart, 30
+        load = {
+            "memory": here + CONTENTS + base, "memory_pitch": 140, "row_bytes": 100, "rows": rows,
+            "scratchpad": base + 64, "scratchpad_pitch": 100, "direction": Direction.LOAD,
+        }  # fmt: skip
+        store = {
+            "memory": here + FINAL + base, "memory_pitch": 104, "row_bytes": 100, "rows": rows // 2,
+            "scratchpad": base + 64, "scratchpad_pitch": 200, "direction": Direction.STORE,
+        }  # fmt: skip
+        bad = load | {"scratchpad": SIZE_BYTES - 4 * 100}
+        for row in range(0, rows, 2):
+            place = base + row // 2 * 104
+            wanted[place : place + 100] = contents[base + 140 * row :][:100]
+        blocks.append([pack(block, BLOCK_FIELDS) for block in (load, bad, store)])
+    head = orders(DMA, SIZE_BYTES, 0, 0, len(blocks[0])).data
+    (result,) = run(program, image({0: head, CONTENTS: contents.tobytes(), JOBS: flat(blocks)}))
+    for status, error, cycles, asleep, loaded, stored in results_of(result)[:, :6]:
+        assert status == 3 << 16 | JobStatus.ROOM | JobStatus.FAILED
+        assert error == DmaError.SCRATCHPAD
+        assert 0 < asleep < cycles
+        assert (loaded, stored) == (2 * 3000, 2 * 1500)
+    final = result.words(IMAGE_ADDR + FINAL, SIZE_BYTES // 4).view(np.uint8)
+    assert np.flatnonzero(final != wanted).tolist() == []
 
 
 def test_a_hart_sleeps_as_long_as_it_waits(program):

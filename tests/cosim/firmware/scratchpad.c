@@ -2,7 +2,7 @@
 #include "bare.h"
 #include "events.h"
 
-enum { MEMORY, STREAM, SLEEP, STRANGER };
+enum { MEMORY, STREAM, SLEEP, STRANGER, DMA };
 enum { ORDER_KIND, ORDER_SIZE_BYTES, ORDER_ROWS, ORDER_COLS, ORDER_JOBS, ORDER_ONE_BY_ONE };
 enum { ORDER_TURNS = ORDER_SIZE_BYTES };
 enum { RESULT_WORDS = 256, GUARD_WORDS = 8, TURNS_MAX = 64 };
@@ -202,6 +202,46 @@ static void meddle(unsigned hart, volatile uint32_t *out)
     out[1] = mmio_read32(page(0) + LOOSE_TILE_JOB_STATUS_OFFSET_BYTES);
 }
 
+static void block_push(const uint32_t *words)
+{
+    for (uint32_t i = 0; i < HART_LOCAL_DMA_COUNT; i++) {
+        mmio_write32(HART_LOCAL_BASE_ADDR + HART_LOCAL_DMA_OFFSET_BYTES + 4 * i, words[i]);
+    }
+    mmio_write32(HART_LOCAL_BASE_ADDR + HART_LOCAL_DMA_PUSH_OFFSET_BYTES, 0);
+}
+
+/* Each hart has its channel move blocks. results: DMA_STATUS, the last error, cycles, sleep. */
+static void move_blocks(unsigned hart, volatile uint32_t *out)
+{
+    uint32_t count = order(ORDER_JOBS), status = 0;
+    const uint32_t *block = mem_ptr(JOBS_ADDR + hart * count * 4 * HART_LOCAL_DMA_COUNT);
+    volatile uint32_t *scratchpad = mem_ptr_uncached(SCRATCHPAD_BASE_ADDR);
+    uint32_t size_words = order(ORDER_SIZE_BYTES) / 4;
+    for (uint32_t i = hart; i < size_words; i += hart_count()) {
+        scratchpad[i] = 0;
+    }
+    barrier();
+    uint32_t asleep = counter(HART_COUNTER_SLEEP_CYCLES), cycles = counter(HART_COUNTER_CYCLES);
+    for (uint32_t i = 0; i < count; i++) {
+        while (!(hart_local(HART_LOCAL_DMA_STATUS_OFFSET_BYTES) & JOB_STATUS_ROOM_MASK)) {
+            event_wait(EVENT_DMA_MASK);
+        }
+        block_push(block);
+        block += HART_LOCAL_DMA_COUNT;
+    }
+    while ((status = hart_local(HART_LOCAL_DMA_STATUS_OFFSET_BYTES)) >> JOB_STATUS_ENDED_SHIFT !=
+           count) {
+        event_wait(EVENT_DMA_MASK);
+    }
+    out[0] = status;
+    out[1] = hart_local(HART_LOCAL_DMA_ERROR_OFFSET_BYTES);
+    out[2] = counter(HART_COUNTER_CYCLES) - cycles;
+    out[3] = counter(HART_COUNTER_SLEEP_CYCLES) - asleep;
+    barrier();
+    out[4] = mmio_read32(HOST_BASE_ADDR + HOST_DMA_LOAD_BYTES_OFFSET_BYTES);
+    out[5] = mmio_read32(HOST_BASE_ADDR + HOST_DMA_STORE_BYTES_OFFSET_BYTES);
+}
+
 void main(unsigned hart)
 {
     volatile uint32_t *out = results() + hart * RESULT_WORDS;
@@ -209,6 +249,7 @@ void main(unsigned hart)
     case MEMORY: use_memory(hart, out); break;
     case STREAM: stream(hart, out); break;
     case SLEEP: sleep(hart, out); break;
+    case DMA: move_blocks(hart, out); break;
     default: meddle(hart, out); break;
     }
     barrier();
