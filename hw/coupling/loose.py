@@ -30,14 +30,16 @@ def _words(name):
 class LooseTile(wiring.Component):
     """LOOSE_TILE_REGS in front of a :class:`Tile`.
 
-    Every access is answered in its cycle, with two exceptions that hold the bus for at most
-    ``program_latency_cycles``: while a write to PROGRAM_DATA waits in its one-word buffer for the
-    array, a further one and PROCESS wait too.
+    Every access is answered in its cycle, with three exceptions that hold the bus. While a write to
+    PROGRAM_DATA waits in its one-word buffer for the array, a further one and PROCESS wait too, for
+    at most ``program_latency_cycles``. A read of OUTPUT waits for words in post-processing, a few
+    cycles more than it takes to fill the tile's port.
 
     What can't be taken is ignored and sets ERROR_RANGE: INPUT and PROCESS while both input buffers
     are handed over (check INPUT_FULL before the first byte of a patch: its whole patch is then
     accepted), PROGRAM_DATA while an MVM is handed over. OUTPUT without a result is 0 and sets
-    ERROR_EMPTY. OUTPUT gives one word per cycle once STATUS shows RESULT, to the end of the result.
+    ERROR_EMPTY. Once STATUS shows RESULT, OUTPUT may be read to the end of that result; raw ones
+    give one word per cycle.
 
     The tile belongs to the hart that read ACQUIRE as 1 until it writes RELEASE. Accesses of others
     except reads of ACQUIRE, STATUS and LOOSE_STREAM_REGS are ignored, read as 0 and set
@@ -149,6 +151,8 @@ class LooseTile(wiring.Component):
                 m.d.comb += tile.error.error_range.eq(write & ~tile.queue.ready)
             with m.Case(*_words("OUTPUT")):
                 output = Mux(mine & ~streaming, tile.dequeue.payload, 0)
+                filling = tile.coming & ~tile.result
+                m.d.comb += hold.eq(mine & ~bus.we & ~streaming & filling)
                 m.d.comb += [tile.dequeue.ready.eq(read), bus.dat_r.eq(output)]
                 m.d.comb += tile.error.error_empty.eq(read & ~tile.result)
             with m.Case(*_words("PROGRAM_ADDR")), m.If(write):
@@ -181,7 +185,7 @@ class LooseTile(wiring.Component):
             jobs.write.eq(bus.ack & bus.we & mine),
             jobs.addr.eq(bus.addr[2:]),
             jobs.dat_w.eq(bus.dat_w),
-            jobs.allowed.eq(tile.streaming | ~(tile.result | tile.pending)),
+            jobs.allowed.eq(tile.streaming | ~(tile.result | tile.coming | tile.pending)),
             jobs.busy.eq(tile.streaming),
             jobs.done.eq(tile.done),
             jobs.done_tag.eq(tile.done_tag),

@@ -39,7 +39,8 @@ class StreamTile(wiring.Component):
 
     Members
     -------
-    queue, process, dequeue, program, config_*, status_*, error, waiting, result, pending, busy
+    queue, process, dequeue, program, config_*, status_*, error, waiting, result, coming, pending,
+    busy
         As of a :class:`Tile` with default widths. ``status_data`` has the STREAM counters too.
     job, memory, done, done_tag, done_error
         As of :class:`TileStreamer`.
@@ -79,6 +80,7 @@ class StreamTile(wiring.Component):
                 "error": In(StatusBits),
                 "waiting": In(1),
                 "result": Out(1),
+                "coming": Out(1),
                 "pending": Out(1),
                 "busy": Out(1),
                 "job": In(stream.Signature(StreamJob)),
@@ -104,6 +106,7 @@ class StreamTile(wiring.Component):
             tile.error.eq(self.error),
             tile.waiting.eq(self.waiting),
             self.result.eq(tile.result),
+            self.coming.eq(tile.coming),
             self.pending.eq(tile.pending),
             self.busy.eq(tile.busy),
         ]
