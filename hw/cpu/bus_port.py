@@ -161,6 +161,13 @@ class DataPort(wiring.Component):
             m.d.comb += [self.bus.ack.eq(request), self.bad.eq(request)]
             m.d.comb += self.bad_addr.eq(Cat(Const(0, 2), adr))
         self._write_buffer(m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained)
+        for target in (self.local, self.sync, self.shared):
+            m.d.comb += [
+                target.we.eq(self.bus.we),
+                target.addr.eq(Cat(Const(0, 2), self.bus.adr)),
+                target.sel.eq(self.bus.sel),
+                target.dat_w.eq(self.bus.dat_w),
+            ]
         return m
 
     def _add_scratchpad(self, m):
@@ -231,10 +238,3 @@ class DataPort(wiring.Component):
             ]
         with m.Elif(drained):
             m.d.sync += buffered.eq(0)
-        for target in (self.local, self.sync, self.shared):
-            m.d.comb += [
-                target.we.eq(self.bus.we),
-                target.addr.eq(Cat(Const(0, 2), self.bus.adr)),
-                target.sel.eq(self.bus.sel),
-                target.dat_w.eq(self.bus.dat_w),
-            ]
