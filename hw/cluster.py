@@ -1,6 +1,6 @@
 """The cluster: instances and wires."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect
 
@@ -8,7 +8,11 @@ from .bus.shared_fabric import SharedFabric
 from .coupling.loose import LooseTile
 from .cpu.bus_port import SHARED_ADDR_WIDTH
 from .cpu.hart import Hart, HartState
+from .dma.engine import DmaEngine
 from .mem.main_memory import BehaviouralArray, MainMemory
+from .mem.scratchpad import word_addr_width
+from .mem.scratchpad_system import ScratchpadSystem
+from .regs import Event
 from .sync.host import HostMailbox
 from .sync.unit import SyncUnit
 
@@ -16,10 +20,10 @@ __all__ = ["Cluster"]
 
 
 class Cluster(wiring.Component):
-    """Harts with tight tiles, loose tiles, main memory, sync unit, host mailbox.
+    """Harts with tight tiles, loose tiles, memories, DMA engine, sync unit, host mailbox.
 
     Starts to run when reset ends; ``done`` rises when firmware writes the host's EXIT register.
-    Main memory keeps its contents over reset, everything else starts anew.
+    Main memory and scratchpad keep their contents over reset, everything else starts anew.
 
     Parameters
     ----------
@@ -50,10 +54,12 @@ class Cluster(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
+        has_dma = config.dma_bytes_per_cycle != 0
         m.submodules.memory = memory = MainMemory(
             config=config.memory,
-            port_count=2 * config.harts,
+            port_count=2 * config.harts + has_dma,
             array=BehaviouralArray(config=config.memory),
+            writer_count=int(has_dma),
         )
         m.submodules.sync = sync = SyncUnit(hart_count=config.harts)
         m.submodules.shared = shared = SharedFabric(
@@ -61,6 +67,12 @@ class Cluster(wiring.Component):
         )
         m.submodules.host = host = HostMailbox()
         connect(m, shared.host, host.bus)
+        scratchpad = None
+        if config.scratchpad.size_bytes:
+            m.submodules.scratchpad = scratchpad = ScratchpadSystem(config=config)
+            m.d.comb += host.scratchpad_beats.eq(scratchpad.beats)
+        loose = self._add_loose(m, shared, scratchpad)
+        dma = self._add_dma(m, memory, scratchpad, host) if has_dma else None
         tile_busy = []
         for i in range(config.harts):
             m.submodules[f"hart_{i}"] = hart = Hart(hart=i, config=config)
@@ -68,25 +80,73 @@ class Cluster(wiring.Component):
             connect(m, hart.data_memory, memory.ports[2 * i + 1])
             connect(m, hart.sync, sync.ports[i])
             connect(m, hart.shared, shared.harts[i])
+            if scratchpad is not None:
+                connect(m, hart.scratchpad, scratchpad.harts[i])
+            if dma is not None:
+                connect(m, hart.dma, dma.blocks[i])
+                m.d.comb += [
+                    hart.dma_busy.eq(dma.busy[i]),
+                    hart.dma_done.eq(dma.done[i]),
+                    hart.dma_error.eq(dma.errors[i]),
+                ]
             m.d.comb += [
                 hart.asleep.eq(sync.asleep[i]),
                 hart.beats.eq(memory.beats[2 * i : 2 * i + 2]),
+                hart.happened.eq(
+                    Mux(sync.met[i], Event.BARRIER, 0) | Mux(_ended(loose, i), Event.STREAM, 0)
+                ),
                 getattr(self, f"hart_state_{i}").eq(hart.state),
             ]
             if config.tight_tiles_per_hart:
                 tile_busy.append(hart.tile_busy)
-        for i in range(config.loose_tiles):
-            m.submodules[f"loose_{i}"] = loose = LooseTile(config=config.tile)
-            connect(m, shared.tiles[i], loose.bus)
-            tile_busy.append(loose.busy)
         m.d.comb += [
             host.memory_beat.eq(memory.beats.any()),
             host.shared_transfer.eq(shared.transfer),
             self.done.eq(host.done),
             self.exit_status.eq(host.exit_status),
             self.cycles.eq(host.cycles),
-            self.tile_busy.eq(Cat(tile_busy)),
+            self.tile_busy.eq(Cat(tile_busy, (tile.busy for tile in loose))),
         ]
         for name in ("cause", "addr", "pc", "hart"):
             m.d.comb += getattr(self, f"fault_{name}").eq(getattr(host, f"fault_{name}"))
         return m
+
+    def _add_loose(self, m, shared, scratchpad):
+        """The loose tiles, on their bus and at the scratchpad if they stream."""
+        config = self._config
+        words = config.stream_bytes_per_cycle // 4 if config.stream_ports else 0
+        tiles = []
+        for i in range(config.loose_tiles):
+            m.submodules[f"loose_{i}"] = tile = LooseTile(
+                config=config.tile,
+                stream_words=words,
+                scratchpad_bytes=config.scratchpad.size_bytes,
+            )
+            connect(m, shared.tiles[i], tile.bus)
+            if words:
+                connect(m, tile.memory, scratchpad.tiles[i])
+            tiles.append(tile)
+        return tiles
+
+    def _add_dma(self, m, memory, scratchpad, host):
+        """The DMA engine, the last requester of both memories."""
+        config = self._config
+        m.submodules.dma = dma = DmaEngine(
+            config=config.memory,
+            words=config.dma_bytes_per_cycle // 4,
+            scratchpad_bytes=config.scratchpad.size_bytes,
+            addr_width=word_addr_width(config.scratchpad.size_bytes),
+            channel_count=config.harts,
+        )
+        connect(m, dma.memory_read, memory.ports[2 * config.harts])
+        connect(m, dma.memory_write, memory.writers[0])
+        connect(m, dma.scratchpad, scratchpad.dma)
+        counters = (dma.load_bytes, dma.store_bytes, dma.busy_cycles, dma.wait_cycles)
+        for i, counter in enumerate(counters):
+            m.d.comb += host.dma_counters[i].eq(counter)
+        return dma
+
+
+def _ended(tiles, hart):
+    """Whether a job of a tile that this hart holds has ended."""
+    return Cat(tile.ended & (tile.owner == hart) for tile in tiles).any()

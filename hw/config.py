@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 
-__all__ = ["ClusterConfig", "HwConfigError", "MemoryConfig", "TileConfig"]
+__all__ = ["ClusterConfig", "HwConfigError", "MemoryConfig", "ScratchpadConfig", "TileConfig"]
 
 
 class HwConfigError(ValueError):
@@ -15,6 +15,13 @@ def _check_int(owner, name, value, low, high):
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise HwConfigError(
             f"{owner}.{name} must be an integer from {low} to {high}, not {value!r}"
+        )
+
+
+def _check_power_of_two(owner, name, value, low, high):
+    if type(value) is not int or not low <= value <= high or value & (value - 1):
+        raise HwConfigError(
+            f"{owner}.{name} must be a power of two from {low} to {high}, not {value!r}"
         )
 
 
@@ -51,6 +58,8 @@ class TileConfig:
     """
     program_latency_cycles: int = 4
     """Cycles the array is busy for each programming write (four neighbouring weights)."""
+    post_lanes: int = 0
+    """Outputs that the tile itself requantises to int8 per cycle: 1, 2, 4 or 8; 0: it can't."""
 
     def __post_init__(self):
         for name in ("rows", "cols"):
@@ -64,6 +73,10 @@ class TileConfig:
             _check_int("tile", "adc_bits", self.adc_bits, 4, 16)
         _check_int("tile", "mvm_latency_cycles", self.mvm_latency_cycles, 1, 65535)
         _check_int("tile", "program_latency_cycles", self.program_latency_cycles, 1, 65535)
+        if type(self.post_lanes) is not int or self.post_lanes not in (0, 1, 2, 4, 8):
+            raise HwConfigError(
+                f"tile.post_lanes must be 0, 1, 2, 4 or 8, not {self.post_lanes!r}"
+            )
 
     @property
     def output_bytes(self) -> int:
@@ -96,6 +109,24 @@ class MemoryConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ScratchpadConfig:
+    """Banked memory beside main memory, for harts and for what streams."""
+
+    size_bytes: int = 0
+    """A power of two, 16 to 512 KiB; 0: there is none."""
+    banks: int = 16
+    """4, 8, 16 or 32: words that move per cycle at the most."""
+
+    def __post_init__(self):
+        if self.size_bytes != 0 or type(self.size_bytes) is not int:
+            _check_power_of_two("scratchpad", "size_bytes", self.size_bytes, 16 << 10, 512 << 10)
+        _check_power_of_two("scratchpad", "banks", self.banks, 4, 32)
+
+
+_PARTS = {"tile": TileConfig, "memory": MemoryConfig, "scratchpad": ScratchpadConfig}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
     """A cluster of harts with tight tiles (private to a hart) and loose tiles (shared)."""
 
@@ -107,15 +138,49 @@ class ClusterConfig:
     """Tiles on the shared peripheral bus, 0 to 64."""
     tile: TileConfig = TileConfig()
     memory: MemoryConfig = MemoryConfig()
+    scratchpad: ScratchpadConfig = ScratchpadConfig()
+    stream_ports: int = 0
+    """Ports between loose tiles and scratchpad, up to 16 and to ``loose_tiles``; tile t streams
+    through port t % stream_ports. 0: loose tiles don't stream."""
+    stream_bytes_per_cycle: int = 16
+    """Width of each of them: a power of two, 4 to 64, at most that of all banks together."""
+    dma_bytes_per_cycle: int = 0
+    """Width of the DMA engine's port to the scratchpad, as ``stream_bytes_per_cycle``. It has a
+    channel for each hart. 0: there is no engine."""
 
     def __post_init__(self):
         _check_int("cluster", "harts", self.harts, 1, 8)
         _check_int("cluster", "tight_tiles_per_hart", self.tight_tiles_per_hart, 0, 16)
         _check_int("cluster", "loose_tiles", self.loose_tiles, 0, 64)
-        if not isinstance(self.tile, TileConfig):
-            raise TypeError(f"cluster.tile must be a TileConfig, not {self.tile!r}")
-        if not isinstance(self.memory, MemoryConfig):
-            raise TypeError(f"cluster.memory must be a MemoryConfig, not {self.memory!r}")
+        for name, kind in _PARTS.items():
+            part = getattr(self, name)
+            if not isinstance(part, kind):
+                raise TypeError(f"cluster.{name} must be a {kind.__name__}, not {part!r}")
+        _check_int("cluster", "stream_ports", self.stream_ports, 0, 16)
+        if self.stream_ports > self.loose_tiles:
+            raise HwConfigError(
+                f"cluster.stream_ports must be at most loose_tiles, {self.loose_tiles}, "
+                f"not {self.stream_ports!r}"
+            )
+        self._check_port("stream_bytes_per_cycle", used="stream_ports")
+        if self.dma_bytes_per_cycle != 0 or type(self.dma_bytes_per_cycle) is not int:
+            self._check_port("dma_bytes_per_cycle", used="dma_bytes_per_cycle")
+
+    def _check_port(self, name, *, used):
+        """A port to the scratchpad, which is there if the field ``used`` is not 0."""
+        width = getattr(self, name)
+        _check_power_of_two("cluster", name, width, 4, 64)
+        if not getattr(self, used):
+            return
+        if not self.scratchpad.size_bytes:
+            raise HwConfigError(
+                f"cluster.{used} must be 0 without a scratchpad, not {getattr(self, used)!r}"
+            )
+        if width > 4 * self.scratchpad.banks:
+            raise HwConfigError(
+                f"cluster.{name} must be at most 4 * scratchpad.banks, "
+                f"{4 * self.scratchpad.banks}, not {width!r}"
+            )
 
     def to_dict(self) -> dict:
         """Plain data, ready for JSON."""
@@ -128,7 +193,7 @@ class ClusterConfig:
             raise HwConfigError(f"a machine must be a table of fields, not {data!r}")
         data = dict(data)
         try:
-            for name, kind in (("tile", TileConfig), ("memory", MemoryConfig)):
+            for name, kind in _PARTS.items():
                 if name in data:
                     data[name] = kind(**data[name])
             return cls(**data)

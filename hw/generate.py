@@ -8,6 +8,7 @@ from .cluster import Cluster
 from .config import ClusterConfig
 from .cpu.vexriscv import core_sources
 from .mem.main_memory import memory_sources
+from .mem.scratchpad import bank_sources
 from .tile.array import array_sources
 
 __all__ = ["generate"]
@@ -24,4 +25,5 @@ def generate(config: ClusterConfig, out_dir: Path) -> list[Path]:
         Cluster(config=config), name="cluster", emit_src=False, strip_internal_attrs=True
     )
     path.write_text(text)
-    return [path, *core_sources(), *memory_sources(), *array_sources()]
+    banks = bank_sources() if config.scratchpad.size_bytes else []
+    return [path, *core_sources(), *memory_sources(), *banks, *array_sources()]

@@ -15,7 +15,15 @@ bits 5:0, see requantise() in docs/architecture.md.
 
 import enum
 
-__all__ = ["CUSTOM_OPCODE", "AccOp", "CfuOp", "DotOp", "TileConfigReg", "TileStatusReg"]
+__all__ = [
+    "CUSTOM_OPCODE",
+    "TILE_SHIFT_POST",
+    "AccOp",
+    "CfuOp",
+    "DotOp",
+    "TileConfigReg",
+    "TileStatusReg",
+]
 
 CUSTOM_OPCODE = 0x0B
 """RISC-V custom-0."""
@@ -87,9 +95,25 @@ class TileConfigReg(enum.IntEnum):
     COLS = 1
     """First column in bits 15:0, number of columns in 31:16. Both multiples of four."""
     SHIFT = 2
-    """ADC full scale: the sum is divided by 2**SHIFT (0 to 31)."""
+    """ADC full scale in bits 4:0: the sum is divided by 2**SHIFT. Bit 8, TILE_SHIFT_POST, for a
+    tile with post-processing: results are int8, a byte for each column, see the registers below."""
     RESET = 3
     """Any write drops queued input, pending MVMs and results, and clears the errors."""
+    COLUMN = 4
+    """The column of the array that BIAS and SCALE write. This and the following: only with
+    post-processing, and they must not change what an MVM needs that was handed over with it."""
+    BIAS = 5
+    """The bias of that column, int32."""
+    SCALE = 6
+    """The scale of that column; COLUMN then moves on by one."""
+    ACTIVATION = 7
+    """As of AccOp.ACTIVATION, for all columns: zero_point in bits 7:0, min 15:8, max 23:16."""
+
+
+TILE_SHIFT_POST = 1 << 8
+"""In TileConfigReg.SHIFT: an MVM that is handed over gives, for each column, clip(requantise(
+(y << SHIFT) + bias, scale) + zero_point, min, max), with y as the converter gives it, and not
+shifted if the converter is ideal."""
 
 
 class TileStatusReg(enum.IntEnum):
@@ -117,6 +141,15 @@ class TileStatusReg(enum.IntEnum):
     """Programming writes (four weights each)."""
     CELLS_USED = 10
     """Sum over MVMs of rows times columns, in units of 64 cells."""
+    STREAM_BYTES_IN = 11
+    """Input bytes that the tile's streamer read, without padding. This and the following: 0 if the
+    tile doesn't stream."""
+    STREAM_BYTES_OUT = 12
+    """Result bytes that it wrote."""
+    STREAM_CONFLICT_CYCLES = 13
+    """Cycles in which a request of it waited."""
+    STREAM_BUSY_CYCLES = 14
+    """Cycles in which it had a job."""
 
 
 class TileStatus(enum.IntFlag):
@@ -137,4 +170,6 @@ class TileStatus(enum.IntFlag):
     ERROR_OWNER = 64
     """Loose only: an access by a hart that does not hold the tile; it was ignored."""
     ERROR_RANGE = 128
-    """A weight programmed outside the array, a queue beyond the window; ignored."""
+    """A weight, bias or scale outside the array, a queue beyond the window; ignored."""
+    ERROR_BUSY = 256
+    """Loose only: an access by the owner while the tile's streamer had a job; it was ignored."""

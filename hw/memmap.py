@@ -18,7 +18,7 @@ class Region:
 UNCACHED_BIT = 1 << 31
 
 SCRATCHPAD = Region("scratchpad", 0x1000_0000, 0x0010_0000)
-"""Reserved for the banked scratchpad that accelerators stream from."""
+"""Banked memory that loose tiles stream from. Cached; uncached with bit 31 set, as main memory."""
 MAIN_MEMORY = Region("main_memory", 0x4000_0000, 0x2000_0000)
 """Cached; the same memory appears uncached with bit 31 set."""
 HOST = Region("host", 0xE000_0000, 0x1000)

@@ -1,12 +1,23 @@
 """Memory-mapped registers: byte offsets in their region, access, meaning."""
 
 import dataclasses
-
-from .isa import TileStatusReg
-
-__all__ = ["HART_LOCAL_REGS", "HOST_REGS", "HartCounter", "LOOSE_TILE_REGS", "Reg", "SYNC_REGS"]
-
 import enum
+
+from .dma.descriptor import BLOCK_WORDS
+from .isa import TileStatusReg
+from .stream.descriptor import JOB_WORDS
+
+__all__ = [
+    "Event",
+    "HART_LOCAL_REGS",
+    "HOST_REGS",
+    "HartCounter",
+    "JobStatus",
+    "LOOSE_STREAM_REGS",
+    "LOOSE_TILE_REGS",
+    "Reg",
+    "SYNC_REGS",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +39,7 @@ class HartCounter(enum.IntEnum):
     INSTRUCTIONS = 1
     """Retired instructions: read from the core's minstret CSR; 0 in the register bank."""
     SLEEP_CYCLES = 2
-    """Waiting in the barrier (the hart could be clock-gated)."""
+    """Waiting in the barrier or, after a write to SLEEP, for an event (it could be clock-gated)."""
     DBUS_WAIT_CYCLES = 3
     """Data bus request pending and not acknowledged (barrier excluded)."""
     IBUS_WAIT_CYCLES = 4
@@ -38,17 +49,34 @@ class HartCounter(enum.IntEnum):
     ICACHE_FILLS = 6
     """Instruction cache lines fetched."""
     DCACHE_FILLS = 7
-    """Data cache lines fetched."""
+    """Data cache lines fetched, from main memory or scratchpad."""
     STORES = 8
     """Stores to main memory."""
     UNCACHED = 9
-    """Uncached accesses: main memory reads past the cache, and every register access."""
+    """Uncached accesses: reads past the cache, and every register access."""
     CFU_COMMANDS = 10
     """CFU commands accepted."""
     SHARED_ACCESSES = 11
     """Accesses to the shared peripheral bus."""
     MEMORY_BEATS = 12
     """Cycles the main memory array was occupied by this hart's requests."""
+    SCRATCHPAD_ACCESSES = 13
+    """Words that this hart read from the scratchpad or wrote to it."""
+    SCRATCHPAD_CONFLICTS = 14
+    """Cycles in which this hart wanted a word of the scratchpad whose bank served another."""
+
+
+class Event(enum.IntFlag):
+    """What a hart can sleep for: bits of HART_LOCAL EVENT_PENDING and EVENT_MASK."""
+
+    BARRIER = 1
+    """Every hart has arrived at the barrier, this one by SYNC.ARRIVE."""
+    DMA = 2
+    """A block of this hart's DMA channel is done."""
+    STREAM = 4
+    """A job of a loose tile that this hart holds has ended."""
+    TILE = 8
+    """A tight tile of this hart has a result and had none before."""
 
 
 HART_LOCAL_REGS = (
@@ -58,7 +86,15 @@ HART_LOCAL_REGS = (
     Reg("BUS_ERROR_ADDR", 0x0C, "ro", "Byte address of the first bad access since the last clear."),
     Reg("BUS_ERROR", 0x10, "w1c", "1: a bad access happened; raises the software interrupt."),
     Reg("TILE_ADC_BITS", 0x14, "ro", "Converter width of the tiles, 32 if ideal."),
+    Reg("EVENT_PENDING", 0x18, "w1c", "Event bits that happened; writing 1 clears a bit."),
+    Reg("EVENT_MASK", 0x1C, "rw", "Event bits that end sleep."),
+    Reg("SLEEP", 0x20, "wo", "Asleep from a write until EVENT_PENDING & EVENT_MASK isn't 0."),
     Reg("COUNTER", 0x100, "ro", "HartCounter values.", count=len(HartCounter)),
+    Reg("DMA", 0x200, "wo", "Words of the DmaBlock to push; they keep their values.",
+        count=BLOCK_WORDS),
+    Reg("DMA_PUSH", 0x280, "wo", "Gives the hart's DMA channel the block, if there is room."),
+    Reg("DMA_STATUS", 0x284, "ro", "JobStatus bits; blocks that ended in bits 31:16."),
+    Reg("DMA_ERROR", 0x288, "rw", "DmaError of the last block that failed; any write clears it."),
 )
 
 FETCH_ADD_COUNT = 16
@@ -69,7 +105,8 @@ SYNC_REGS = (
         count=FETCH_ADD_COUNT),
     Reg("MUTEX", 0x100, "rw", "A read returns 1 if it took the mutex, else 0; a write frees it.",
         count=MUTEX_COUNT),
-    Reg("BARRIER", 0x200, "ro", "A read returns once every hart of the cluster has read it."),
+    Reg("BARRIER", 0x200, "ro", "A read returns once every hart of the cluster has arrived."),
+    Reg("ARRIVE", 0x300, "wo", "A write arrives at the barrier and returns: see Event.BARRIER."),
 )
 
 HOST_REGS = (
@@ -80,6 +117,11 @@ HOST_REGS = (
     Reg("FAULT_HART", 0x10, "rw", "The hart that trapped."),
     Reg("MEMORY_BEATS", 0x14, "ro", "Cycles the main memory array was occupied."),
     Reg("SHARED_TRANSFERS", 0x18, "ro", "Transfers on the shared peripheral bus."),
+    Reg("SCRATCHPAD_BEATS", 0x1C, "ro", "Words that the scratchpad's banks read or wrote."),
+    Reg("DMA_LOAD_BYTES", 0x20, "ro", "Bytes that the DMA engine wrote to the scratchpad."),
+    Reg("DMA_STORE_BYTES", 0x24, "ro", "Bytes that it read from the scratchpad."),
+    Reg("DMA_BUSY_CYCLES", 0x28, "ro", "Cycles in which it had a block."),
+    Reg("DMA_WAIT_CYCLES", 0x2C, "ro", "Cycles in which a request of it waited."),
 )
 
 LOOSE_TILE_REGS = (
@@ -93,3 +135,26 @@ LOOSE_TILE_REGS = (
     Reg("CONFIG", 0x20, "wo", "TileConfigReg registers.", count=8),
     Reg("STATUS", 0x40, "ro", "TileStatusReg registers.", count=len(TileStatusReg)),
 )
+
+
+class JobStatus(enum.IntFlag):
+    """Bits of a tile's JOB_STATUS, and of HART_LOCAL DMA_STATUS for blocks; bits 31:16 count those
+    that ended, modulo 2**16."""
+
+    ROOM = 1
+    """A push would be taken."""
+    BUSY = 2
+    """There is a job."""
+    FAILED = 4
+    """The register of the last error is not 0."""
+
+
+LOOSE_STREAM_REGS = (
+    Reg("JOB", 0x100, "wo", "Words of the StreamJob to push; they keep their values.",
+        count=JOB_WORDS),
+    Reg("JOB_PUSH", 0x180, "wo", "Gives the tile the job, with addresses in the scratchpad."),
+    Reg("JOB_STATUS", 0x184, "ro", "JobStatus bits; jobs that ended in bits 31:16."),
+    Reg("JOB_ERROR", 0x188, "rw", "JobError in bits 7:0, tag in 31:16 of the last job that failed;"
+        " any write clears it."),
+)
+"""More registers in the page of a loose tile that streams."""

@@ -42,6 +42,8 @@ class Cfu(wiring.Component):
     rsp : Out(stream.Signature(32))
     tile_busy : Out(max(tile_count, 1))
         ``busy`` of each tile.
+    tile_result : Out(max(tile_count, 1))
+        ``result`` of each tile.
     tile_wait : Out(1)
         A tile holds up its command.
 
@@ -69,6 +71,7 @@ class Cfu(wiring.Component):
                 "cmd": In(stream.Signature(CfuCommand)),
                 "rsp": Out(stream.Signature(32)),
                 "tile_busy": Out(max(tile_count, 1)),
+                "tile_result": Out(max(tile_count, 1)),
                 "tile_wait": Out(1),
             }
         )
@@ -103,6 +106,7 @@ class Cfu(wiring.Component):
             tile = Tile(config=self._tile, array=self._array)
             m.submodules[f"tile_{index}"] = tile
             m.d.comb += self.tile_busy[index].eq(tile.busy)
+            m.d.comb += self.tile_result[index].eq(tile.result)
             self._wire_arguments(m, cmd, tile)
             with m.If((selected == index) & ~is_digital):
                 self._dispatch(m, op, tile, offered=offered, ready=ready, answer=answer)

@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..digital.requantiser import Activation, Requantiser
 from ..isa import AccOp, DotOp
 from .accumulators import COLUMNS, ROWS, Accumulators, Source
-from .requantiser import Activation, Requantiser
 
 __all__ = ["DigitalCommand", "DigitalUnit"]
 

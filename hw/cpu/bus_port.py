@@ -1,14 +1,17 @@
-"""Where a hart's bus accesses go: main memory, its own registers, the shared registers, nowhere."""
+"""Where a hart's bus accesses go: memories, its own registers, shared ones, nowhere."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..bus import wishbone
 from ..bus.shared import RegisterBus
+from ..bus.word_port import WordPort
 from ..mem.port import MemoryPort
 from ..mem.reader import MemoryReader
-from ..memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SYNC
+from ..mem.scratchpad import word_addr_width
+from ..mem.scratchpad_reader import ScratchpadReader
+from ..memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SCRATCHPAD, SYNC
 
 __all__ = ["DataPort", "FetchPort", "SHARED_ADDR_WIDTH"]
 
@@ -22,10 +25,10 @@ def _in_region(adr, region):
     return adr[low:] == region.base_addr >> (low + 2)
 
 
-def _in_memory(adr, size_bytes):
-    """Whether word address ``adr`` is in main memory, cached or by its uncached alias."""
-    region_low = (MAIN_MEMORY.size_bytes // 4 - 1).bit_length()
-    in_region = adr[region_low:29] == (MAIN_MEMORY.base_addr & 0x7FFF_FFFF) >> (region_low + 2)
+def _in_memory(adr, size_bytes, region=MAIN_MEMORY):
+    """Whether word address ``adr`` is in a memory, cached or by its uncached alias."""
+    region_low = (region.size_bytes // 4 - 1).bit_length()
+    in_region = adr[region_low:29] == (region.base_addr & 0x7FFF_FFFF) >> (region_low + 2)
     return in_region & (adr[:region_low] < size_bytes // 4)
 
 
@@ -69,39 +72,53 @@ class FetchPort(wiring.Component):
 class DataPort(wiring.Component):
     """Loads and stores of one hart.
 
-    Stores to memory are acknowledged at once into a one-word buffer that drains in order; loads and
-    register accesses wait until it is empty. Reads of memory have the timing of
-    :class:`MemoryReader`; register accesses that of their target. Anything else is answered with 0
-    in the same cycle and reported. Back-pressure: no acknowledgement. Reset: buffer empty.
+    Stores to a memory are acknowledged at once into a one-word buffer that drains in order; loads
+    and register accesses wait until it is empty. Reads of main memory have the timing of
+    :class:`MemoryReader`, of the scratchpad that of :class:`ScratchpadReader`; register accesses
+    that of their target. Anything else is answered with 0 in the same cycle and reported.
+    Back-pressure: no acknowledgement. Reset: buffer empty.
 
     Parameters
     ----------
     config : MemoryConfig
     loose_tiles : int
         Tiles that exist on the shared bus.
+    scratchpad_bytes : int
+        Size of the scratchpad, 0 if there is none.
 
     Members
     -------
     bus : In(wishbone.Signature())
     memory : Out(MemoryPort)
+    scratchpad : Out(WordPort)
+        If there is one.
     local : Out(RegisterBus)
         Hart-local registers (``hart`` is not driven: nobody else can get there).
     sync : Out(RegisterBus)
     shared : Out(RegisterBus)
+    stores : Out(1)
+        A store to main memory is acknowledged in this cycle.
     bad : Out(1)
         A bad access in this cycle, ``bad_addr`` its byte address.
     """
 
-    def __init__(self, *, config, loose_tiles):
+    def __init__(self, *, config, loose_tiles, scratchpad_bytes=0):
         self._config = config
         self._loose_tiles = loose_tiles
+        self._scratchpad_bytes = scratchpad_bytes
+        scratchpad = {}
+        if scratchpad_bytes:
+            addr_width = word_addr_width(scratchpad_bytes)
+            scratchpad["scratchpad"] = Out(WordPort(addr_width=addr_width))
         super().__init__(
             {
+                **scratchpad,
                 "bus": In(wishbone.Signature()),
                 "memory": Out(MemoryPort(width_bytes=config.bytes_per_cycle)),
                 "local": Out(RegisterBus(addr_width=12)),
                 "sync": Out(RegisterBus(addr_width=12)),
                 "shared": Out(RegisterBus(addr_width=SHARED_ADDR_WIDTH)),
+                "stores": Out(1),
                 "bad": Out(1),
                 "bad_addr": Out(32),
             }
@@ -111,29 +128,29 @@ class DataPort(wiring.Component):
         m = Module()
         m.submodules.reader = reader = MemoryReader(width_bytes=self._config.bytes_per_cycle)
         buffered = Signal()
+        drained = Signal()  # what is buffered is taken in this cycle
         request = Signal()
-        m.d.comb += request.eq(self.bus.cyc & self.bus.stb)
         adr = self.bus.adr
         tile_idx = adr[10:22]
         is_tile = (adr[22:] == LOOSE_TILE.base_addr >> 24) & (tile_idx < self._loose_tiles)
+        in_memory = _in_memory(adr, self._config.size_bytes)
+        in_scratchpad = _in_memory(adr, self._scratchpad_bytes, SCRATCHPAD)
+        scratchpad = self._add_scratchpad(m)
 
         m.d.comb += [
+            request.eq(self.bus.cyc & self.bus.stb),
+            self.stores.eq(self.bus.ack & self.bus.we & in_memory),
             reader.bus.adr.eq(adr[:27]),
             reader.bus.cti.eq(self.bus.cti),
             reader.memory.ready.eq(self.memory.ready & ~buffered),
             reader.memory.rsp_valid.eq(self.memory.rsp_valid),
             reader.memory.rsp_data.eq(self.memory.rsp_data),
         ]
-        with m.If(_in_memory(adr, self._config.size_bytes)):
-            with m.If(~self.bus.we):
-                m.d.comb += [
-                    reader.bus.cyc.eq(request & ~buffered),
-                    reader.bus.stb.eq(request & ~buffered),
-                    self.bus.dat_r.eq(reader.bus.dat_r),
-                    self.bus.ack.eq(reader.bus.ack),
-                ]
-            with m.Else():
-                m.d.comb += self.bus.ack.eq(request & (~buffered | self.memory.ready))
+        with m.If(in_memory):
+            self._to_memory(m, reader, request, buffered, drained)
+        if scratchpad is not None:
+            with m.Elif(in_scratchpad):
+                self._to_memory(m, scratchpad, request, buffered, drained)
         with m.Elif(_in_region(adr, HART_LOCAL)):
             self._to_register(m, self.local, request & ~buffered)
         with m.Elif(_in_region(adr, SYNC)):
@@ -143,8 +160,39 @@ class DataPort(wiring.Component):
         with m.Else():
             m.d.comb += [self.bus.ack.eq(request), self.bad.eq(request)]
             m.d.comb += self.bad_addr.eq(Cat(Const(0, 2), adr))
-        self._write_buffer(m, reader, buffered)
+        self._write_buffer(m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained)
+        for target in (self.local, self.sync, self.shared):
+            m.d.comb += [
+                target.we.eq(self.bus.we),
+                target.addr.eq(Cat(Const(0, 2), self.bus.adr)),
+                target.sel.eq(self.bus.sel),
+                target.dat_w.eq(self.bus.dat_w),
+            ]
         return m
+
+    def _add_scratchpad(self, m):
+        """Its reader, or None."""
+        if not self._scratchpad_bytes:
+            return None
+        addr_width = word_addr_width(self._scratchpad_bytes)
+        m.submodules.scratchpad_reader = reader = ScratchpadReader(addr_width=addr_width)
+        m.d.comb += [
+            reader.bus.adr.eq(self.bus.adr[: addr_width - 1]),
+            reader.bus.cti.eq(self.bus.cti),
+        ]
+        return reader
+
+    def _to_memory(self, m, reader, request, buffered, drained):
+        """Loads wait for the buffer, stores only until there is room in it."""
+        with m.If(~self.bus.we):
+            m.d.comb += [
+                reader.bus.cyc.eq(request & ~buffered),
+                reader.bus.stb.eq(request & ~buffered),
+                self.bus.dat_r.eq(reader.bus.dat_r),
+                self.bus.ack.eq(reader.bus.ack),
+            ]
+        with m.Else():
+            m.d.comb += self.bus.ack.eq(request & (~buffered | drained))
 
     def _to_register(self, m, target, request):
         """Pass the access on; the other members of every register bus are driven always."""
@@ -154,36 +202,39 @@ class DataPort(wiring.Component):
             self.bus.dat_r.eq(target.dat_r),
         ]
 
-    def _write_buffer(self, m, reader, buffered):
+    def _write_buffer(self, m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained):
         addr = Signal(27)
         word = Signal(32)
         mask = Signal(4)
-        is_store = Signal()
-        m.d.comb += is_store.eq(
-            self.bus.ack & self.bus.we & _in_memory(self.bus.adr, self._config.size_bytes)
-        )
+        to_scratchpad = Signal()
+        to_memory = Signal()
         m.d.comb += [
+            to_memory.eq(buffered & ~to_scratchpad),
+            drained.eq(self.memory.ready),
             self.memory.data.eq(word),
             self.memory.mask.eq(mask),
-            self.memory.we.eq(buffered),
-            self.memory.line.eq(reader.memory.line & ~buffered),
-            self.memory.valid.eq(buffered | reader.memory.valid),
+            self.memory.we.eq(to_memory),
+            self.memory.line.eq(reader.memory.line & ~to_memory),
+            self.memory.valid.eq(to_memory | reader.memory.valid),
+            self.memory.addr.eq(Mux(to_memory, addr, reader.memory.addr)),
         ]
-        with m.If(buffered):
-            m.d.comb += self.memory.addr.eq(addr)
-        with m.Else():
-            m.d.comb += self.memory.addr.eq(reader.memory.addr)
-        with m.If(is_store):
+        if scratchpad is not None:
+            port = self.scratchpad
+            write = buffered & to_scratchpad
+            m.d.comb += [
+                port.data.eq(word),
+                port.mask.eq(mask),
+                port.write.eq(write),
+                port.valid.eq(write | scratchpad.memory.valid),
+                port.addr.eq(Mux(write, addr, scratchpad.memory.addr)),
+                scratchpad.memory.ready.eq(port.ready & ~write),
+                scratchpad.memory.rdata.eq(port.rdata),
+                drained.eq(Mux(to_scratchpad, port.ready, self.memory.ready)),
+            ]
+        with m.If(self.bus.ack & self.bus.we & (in_memory | in_scratchpad)):
             m.d.sync += [
                 buffered.eq(1), addr.eq(self.bus.adr[:27]), word.eq(self.bus.dat_w),
-                mask.eq(self.bus.sel),
+                mask.eq(self.bus.sel), to_scratchpad.eq(~in_memory),
             ]
-        with m.Elif(self.memory.ready):
+        with m.Elif(drained):
             m.d.sync += buffered.eq(0)
-        for target in (self.local, self.sync, self.shared):
-            m.d.comb += [
-                target.we.eq(self.bus.we),
-                target.addr.eq(Cat(Const(0, 2), self.bus.adr)),
-                target.sel.eq(self.bus.sel),
-                target.dat_w.eq(self.bus.dat_w),
-            ]

@@ -52,6 +52,9 @@ class VexRiscv(wiring.Component):
     cfu_rsp : In(stream of 32 bits)
     software_interrupt : In(1)
         Level; machine software interrupt.
+    timer_interrupt : In(1)
+        Level; machine timer interrupt. ``wfi`` ends with it if it is enabled in ``mie``, also
+        with interrupts off, three cycles after it.
     """
 
     def __init__(self, *, reset_addr):
@@ -63,6 +66,7 @@ class VexRiscv(wiring.Component):
                 "cfu_cmd": Out(stream.Signature(CFU_COMMAND)),
                 "cfu_rsp": In(stream.Signature(32)),
                 "software_interrupt": In(1),
+                "timer_interrupt": In(1),
             }
         )
 
@@ -75,7 +79,7 @@ class VexRiscv(wiring.Component):
             "i_clk": ClockSignal(),
             "i_reset": ResetSignal(),
             "i_externalResetVector": self._reset_addr,
-            "i_timerInterrupt": 0,
+            "i_timerInterrupt": self.timer_interrupt,
             "i_softwareInterrupt": self.software_interrupt,
             "i_externalInterruptArray": 0,
             "o_CfuPlugin_bus_cmd_valid": self.cfu_cmd.valid,

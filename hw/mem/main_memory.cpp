@@ -59,10 +59,12 @@ void tightrope_memory_read(int beat, int width_bytes, svBitVecVal *data) {
     std::memcpy(data, at(uint64_t(uint32_t(beat)) * width_bytes, width_bytes), width_bytes);
 }
 
-void tightrope_memory_write(int beat, int width_bytes, int word, int data, int mask) {
-    uint8_t *place = at(uint64_t(uint32_t(beat)) * width_bytes + 4 * uint32_t(word), 4);
-    for (int lane = 0; lane < 4; ++lane) {
-        if (mask >> lane & 1) place[lane] = uint8_t(uint32_t(data) >> (8 * lane));
+void tightrope_memory_write(int beat, int width_bytes, const svBitVecVal *data, int mask) {
+    uint8_t *place = at(uint64_t(uint32_t(beat)) * width_bytes, width_bytes);
+    const uint8_t *bytes = reinterpret_cast<const uint8_t *>(data);
+    for (uint32_t rest = uint32_t(mask); rest; rest &= rest - 1) {
+        int lane = __builtin_ctz(rest);
+        place[lane] = bytes[lane];
     }
 }
 

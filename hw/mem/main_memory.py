@@ -9,7 +9,7 @@ from amaranth.utils import ceil_log2
 
 from ..bus.arbiter import RoundRobin
 from ..bus.onehot import onehot_mux
-from .port import MemoryPort
+from .port import BeatWritePort, MemoryPort
 
 __all__ = ["BehaviouralArray", "MainMemory", "memory_sources"]
 
@@ -34,9 +34,8 @@ class BehaviouralArray(wiring.Component):
                 "en": In(1),
                 "addr": In(32),
                 "we": In(1),
-                "wdata_word": In(32),
-                "wmask": In(4),
-                "word_idx": In(3),
+                "wdata": In(8 * width),
+                "wmask": In(width),
                 "rdata": Out(8 * width),
             }
         )
@@ -51,9 +50,8 @@ class BehaviouralArray(wiring.Component):
             i_en=self.en,
             i_addr=self.addr,
             i_we=self.we,
-            i_wdata_word=self.wdata_word,
+            i_wdata=self.wdata,
             i_wmask=self.wmask,
-            i_word_idx=self.word_idx,
             o_rdata=self.rdata,
         )
         return m
@@ -62,72 +60,104 @@ class BehaviouralArray(wiring.Component):
 class MainMemory(wiring.Component):
     """Arbiter, latency and array of main memory.
 
-    Throughput: one beat of ``bytes_per_cycle`` per cycle; a word read or write is one beat, a line
-    LINE_BYTES / bytes_per_cycle beats, during which no other request is granted. Latency: the first
-    beat of a read arrives ``latency_cycles`` after its grant. Requests take effect in the order of
-    their grants, which are round robin. Back-pressure: ``ready`` of each port. Reset: no request
-    outstanding; the contents stay.
+    Throughput: one beat of ``bytes_per_cycle`` per cycle; a word read or write and a write of a
+    beat are one beat, a line LINE_BYTES / bytes_per_cycle beats, during which no other request is
+    granted. Latency: the first beat of a read arrives ``latency_cycles`` after its grant. Requests
+    take effect in the order of their grants, which are round robin among all ports. Back-pressure:
+    ``ready`` of each port. Reset: no request outstanding; the contents stay.
 
     Parameters
     ----------
     config : MemoryConfig
     port_count : int
+    writer_count : int
     array : Component
         The storage, with the ports of :class:`BehaviouralArray`.
 
     Members
     -------
     ports : In(MemoryPort) * port_count
-    beats : Out(port_count)
-        In each cycle, the port whose beat occupies the array (one-hot or zero).
+    writers : In(BeatWritePort) * writer_count
+    beats : Out(port_count + writer_count)
+        In each cycle, the port whose beat occupies the array (one-hot or zero), writers last.
     """
 
-    def __init__(self, *, config, port_count, array):
+    def __init__(self, *, config, port_count, array, writer_count=0):
         self._config = config
         self._port_count = port_count
+        self._writer_count = writer_count
         self._array = array
-        self._signature = MemoryPort(width_bytes=config.bytes_per_cycle)
+        width = config.bytes_per_cycle
+        self._signature = MemoryPort(width_bytes=width)
+        self._word_bits = ceil_log2(width // 4)
+        # Words of data that travel with a request: a machine without writers simulates faster.
+        self._data_words = width // 4 if writer_count else 1
+        self._beat = data.StructLayout(
+            {
+                "addr": 27 - self._word_bits, "word_idx": max(self._word_bits, 1), "we": 1,
+                "data": 32 * self._data_words, "mask": 4 * self._data_words,
+                "port": port_count + writer_count,
+            }
+        )  # fmt: skip
         super().__init__(
             {
                 "ports": In(self._signature).array(port_count),
-                "beats": Out(port_count),
+                "writers": In(BeatWritePort(width_bytes=width)).array(writer_count),
+                "beats": Out(port_count + writer_count),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.array = array = self._array
-        m.submodules.arbiter = arbiter = RoundRobin(count=self._port_count)
-        ports = [self.ports[i] for i in range(self._port_count)]
-        words = self._config.bytes_per_cycle // 4
-        word_bits = ceil_log2(words)
-        beat = data.StructLayout(
-            {
-                "addr": 27 - word_bits, "word_idx": max(word_bits, 1), "we": 1,
-                "data": 32, "mask": 4, "port": self._port_count,
-            }
-        )
+        issued = self._issue(m)
+        m.d.comb += self.beats.eq(issued.port)
+        delayed = issued
+        for i in range(self._config.latency_cycles - 1):
+            stage = Signal(self._beat, name=f"delay_{i}")
+            m.d.sync += stage.eq(delayed)
+            delayed = stage
+        # A single word lies on all lanes of the array until here.
+        copies = (1 << self._word_bits) // self._data_words
+        shift = 4 * delayed.word_idx if copies > 1 else 0
+        m.d.comb += [
+            array.en.eq(delayed.port.any()),
+            array.addr.eq(delayed.addr),
+            array.we.eq(delayed.we),
+            array.wdata.eq(delayed.data.replicate(copies)),
+            array.wmask.eq(delayed.mask << shift),
+        ]
+        answering = Signal(self._port_count)
+        m.d.sync += answering.eq(Mux(delayed.we, 0, delayed.port))
+        for i in range(self._port_count):
+            port = self.ports[i]
+            m.d.comb += [port.rsp_valid.eq(answering[i]), port.rsp_data.eq(array.rdata)]
+        return m
 
+    def _issue(self, m):
+        """Grant requests; returns what occupies the array in this cycle."""
+        count = self._port_count
+        ports = [self.ports[i] for i in range(count)]
+        writers = [self.writers[i] for i in range(self._writer_count)]
+        m.submodules.arbiter = arbiter = RoundRobin(count=count + len(writers))
+        grant = arbiter.grant
         addr = Signal(27)
-        grant = Signal(self._port_count)
         # Beats of a granted line that still have to be issued.
         beats_left = Signal(range(self._signature.line_beats + 1))
-        issued = Signal(beat)
-        current = Signal(beat)
+        issued = Signal(self._beat)
+        current = Signal(self._beat)
+        requests = Cat(port.valid for port in [*ports, *writers])
         m.d.comb += [
-            arbiter.requests.eq(Cat(port.valid for port in ports) & (beats_left == 0).replicate(
-                self._port_count)),
+            arbiter.requests.eq(requests & (beats_left == 0).replicate(len(requests))),
             arbiter.take.eq(1),
-            grant.eq(arbiter.grant),
-            Cat(port.ready for port in ports).eq(grant),
-            addr.eq(onehot_mux(grant, [port.addr for port in ports])),
-            issued.addr.eq(addr[word_bits:]),
-            issued.word_idx.eq(addr[:word_bits] if word_bits else 0),
-            issued.we.eq(onehot_mux(grant, [port.we for port in ports])),
-            issued.data.eq(onehot_mux(grant, [port.data for port in ports])),
-            issued.mask.eq(onehot_mux(grant, [port.mask for port in ports])),
+            Cat(port.ready for port in [*ports, *writers]).eq(grant),
+            addr.eq(onehot_mux(grant, [port.addr for port in [*ports, *writers]])),
+            issued.addr.eq(addr[self._word_bits :]),
+            issued.word_idx.eq(addr[: self._word_bits] if self._word_bits else 0),
+            issued.we.eq(onehot_mux(grant, [*(port.we for port in ports), *(1 for _ in writers)])),
             issued.port.eq(grant),
         ]
+        self._issue_data(m, grant, ports, writers, issued)
         with m.If(beats_left != 0):
             # The rest of a line: the previous beat's address plus one.
             m.d.comb += issued.eq(current)
@@ -136,23 +166,22 @@ class MainMemory(wiring.Component):
         with m.Elif(onehot_mux(grant, [port.line for port in ports])):
             m.d.sync += beats_left.eq(self._signature.line_beats - 1)
         m.d.sync += current.eq(issued)
-        m.d.comb += self.beats.eq(issued.port)
+        return issued
 
-        delayed = issued
-        for i in range(self._config.latency_cycles - 1):
-            stage = Signal(beat, name=f"delay_{i}")
-            m.d.sync += stage.eq(delayed)
-            delayed = stage
-        answering = Signal(self._port_count)
-        m.d.comb += [
-            array.en.eq(delayed.port.any()),
-            array.addr.eq(delayed.addr),
-            array.we.eq(delayed.we),
-            array.wdata_word.eq(delayed.data),
-            array.wmask.eq(delayed.mask),
-            array.word_idx.eq(delayed.word_idx),
-        ]
-        m.d.sync += answering.eq(Mux(delayed.we, 0, delayed.port))
-        for i, port in enumerate(ports):
-            m.d.comb += [port.rsp_valid.eq(answering[i]), port.rsp_data.eq(array.rdata)]
-        return m
+    def _issue_data(self, m, grant, ports, writers, issued):
+        word = onehot_mux(grant, [port.data for port in ports])
+        mask = onehot_mux(grant, [port.mask for port in ports])
+        if not writers:
+            m.d.comb += [issued.data.eq(word), issued.mask.eq(mask)]
+            return
+        grant = grant[len(ports) :]
+        with m.If(grant.any()):
+            m.d.comb += [
+                issued.data.eq(onehot_mux(grant, [writer.data for writer in writers])),
+                issued.mask.eq(onehot_mux(grant, [writer.mask for writer in writers])),
+            ]
+        with m.Else():
+            m.d.comb += [
+                issued.data.eq(word.replicate(self._data_words)),
+                issued.mask.eq(mask << (4 * issued.word_idx)),
+            ]

@@ -8,16 +8,15 @@ module main_memory #(
     input                            en,
     input      [31:0]                addr,        // in beats of WIDTH_BYTES
     input                            we,
-    input      [31:0]                wdata_word,
-    input      [3:0]                 wmask,
-    input      [2:0]                 word_idx,    // which 32-bit word of the beat is written
+    input      [8*WIDTH_BYTES-1:0]   wdata,
+    input      [WIDTH_BYTES-1:0]     wmask,       // a bit per byte
     output reg [8*WIDTH_BYTES-1:0]   rdata        // after a write: unchanged
 );
     import "DPI-C" function void tightrope_memory_open(input longint size_bytes);
     import "DPI-C" function void tightrope_memory_read(
         input int beat, input int width_bytes, output bit [8*WIDTH_BYTES-1:0] data);
     import "DPI-C" function void tightrope_memory_write(
-        input int beat, input int width_bytes, input int word, input int data, input int mask);
+        input int beat, input int width_bytes, input bit [8*WIDTH_BYTES-1:0] data, input int mask);
 
     initial tightrope_memory_open(SIZE_BYTES);
 
@@ -26,8 +25,7 @@ module main_memory #(
     always @(posedge clk) begin
         if (en) begin
             if (we) begin
-                tightrope_memory_write(
-                    addr, WIDTH_BYTES, {29'b0, word_idx}, wdata_word, {28'b0, wmask});
+                tightrope_memory_write(addr, WIDTH_BYTES, wdata, 32'(wmask));
             end else begin
                 tightrope_memory_read(addr, WIDTH_BYTES, beat_data);
                 rdata <= beat_data;

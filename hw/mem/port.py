@@ -1,9 +1,9 @@
-"""The bus between a hart and main memory."""
+"""The ports of main memory."""
 
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["LINE_BYTES", "LINE_WORDS", "MemoryPort"]
+__all__ = ["LINE_BYTES", "LINE_WORDS", "BeatWritePort", "MemoryPort"]
 
 LINE_BYTES = 32
 """A cache line of VexRiscv."""
@@ -16,7 +16,8 @@ class MemoryPort(wiring.Signature):
     A request is taken in the cycle with ``valid & ready``. A write needs no answer. A read of a
     word answers with the beat that holds it, a read of a line with LINE_BYTES / width_bytes beats
     in consecutive cycles, lowest address first; ``rsp_valid`` comes no earlier than the cycle after
-    the request and can't be delayed by the initiator. One read may be outstanding.
+    the request and can't be delayed by the initiator. Any number of reads may be outstanding; their
+    answers come in the order of the requests.
 
     Parameters
     ----------
@@ -60,3 +61,43 @@ class MemoryPort(wiring.Signature):
 
     def __repr__(self):
         return f"MemoryPort(width_bytes={self.width_bytes})"
+
+
+class BeatWritePort(wiring.Signature):
+    """The initiator's view of a port that writes up to a whole beat of main memory at a time.
+
+    A request is taken in the cycle with ``valid & ready`` and needs no answer. ``valid`` must not
+    depend on ``ready``.
+
+    Parameters
+    ----------
+    width_bytes : int
+        Width of the memory array.
+
+    Members
+    -------
+    addr : word address from the start of memory, of any word of the beat
+    data, mask : the beat, lowest address in the low bits, and its byte lanes
+    """
+
+    def __init__(self, *, width_bytes):
+        self._width_bytes = width_bytes
+        super().__init__(
+            {
+                "valid": Out(1),
+                "ready": In(1),
+                "addr": Out(27),
+                "data": Out(8 * width_bytes),
+                "mask": Out(width_bytes),
+            }
+        )
+
+    @property
+    def width_bytes(self):
+        return self._width_bytes
+
+    def __eq__(self, other):
+        return isinstance(other, BeatWritePort) and self.width_bytes == other.width_bytes
+
+    def __repr__(self):
+        return f"BeatWritePort(width_bytes={self.width_bytes})"

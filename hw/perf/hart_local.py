@@ -1,11 +1,14 @@
-"""Registers that each hart has for itself: identity, bus error, event counters."""
+"""Registers that each hart has for itself: identity, bus error, sleep, counters, DMA channel."""
 
 from amaranth.hdl import Array, Const, Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..bus.descriptor_registers import DescriptorRegisters
 from ..bus.shared import RegisterBus
-from ..regs import HART_LOCAL_REGS, HartCounter
+from ..dma.block import DmaBlock, DmaError
+from ..regs import HART_LOCAL_REGS, Event, HartCounter
+from ..sync.events import EVENT_BITS, EventUnit
 
 __all__ = ["HartLocal"]
 
@@ -13,7 +16,7 @@ _OFFSET = {reg.name: reg.offset_bytes for reg in HART_LOCAL_REGS}
 
 
 class HartLocal(wiring.Component):
-    """Identity, bus error latch and counters of one hart.
+    """Identity, bus error latch, :class:`EventUnit` and counters of one hart.
 
     Latency: answers in the same cycle. The first bad access is kept until BUS_ERROR is written with
     1; meanwhile the interrupt is high. Counters count from reset and wrap at 2**32. Reset: zero.
@@ -29,6 +32,10 @@ class HartLocal(wiring.Component):
     bad, bad_addr : In
         A bad access of this hart.
     interrupt : Out(1)
+    happened, wake, asleep : In(EVENT_BITS), Out(1), Out(1)
+        As of EventUnit; Event.DMA is added here.
+    dma, dma_busy, dma_done, dma_error : Out(stream.Signature(DmaBlock)), In(1), In(1), In(DmaError)
+        The hart's channel, as of DmaEngine, if there is one.
     events : In(1) * len(HartCounter)
         The event happens in this cycle (INSTRUCTIONS is not connected).
     """
@@ -36,12 +43,24 @@ class HartLocal(wiring.Component):
     def __init__(self, *, hart, config):
         self._hart = hart
         self._config = config
+        dma = {}
+        if config.dma_bytes_per_cycle:
+            dma = {
+                "dma": Out(stream.Signature(DmaBlock)),
+                "dma_busy": In(1),
+                "dma_done": In(1),
+                "dma_error": In(DmaError),
+            }
         super().__init__(
             {
+                **dma,
                 "bus": In(RegisterBus(addr_width=12)),
                 "bad": In(1),
                 "bad_addr": In(32),
                 "interrupt": Out(1),
+                "happened": In(EVENT_BITS),
+                "wake": Out(1),
+                "asleep": Out(1),
                 "events": In(1).array(len(HartCounter)),
             }
         )
@@ -54,6 +73,7 @@ class HartLocal(wiring.Component):
             if event is not HartCounter.INSTRUCTIONS:
                 m.d.sync += counters[event].eq(counters[event] + self.events[event])
 
+        events = self._add_events(m)
         identity = {
             "HART_ID": self._hart,
             "HART_COUNT": self._config.harts,
@@ -70,6 +90,10 @@ class HartLocal(wiring.Component):
                     m.d.comb += self.bus.dat_r.eq(
                         Const(value, 32) if isinstance(value, int) else value
                     )
+            with m.Default():
+                m.d.comb += self.bus.dat_r.eq(events.bus.dat_r)
+        if self._config.dma_bytes_per_cycle:
+            self._add_dma(m, events)
         m.d.comb += self.bus.ack.eq(self.bus.stb)
 
         clear = self.bus.stb & self.bus.we & (self.bus.addr == _OFFSET["BUS_ERROR"])
@@ -78,3 +102,35 @@ class HartLocal(wiring.Component):
         with m.Elif(clear & self.bus.dat_w[0]):
             m.d.sync += self.interrupt.eq(0)
         return m
+
+    def _add_events(self, m):
+        m.submodules.events = events = EventUnit()
+        m.d.comb += [
+            events.bus.stb.eq(self.bus.stb),
+            events.bus.we.eq(self.bus.we),
+            events.bus.addr.eq(self.bus.addr),
+            events.bus.dat_w.eq(self.bus.dat_w),
+            events.happened.eq(self.happened),
+            self.wake.eq(events.wake),
+            self.asleep.eq(events.asleep),
+        ]
+        return events
+
+    def _add_dma(self, m, events):
+        m.submodules.dma_registers = registers = DescriptorRegisters(
+            table=HART_LOCAL_REGS, name="DMA", job=DmaBlock, error=DmaError
+        )
+        connect(m, registers.job, flipped(self.dma))
+        m.d.comb += [
+            registers.write.eq(self.bus.stb & self.bus.we),
+            registers.addr.eq(self.bus.addr[2:]),
+            registers.dat_w.eq(self.bus.dat_w),
+            registers.allowed.eq(1),
+            registers.busy.eq(self.dma_busy),
+            registers.done.eq(self.dma_done),
+            registers.done_error.eq(self.dma_error),
+        ]
+        with m.If(self.dma_done):
+            m.d.comb += events.happened.eq(self.happened | Event.DMA)
+        with m.If(self.bus.addr[8:] == _OFFSET["DMA"] >> 8):
+            m.d.comb += self.bus.dat_r.eq(registers.dat_r)

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import TileConfig
-from .job import JobError, StreamJob
+from .job import JOB_POST, JobError, StreamJob
 
 __all__ = ["JobCheck"]
 
@@ -45,12 +45,14 @@ class JobCheck(wiring.Component):
         bad_rows = (job.rows == 0) | (job.row + job.rows > config.rows)
         bad_cols = (job.cols == 0) | (job.col + job.cols > config.cols)
         unaligned = job.destination[:2] | job.destination_step[:2]
+        number = 0xFF ^ JOB_POST if config.post_lanes else 0xFF
+        bad_shift = (job.shift & number) > 31
 
         with m.If(Cat(count == 0 for count in counts).any()):
             m.d.comb += self.error.eq(JobError.EMPTY)
         with m.Elif(Cat(first >= count for first, count in loops).any()):
             m.d.comb += self.error.eq(JobError.START)
-        with m.Elif(bad_rows | bad_cols | (job.col[:2] | job.cols[:2]).any() | (job.shift > 31)):
+        with m.Elif(bad_rows | bad_cols | (job.col[:2] | job.cols[:2]).any() | bad_shift):
             m.d.comb += self.error.eq(JobError.WINDOW)
         with m.Elif(unaligned.any()):
             m.d.comb += self.error.eq(JobError.ALIGNMENT)

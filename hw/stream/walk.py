@@ -1,13 +1,13 @@
 """Walks through jobs: which bytes each MVM needs, and where its result goes."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import TileConfig
 from ..isa import TileConfigReg
 from .check import JobCheck
-from .job import JobError, StreamJob
+from .job import JOB_POST, JobError, StreamJob
 from .loops import PatchLoops
 from .step import Step, StepKind, Ticket
 
@@ -131,7 +131,7 @@ class PatchWalker(wiring.Component):
         registers = (
             (TileConfigReg.ROWS, Cat(job.row, job.rows)),
             (TileConfigReg.COLS, Cat(job.col, job.cols)),
-            (TileConfigReg.SHIFT, job.shift),
+            (TileConfigReg.SHIFT, Cat(job.shift[:5], Const(0, 3), (job.shift & JOB_POST) != 0)),
         )
         with m.Switch(index):
             for number, (register, value) in enumerate(registers):
@@ -152,7 +152,8 @@ class PatchWalker(wiring.Component):
     def _check_step(self, m, job, loops):
         """What is wrong with the MVM or with the position's bytes."""
         bad = Signal(JobError)
-        result_bytes = job.cols * self._config.output_bytes
+        is_post = (job.shift & JOB_POST) != 0
+        result_bytes = Mux(is_post, job.cols, job.cols * self._config.output_bytes)
         with m.If(loops.result + result_bytes > self._size_bytes):
             m.d.comb += bad.eq(JobError.DESTINATION)
         with m.Elif(loops.inside & (loops.addr + loops.length > self._size_bytes)):

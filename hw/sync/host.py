@@ -28,6 +28,10 @@ class HostMailbox(wiring.Component):
         What the trap handler reported.
     memory_beat, shared_transfer : In(1)
         Events to count.
+    scratchpad_beats : In(6)
+        Words to count.
+    dma_counters : In(32) * 4
+        Values of the DMA registers, in their order.
     """
 
     bus: In(RegisterBus(addr_width=12))
@@ -40,22 +44,32 @@ class HostMailbox(wiring.Component):
     fault_hart: Out(32)
     memory_beat: In(1)
     shared_transfer: In(1)
+    scratchpad_beats: In(6)
+    dma_counters: In(32).array(4)
 
     def elaborate(self, platform):
         m = Module()
         memory_beats = Signal(32)
         shared_transfers = Signal(32)
+        scratchpad_beats = Signal(32)
         m.d.sync += [
             self.cycles.eq(self.cycles + (~self.done & 1)),
             memory_beats.eq(memory_beats + self.memory_beat),
             shared_transfers.eq(shared_transfers + self.shared_transfer),
+            scratchpad_beats.eq(scratchpad_beats + self.scratchpad_beats),
         ]
         m.d.comb += self.bus.ack.eq(self.bus.stb)
         faults = {
             "FAULT_CAUSE": self.fault_cause, "FAULT_ADDR": self.fault_addr,
             "FAULT_PC": self.fault_pc, "FAULT_HART": self.fault_hart,
         }
-        readable = faults | {"MEMORY_BEATS": memory_beats, "SHARED_TRANSFERS": shared_transfers}
+        readable = faults | {
+            "MEMORY_BEATS": memory_beats,
+            "SHARED_TRANSFERS": shared_transfers,
+            "SCRATCHPAD_BEATS": scratchpad_beats,
+        }
+        dma = [name for name in _OFFSET if name.startswith("DMA_")]
+        readable |= zip(dma, self.dma_counters, strict=True)
         with m.Switch(self.bus.addr):
             for name, value in readable.items():
                 with m.Case(_OFFSET[name]):

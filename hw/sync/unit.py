@@ -18,7 +18,9 @@ class SyncUnit(wiring.Component):
     """Atomic operations, one per cycle over all harts, round robin.
 
     Latency: counters and mutexes answer in the cycle they are granted. A read of the barrier is
-    answered, for all harts together, in the cycle after the last of them has arrived.
+    answered, for all harts together, in the cycle after the last of them has arrived. A hart that
+    has arrived by a write to ARRIVE may go on; a second one before all have arrived does nothing,
+    and a read of the barrier waits for the others as usual.
     Back-pressure: no acknowledgement. Reset: counters 0, mutexes free, nobody at the barrier.
 
     Parameters
@@ -30,6 +32,8 @@ class SyncUnit(wiring.Component):
     ports : In(RegisterBus) * hart_count
     asleep : Out(hart_count)
         Harts whose barrier read is waiting.
+    met : Out(hart_count)
+        In the cycle in which all have arrived, those that did so by a write to ARRIVE.
     """
 
     def __init__(self, *, hart_count):
@@ -38,6 +42,7 @@ class SyncUnit(wiring.Component):
             {
                 "ports": In(RegisterBus(addr_width=12)).array(hart_count),
                 "asleep": Out(hart_count),
+                "met": Out(hart_count),
             }
         )
 
@@ -53,6 +58,8 @@ class SyncUnit(wiring.Component):
         result = Signal(32)
         at_barrier = [port.stb & (port.addr[8:] == _OFFSET["BARRIER"] >> 8) for port in ports]
         arrived = Signal(count)
+        noted = Signal(count)  # by a write to ARRIVE
+        arrives = Signal(count)
         release = Signal()
 
         m.d.comb += [
@@ -68,10 +75,16 @@ class SyncUnit(wiring.Component):
         # The harts are registered as arrived first, so that the release doesn't depend on the
         # other harts' address decoders within one cycle.
         m.d.comb += release.eq(arrived.all())
+        with m.If(we & (group == _OFFSET["ARRIVE"] >> 8)):
+            m.d.comb += arrives.eq(arbiter.grant)
         with m.If(release):
-            m.d.sync += arrived.eq(0)
+            m.d.sync += [arrived.eq(0), noted.eq(0)]
         with m.Else():
-            m.d.sync += arrived.eq(Cat(at_barrier))
+            m.d.sync += [
+                arrived.eq(Cat(at_barrier) | noted | arrives),
+                noted.eq(noted | arrives),
+            ]
+        m.d.comb += self.met.eq(noted & release.replicate(count))
 
         self._counters_and_mutexes(m, arbiter.grant.any(), group, idx, we, dat_w, result)
         for i, port in enumerate(ports):

@@ -48,6 +48,13 @@ class PortWidths:
         usual = {"port_bytes": DEFAULT_PORTS.bytes_in, "port_bytes_out": DEFAULT_PORTS.bytes_out}
         return {name: value for name, value in own.items() if value != usual[name]}
 
+    def of_array(self, config):
+        """Those of the array behind a tile with these: also as wide as its post-processing."""
+        return PortWidths(
+            port_bytes=self._bytes_in,
+            port_bytes_out=max(self._bytes_out, config.post_lanes * config.output_bytes),
+        )
+
     def __eq__(self, other):
         return isinstance(other, PortWidths) and self.keywords == other.keywords
 

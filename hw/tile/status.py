@@ -18,7 +18,7 @@ _ERRORS = sum(bit for bit in TileStatus if bit.name.startswith("ERROR_"))
 
 
 class StatusRegisters(wiring.Component):
-    """The TileStatusReg registers of a tile.
+    """The TileStatusReg registers of a tile, without those of a streamer.
 
     An event shows in ``data`` one cycle after it. Reads are combinational. Reset clears everything.
 
@@ -76,10 +76,11 @@ class StatusRegisters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         reg = TileStatusReg
-        names = [r for r in reg if r not in (reg.STATUS, reg.GEOMETRY, reg.CELLS_USED)]
+        others = (reg.STATUS, reg.GEOMETRY, reg.CELLS_USED)
+        names = [r for r in reg if r not in others and not r.name.startswith("STREAM_")]
         counters = {r: Signal(32, name=r.name.lower()) for r in names}
         cells = Signal(32 + _CELLS_UNIT_LOG2)
-        errors = Signal(8)
+        errors = Signal(_ERRORS.bit_length())
 
         with m.If(self.start):
             m.d.sync += [

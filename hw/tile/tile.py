@@ -1,14 +1,16 @@
 """A tile: an analog array and the control that makes it a coprocessor of queues."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..config import TileConfig
 from ..isa import TileConfigReg
 from .array import BehaviouralArray
+from .constants import ColumnConstants
 from .input import InputBuffers
 from .ports import PortWidths, QueueWord
+from .post import PostStage
 from .reader import ResultReader
 from .status import StatusBits, StatusRegisters
 from .window import WindowRegisters
@@ -36,13 +38,20 @@ class Tile(wiring.Component):
     is to come, and answers 0 (ERROR_EMPTY) if there is none. A beat is as many words as the port
     is wide, all of one result; the last one of a result may have fewer.
 
+    *Post-processing.* With ``post_lanes``, an MVM that is handed over with TILE_SHIFT_POST gives
+    int8, see :class:`PostStage`: its first word, if ``post_lanes`` is four or more, is on
+    ``dequeue`` five cycles later than that of a raw one, and its output buffer is free when its
+    last converter result was read. COLUMN, BIAS, SCALE and ACTIVATION are used as results pass:
+    what an MVM needs must not change between its ``process`` and the last word it gives.
+
     *Programming.* ``program`` is ready when the array is idle and no MVM is handed over; it keeps
     the array busy for ``program_latency_cycles`` and sustains one write in as many cycles.
 
     *RESET.* Drops input, MVMs and results at once, and clears the errors; counters, weights and
     the other configuration registers stay. The array finishes a weight write.
 
-    Reset value: no input, no result, empty window. What is ignored sets its error bit.
+    Reset value: no input, no result, empty window. What is ignored sets its error bit, but for
+    registers that are not there.
 
     Parameters
     ----------
@@ -51,6 +60,7 @@ class Tile(wiring.Component):
     array : callable
         Called in ``elaborate`` with ``config``, and with those of the following two that are not
         the default; returns a component with ``bus``, an ``In(ArrayInterface(...))`` of all three.
+        ``port_bytes_out`` is then at least what post-processing takes in a cycle.
     port_bytes, port_bytes_out : int
         Width of ``queue`` and of ``dequeue``; powers of two from 4 to 64.
 
@@ -75,6 +85,8 @@ class Tile(wiring.Component):
         A requester waits for this tile in this cycle.
     result : Out(1)
         TileStatus.RESULT: ``dequeue`` carries words of a result.
+    coming : Out(1)
+        A result is in post-processing: its next words come within a few cycles.
     pending : Out(1)
         An MVM is handed over and has no result yet.
     busy : Out(1)
@@ -111,6 +123,7 @@ class Tile(wiring.Component):
                 "error": In(StatusBits),
                 "waiting": In(1),
                 "result": Out(1),
+                "coming": Out(1),
                 "pending": Out(1),
                 "busy": Out(1),
             }
@@ -119,10 +132,13 @@ class Tile(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, ports = self._config, self._ports
-        m.submodules.array = array = self._array(config, **ports.keywords)
+        array_ports = ports.of_array(config)
+        m.submodules.array = array = self._array(config, **array_ports.keywords)
         m.submodules.registers = window = WindowRegisters(config=config)
         m.submodules.buffers = buffers = InputBuffers(config=config, port_bytes=ports.bytes_in)
-        m.submodules.reader = reader = ResultReader(config=config, port_bytes_out=ports.bytes_out)
+        m.submodules.reader = reader = ResultReader(
+            config=config, port_bytes_out=array_ports.bytes_out
+        )
         m.submodules.status = status = StatusRegisters(
             config=config, port_bytes=ports.bytes_in, port_bytes_out=ports.bytes_out
         )
@@ -135,15 +151,13 @@ class Tile(wiring.Component):
         start = Signal()
         finish = Signal()
         weight = Signal()
+        ignored = Signal()  # a write of a constant
         m.d.comb += [
             idle.eq((timer == 0) & ~array.bus.busy),
             clear.eq(self.config_en & (self.config_index == TileConfigReg.RESET)),
             start.eq(buffers.head_valid & idle & ~reader.full & ~clear),
             finish.eq(computing & idle),
             self.program.ready.eq(idle & ~buffers.pending),
-            self.result.eq(reader.words_out != 0),
-            self.dequeue_words.eq(reader.words_out),
-            self.dequeue_last.eq(reader.last_out),
             self.pending.eq(buffers.pending),
             self.busy.eq(computing | programming | array.bus.busy),
         ]
@@ -162,7 +176,10 @@ class Tile(wiring.Component):
 
         connect(m, flipped(self.queue), buffers.queue)
         connect(m, flipped(self.process), buffers.process)
-        connect(m, reader.dequeue, flipped(self.dequeue))
+        post = None
+        if config.post_lanes:
+            post = self._add_post(m, buffers.head, start, clear, ignored)
+        self._connect_output(m, reader, post)
         m.d.comb += [
             window.en.eq(self.config_en),
             window.index.eq(self.config_index),
@@ -186,9 +203,43 @@ class Tile(wiring.Component):
         ]
         self._connect_array(m, array.bus, buffers, reader)
         self._connect_programming(m, array.bus, status, weight)
-        self._connect_status(m, buffers, reader, status)
+        self._connect_status(m, buffers, status, ignored)
         m.d.comb += [array.bus.start_en.eq(start), status.clear_errors.eq(clear)]
         return m
+
+    def _add_post(self, m, head, start, clear, ignored):
+        m.submodules.constants = constants = ColumnConstants(config=self._config)
+        post = PostStage(config=self._config, port_bytes_out=self._ports.bytes_out)
+        m.submodules.post = ResetInserter(clear)(post)
+        m.d.comb += [
+            constants.en.eq(self.config_en),
+            constants.index.eq(self.config_index),
+            constants.data.eq(self.config_data),
+            constants.column.eq(post.column),
+            post.constants.eq(constants.constants),
+            post.activation.eq(constants.activation),
+            post.start.eq(start),
+            post.window.eq(head),
+            self.coming.eq(post.coming),
+            ignored.eq(constants.error),
+        ]
+        return post
+
+    def _connect_output(self, m, reader, post):
+        """The reader, or post-processing behind it, is what hands out results."""
+        output = reader
+        if post is not None:
+            output = post
+            connect(m, reader.dequeue, post.beats)
+            m.d.comb += [
+                post.beat_words.eq(reader.words_out), post.beat_last.eq(reader.last_out)
+            ]  # fmt: skip
+        connect(m, output.dequeue, flipped(self.dequeue))
+        m.d.comb += [
+            self.result.eq(output.words_out != 0),
+            self.dequeue_words.eq(output.words_out),
+            self.dequeue_last.eq(output.last_out),
+        ]
 
     def _connect_array(self, m, bus, buffers, reader):
         head = buffers.head
@@ -224,7 +275,7 @@ class Tile(wiring.Component):
             status.weight.eq(weight),
         ]
 
-    def _connect_status(self, m, buffers, reader, status):
+    def _connect_status(self, m, buffers, status, ignored):
         dequeued = self.dequeue.valid & self.dequeue.ready
         programmed = self.program.valid & self.program.ready
         own = Signal(StatusBits)
@@ -233,7 +284,7 @@ class Tile(wiring.Component):
             own.busy.eq(self.busy),
             own.input_full.eq(~self.queue.ready),
             own.error_empty.eq(dequeued & ~self.result),
-            own.error_range.eq(programmed & ~status.weight),
+            own.error_range.eq((programmed & ~status.weight) | ignored),
             status.state.eq(own.as_value() | buffers.error.as_value() | self.error.as_value()),
             status.index.eq(self.status_index),
             self.status_data.eq(status.data),

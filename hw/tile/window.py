@@ -6,13 +6,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from ..config import TileConfig
-from ..isa import TileConfigReg
+from ..isa import TILE_SHIFT_POST, TileConfigReg
 
 __all__ = ["Window", "WindowRegisters"]
 
 
 class Window(data.StructLayout):
-    """What an MVM computes with. At most 53 bits.
+    """What an MVM computes with. At most 54 bits; ``post`` only with post-processing.
 
     Parameters
     ----------
@@ -21,6 +21,7 @@ class Window(data.StructLayout):
     """
 
     def __init__(self, *, config):
+        post = {"post": 1} if config.post_lanes else {}
         super().__init__(
             {
                 "row": bits_for(config.rows - 1),
@@ -29,6 +30,7 @@ class Window(data.StructLayout):
                 "cols": bits_for(config.cols),
                 "shift": 5,
                 "bytes": bits_for(config.rows),
+                **post,
             }
         )
 
@@ -98,4 +100,6 @@ class WindowRegisters(wiring.Component):
                 ]
             with m.Case(TileConfigReg.SHIFT):
                 m.d.sync += self.window.shift.eq(self.data)
+                if self._config.post_lanes:
+                    m.d.sync += self.window.post.eq((self.data & TILE_SHIFT_POST) != 0)
         return m

@@ -8,6 +8,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, external_data_helper, inliner
 from tightrope.sim.workload.errors import WorkloadError
+from tightrope.sim.workload.zoo import BUILT_NETWORKS, built_file
 
 __all__ = ["KNOWN_NETWORKS", "MAX_FILE_BYTES", "MAX_NODES", "find_network", "open_model"]
 
@@ -31,8 +32,11 @@ KNOWN_NETWORKS = {
 
 
 def find_network(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a known network, else the path as given, which must be a file."""
-    file_name = KNOWN_NETWORKS.get(os.fspath(name_or_path))
+    """The file of a known or a built network, else the path as given, which must be a file."""
+    name = os.fspath(name_or_path)
+    if name in BUILT_NETWORKS:
+        return built_file(name)
+    file_name = KNOWN_NETWORKS.get(name)
     if file_name is not None:
         path = Path(onnx.__file__).parent / _LIGHT_FOLDER / file_name
         if not path.is_file():
@@ -42,9 +46,8 @@ def find_network(name_or_path: str | os.PathLike[str]) -> Path:
         return path
     path = Path(name_or_path)
     if not path.exists():
-        raise WorkloadError(
-            f"{path} is neither a file nor one of the known networks: {', '.join(KNOWN_NETWORKS)}"
-        )
+        names = ", ".join(sorted((*KNOWN_NETWORKS, *BUILT_NETWORKS)))
+        raise WorkloadError(f"{path} is neither a file nor one of the known networks: {names}")
     if not path.is_file():
         raise WorkloadError(f"{path} is not a file")
     return path

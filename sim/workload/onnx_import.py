@@ -87,7 +87,7 @@ def load_network(
 
     Parameters
     ----------
-    path: an ONNX file; ``find_network`` gives those that come with the onnx package.
+    path: an ONNX file, or the name of a network that ``find_network`` knows.
     shape: sizes of inputs by name, NCHW, for models that leave them open.
 
     A batch that is open or greater than 1 becomes 1.

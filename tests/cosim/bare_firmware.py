@@ -17,7 +17,7 @@ __all__ = ["RESULTS_ADDR", "BareImage", "build_program", "orders"]
 
 HERE = Path(__file__).parent / "firmware"
 SW = Path(__file__).resolve().parents[2] / "sw"
-RUNTIME = ("crt0.S", "trap.c", "log.c")
+RUNTIME = ("crt0.S", "events.c", "log.c", "trap.c")
 
 RESULTS_ADDR = IMAGE_ADDR + 0x1000
 """As in ``bare.h``."""

@@ -27,7 +27,7 @@ module cluster(
     main_memory #(.WIDTH_BYTES(16), .SIZE_BYTES(64'h10_0000)) memory(
         .clk(clk), .en(!rst && (cycles == 0 || bad || store)), .we(store),
         .addr(bad ? 32'hFFF_FFFF : store ? store_addr >> 4 : PARAMETERS),
-        .wdata_word(value), .wmask(4'b0101), .word_idx({1'b0, store_addr[3:2]}), .rdata(rdata)
+        .wdata({4{value}}), .wmask(16'b0101 << {store_addr[3:2], 2'b0}), .rdata(rdata)
     );
     wire [31:0] pc_0, pc_1;
     hart hart_1(.clk(clk), .rst(rst), .pc(pc_1));

@@ -2,9 +2,10 @@
 
 import cocotb
 import numpy as np
-from cocotb.triggers import FallingEdge
-from tightrope.hw.isa import CfuOp, TileConfigReg, TileStatus, TileStatusReg
+from cocotb.triggers import FallingEdge, Timer
+from tightrope.hw.isa import TILE_SHIFT_POST, CfuOp, TileConfigReg, TileStatus, TileStatusReg
 from tightrope.hw.regs import LOOSE_TILE_REGS
+from tightrope.sim.golden.arithmetic import clip_int8, requantise, wrap_int32
 from tightrope.sim.golden.matrix import tile_mvm
 from tile_top import CONFIGS, TILES_PER_CFU
 
@@ -127,7 +128,13 @@ class Loose:
         return await self.access(REGS["STATUS"] + 4 * index)
 
 
+async def keep_time():
+    """The simulator ends when nobody waits for a moment of time."""
+    await Timer(1, "sec")
+
+
 async def start(dut, unit):
+    cocotb.start_soon(keep_time())
     dut.rst.value = 1
     dut.cmd_valid.value = 0
     dut.stb.value = 0
@@ -156,6 +163,26 @@ def random_window(rng, config):
     return int(row), int(rows), int(col), int(cols), int(rng.integers(0, 16))
 
 
+async def set_constants(tile, config, rng):
+    """Write random constants; returns what turns raw results from column ``col`` on into int8."""
+    bias = rng.integers(-(1 << 12), 1 << 12, config.cols)
+    multiplier = 64 * rng.integers(1 << 25, 1 << 26, config.cols)
+    shift = rng.integers(36, 46, config.cols)
+    await tile.configure(TileConfigReg.ACTIVATION, 3 | 0x90 << 8 | 0x70 << 16)
+    await tile.configure(TileConfigReg.COLUMN, 0)
+    for column in range(config.cols):
+        await tile.configure(TileConfigReg.BIAS, int(bias[column]) & 0xFFFF_FFFF)
+        await tile.configure(TileConfigReg.SCALE, int(multiplier[column] | shift[column]))
+
+    def finish(raw, adc_shift, col):
+        here = slice(col, col + len(raw))
+        sums = raw.astype(np.int64) << (0 if config.adc_bits == 32 else adc_shift)
+        scaled = requantise(wrap_int32(sums + bias[here]), multiplier[here], shift[here])
+        return clip_int8(scaled + 3, -0x70, 0x70)
+
+    return finish
+
+
 def held_weights(weights, config):
     """What the array holds after programming."""
     limit = 1 << (config.weight_bits - 1)
@@ -170,20 +197,26 @@ async def check_mvms(tile, config, weights, rng):
     jobs += [(full + (peak_shift,), value) for value in (-128, 127, 0, 1)]
     jobs += [(random_window(rng, config), None) for _ in range(8)]
     held = held_weights(weights, config)
+    finish = await set_constants(tile, config, rng) if config.post_lanes else None
     expected = []
 
     async def check_oldest():
         wanted = expected.pop(0)
-        got = unpack(await tile.dequeue(output_word_count(len(wanted), config)), config)
+        if wanted.dtype == np.int8:
+            got = np.array(await tile.dequeue(len(wanted) // 4), np.uint32).view(np.int8)
+        else:
+            got = unpack(await tile.dequeue(output_word_count(len(wanted), config)), config)
         np.testing.assert_array_equal(got, wanted, err_msg=f"seed {SEED}")
 
-    for (row, rows, col, cols, shift), value in jobs:
+    for i, ((row, rows, col, cols, shift), value) in enumerate(jobs):
+        post = finish is not None and i % 3 != 1
         inputs = rng.integers(-128, 128, rows) if value is None else np.full(rows, value)
-        await set_window(tile, row, rows, col, cols, shift)
+        await set_window(tile, row, rows, col, cols, shift | (TILE_SHIFT_POST if post else 0))
         await tile.queue(inputs.astype(np.int8))
         await tile.process()
         block = held[row : row + rows, col : col + cols]
-        expected.append(tile_mvm(block, inputs.astype(np.int8), config.adc_bits, shift))
+        raw = tile_mvm(block, inputs.astype(np.int8), config.adc_bits, shift)
+        expected.append(finish(raw, shift, col) if post else raw)
         if len(expected) == 2:
             await check_oldest()
     await check_oldest()

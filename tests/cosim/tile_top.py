@@ -17,6 +17,8 @@ CONFIGS = [
     TileConfig(rows=256, cols=256, adc_bits=32, weight_bits=8),
     TileConfig(rows=512, cols=512, adc_bits=8, weight_bits=4, program_latency_cycles=1),
     TileConfig(rows=72, cols=40, adc_bits=12, weight_bits=8, mvm_latency_cycles=1),
+    TileConfig(rows=24, cols=40, adc_bits=32, mvm_latency_cycles=1, post_lanes=8),
+    TileConfig(rows=72, cols=24, adc_bits=8, mvm_latency_cycles=9, post_lanes=2),
 ]
 TILES_PER_CFU = 2
 TOP = "tile_top"

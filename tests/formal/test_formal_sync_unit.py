@@ -11,8 +11,8 @@ from tightrope.hw.regs import FETCH_ADD_COUNT, MUTEX_COUNT
 from tightrope.hw.sync.unit import SyncUnit
 
 COUNTERS = [f"counter_{i}" for i in range(FETCH_ADD_COUNT)]
-PROBES = ["taken", "arrived", *COUNTERS]
-FETCH_ADD, MUTEX, BARRIER = range(3)
+PROBES = ["taken", "arrived", "noted", *COUNTERS]
+FETCH_ADD, MUTEX, BARRIER, ARRIVE = range(4)
 
 
 class Monitor(wiring.Component):
@@ -30,6 +30,7 @@ class Monitor(wiring.Component):
                 "chosen": In(4),
                 "taken": In(MUTEX_COUNT),
                 "arrived": In(harts),
+                "noted": In(harts),
                 **{name: In(32) for name in COUNTERS},
             }
         )
@@ -42,7 +43,7 @@ class Monitor(wiring.Component):
             wiring.connect(m, wiring.flipped(port), dut.ports[i])
             self._assume_rules(m, port)
         self._assume_constant(m, self.chosen)
-        groups = [[port.stb & (port.addr[8:] == group) for port in ports] for group in range(3)]
+        groups = [[port.stb & (port.addr[8:] == group) for port in ports] for group in range(4)]
         here = [port.addr[2:6] == self.chosen for port in ports]
 
         def happens(group, write):
@@ -60,7 +61,7 @@ class Monitor(wiring.Component):
         ]
         self._watch_counter(m, happens, ports)
         self._watch_mutex(m, happens, value)
-        self._watch_barrier(m, groups[BARRIER], ports)
+        self._watch_barrier(m, groups[BARRIER], groups[ARRIVE], ports, dut.met)
         return m
 
     def _assume_rules(self, m, port):
@@ -104,18 +105,36 @@ class Monitor(wiring.Component):
         if self._never == "refuses a mutex":
             m.d.comb += Assert(~(read & held))
 
-    def _watch_barrier(self, m, at_barrier, ports):
+    def _watch_barrier(self, m, at_barrier, at_arrive, ports, met):
+        """Harts wait there, or have told that they are there; or both."""
         passes = Cat(port.ack & at for port, at in zip(ports, at_barrier, strict=True))
+        tells = Cat(
+            port.ack & port.we & at for port, at in zip(ports, at_arrive, strict=True)
+        )
         here = Cat(at_barrier)
+        told = Signal(self._harts)
         all_were_here = Signal()
-        m.d.sync += all_were_here.eq(here.all() & ~passes.any())
+        opens = passes.any() | met.any()
+        m.d.sync += all_were_here.eq((here | told).all() & ~opens)
+        with m.If(opens):
+            m.d.sync += told.eq(0)
+        with m.Else():
+            m.d.sync += told.eq(told | tells)
         m.d.comb += [
-            Assert(~passes.any() | passes.all()),
-            Assert(~all_were_here | passes.all()),
-            Assert((self.arrived & ~here) == 0),
+            Assert(~opens | (passes | met).all()),
+            Assert(~opens | ((passes == here) & (met == told))),
+            Assert(opens | ~all_were_here),
+            Assert((self.arrived & ~(here | told)) == 0),
+            Assert((told & ~self.arrived) == 0),
+            Assert(told == self.noted),
         ]
         if self._never == "opens the barrier":
-            m.d.comb += Assert(~passes.any())
+            m.d.comb += Assert(~opens)
+        if self._never == "opens for one that waits and one that told":
+            m.d.comb += Assert(~(passes.any() & met.any()))
+
+
+OPENINGS = ["opens the barrier", "opens for one that waits and one that told"]
 
 
 @pytest.mark.parametrize("harts", [1, 8])
@@ -123,6 +142,6 @@ def test_counters_lose_nothing_a_mutex_has_one_owner_and_the_barrier_opens_for_a
     assert prove(Monitor(harts=harts), probes=PROBES) is Verdict.PROVEN
 
 
-@pytest.mark.parametrize("event", ["counts to 3", "refuses a mutex", "opens the barrier"])
+@pytest.mark.parametrize("event", ["counts to 3", "refuses a mutex", *OPENINGS])
 def test_the_assumptions_leave_room_for(event):
     assert prove(Monitor(harts=2, never=event), probes=PROBES) is Verdict.REFUTED

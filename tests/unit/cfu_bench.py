@@ -29,8 +29,8 @@ class CfuBench:
         self.stubs = []
         self.dut = Cfu(tile=config, tile_count=tile_count, array=self._make_array)
 
-    def _make_array(self, config):
-        self.stubs.append(StubArray(config))
+    def _make_array(self, config, **ports):
+        self.stubs.append(StubArray(config, **ports))
         return self.stubs[-1]
 
     def run(self, *testbenches):

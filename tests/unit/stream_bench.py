@@ -8,9 +8,11 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.sim import Simulator
-from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.stream.job import JobError, StreamJob
+from post_bench import PostModel
+from tightrope.hw.isa import TILE_SHIFT_POST, TileStatusReg
+from tightrope.hw.stream.job import JOB_POST, JobError, StreamJob
 from tightrope.hw.stream.streamer import TileStreamer
+from tightrope.hw.tile.ports import PortWidths
 from tightrope.hw.tile.tile import Tile
 from tile_stub import StubArray
 
@@ -89,12 +91,13 @@ class Conv:
 
 
 class _Top(wiring.Component):
-    """A streamer and its tile."""
+    """A streamer and its tile, whose registers a host may write while there is no job."""
 
     def __init__(self, tile, streamer):
         self.tile, self.streamer = tile, streamer
         memory = streamer.memory.signature
-        super().__init__({"job": In(stream.Signature(StreamJob)), "memory": Out(memory)})
+        config = {"config_en": In(1), "config_index": In(3), "config_data": In(32)}
+        super().__init__({"job": In(stream.Signature(StreamJob)), "memory": Out(memory), **config})
 
     def elaborate(self, platform):
         m = Module()
@@ -102,6 +105,12 @@ class _Top(wiring.Component):
         connect(m, flipped(self.job), streamer.job)
         connect(m, streamer.memory, flipped(self.memory))
         connect_tile(m, streamer, tile)
+        with m.If(self.config_en):
+            m.d.comb += [
+                tile.config_en.eq(1),
+                tile.config_index.eq(self.config_index),
+                tile.config_data.eq(self.config_data),
+            ]
         return m
 
 
@@ -121,9 +130,8 @@ class StreamBench:
     def __init__(self, config, words, *, seed=0, ready_ratio=1.0, extra_cycles=0):
         self.config, self.words = config, words
         self.rng = random.Random(seed)
-        self.stub = StubArray(
-            config, extra_cycles, seed, port_bytes=4 * words, port_bytes_out=4 * words
-        )
+        ports = PortWidths(port_bytes=4 * words, port_bytes_out=4 * words).of_array(config)
+        self.stub = StubArray(config, extra_cycles, seed, **ports.keywords)
         self.tile = Tile(
             config=config,
             array=lambda _, **_ports: self.stub,
@@ -141,12 +149,15 @@ class StreamBench:
         """Tag, error and cycle of each job's end."""
         self.unfinished = False
         """The tile has bytes of an MVM that was not started."""
+        self.writes = 0
+        """Write requests that the memory took."""
         self.counters = {}
         """Those of the streamer at the end."""
         self._ready_ratio = ready_ratio
         for row in range(config.rows):
             for col in range(0, config.cols, 4):
                 self.stub.model.program(row, col, self.rng.getrandbits(32))
+        self.post = PostModel(self.stub.model, self.rng) if config.post_lanes else None
 
     def fill(self, first, count):
         self.memory[first : first + count] = [self.rng.randrange(256) for _ in range(count)]
@@ -156,8 +167,11 @@ class StreamBench:
         patches = conv.patches(self.memory)[conv.first_pixel :][: job["count"]]
         window = (job.get("row", 0), job["rows"], job.get("col", 0), job["cols"])
         results = []
+        model, shift = self.stub.model, job.get("shift", 0)
+        if shift & JOB_POST:
+            model, shift = self.post, shift ^ JOB_POST | TILE_SHIFT_POST
         for i, patch in enumerate(patches):
-            words = self.stub.model.mvm(patch.view(np.int8).tolist(), *window, job.get("shift", 0))
+            words = model.mvm(patch.view(np.int8).tolist(), *window, shift)
             place = (job["destination"] + i * job["destination_step"]) % (1 << 32)
             results.append((place, np.array(words, np.uint32).view(np.uint8)))
         return results
@@ -188,6 +202,7 @@ class StreamBench:
         place = slice(4 * addr, 4 * (addr + count))
         if write:
             assert mask & ((1 << 4 * count) - 1) == (1 << 4 * count) - 1
+            self.writes += 1
             value = data & ((1 << 32 * count) - 1)
             self.memory[place] = np.frombuffer(value.to_bytes(4 * count, "little"), np.uint8)
             return self._noise()
@@ -199,7 +214,7 @@ class StreamBench:
         signals = (self.stub.bus.start_en, streamer.done, streamer.done_tag, streamer.done_error)
         job, tile, memory = self.dut.job, self.tile, self.dut.memory
         queued = tile.queue.valid & tile.queue.ready
-        activity = queued | tile.process.valid | tile.drop | tile.config_en | memory.valid
+        activity = queued | tile.process.valid | tile.drop | streamer.config_en | memory.valid
         empties = tile.drop | (tile.process.valid & tile.process.ready)
         states = (streamer.busy, job.valid & job.ready, activity, queued, empties)
         cycle = jobs = 0
@@ -220,6 +235,12 @@ class StreamBench:
         async def testbench(ctx):
             ctx.set(self.dut.memory.ready, self._ready_ratio == 1)
             port = self.dut.job
+            for index, value in self.post.writes() if self.post else ():
+                ctx.set(self.dut.config_en, 1)
+                ctx.set(self.dut.config_index, index)
+                ctx.set(self.dut.config_data, value)
+                await ctx.tick()
+            ctx.set(self.dut.config_en, 0)
             for job in jobs:
                 ctx.set(port.payload, job)
                 ctx.set(port.valid, 1)

@@ -1,3 +1,4 @@
+import dataclasses
 import random
 from collections import deque
 
@@ -11,7 +12,16 @@ from cfu_bench import (
     random_scale,
     random_value,
 )
-from tightrope.hw.isa import AccOp, CfuOp, DotOp, TileConfigReg, TileStatus, TileStatusReg
+from post_bench import PostModel
+from tightrope.hw.isa import (
+    TILE_SHIFT_POST,
+    AccOp,
+    CfuOp,
+    DotOp,
+    TileConfigReg,
+    TileStatus,
+    TileStatusReg,
+)
 from tile_bench import SMALL, random_bytes
 from tile_stub import pack
 
@@ -152,6 +162,39 @@ def test_dequeue_sustains_a_word_per_cycle_and_counts_its_wait():
         assert waits == [SMALL.mvm_latency_cycles + 1] + [0] * 15
         waited = await bench.call(ctx, CfuOp.CM_STATUS, 0, TileStatusReg.WAIT_CYCLES)
         assert waited == SMALL.mvm_latency_cycles + 1
+
+    bench.run(testbench)
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+def test_a_tile_post_processes_what_it_hands_out(lanes):
+    config = dataclasses.replace(SMALL, cols=32, adc_bits=8, post_lanes=lanes)
+    bench = CfuBench(tile_count=2, config=config)
+    rng = random.Random(lanes)
+    patch = random_bytes(rng, 16)
+
+    async def testbench(ctx):
+        array = bench.stubs[1].model
+        for row in range(16):
+            for col in range(0, 32, 4):
+                array.program(row, col, rng.getrandbits(32))
+        model = PostModel(array, rng)
+        for index, value in model.writes():
+            assert await bench.call(ctx, CfuOp.CM_CONFIG, 1 << 3 | index, value) == 0
+        await bench.configure(ctx, 1, 0, 16, 4, 28)
+        for shift in (4 | TILE_SHIFT_POST, 4, 5 | TILE_SHIFT_POST):
+            await bench.call(ctx, CfuOp.CM_CONFIG, 1 << 3 | TileConfigReg.SHIFT, shift)
+            await bench.queue(ctx, 1, patch)
+            await bench.call(ctx, CfuOp.CM_PROCESS, 1 << 3)
+            expected = model.mvm(patch, 0, 16, 4, 28, shift)
+            waits = []
+            for word in expected:
+                waits.append(await bench.issue(ctx, CfuOp.CM_DEQUEUE, 1 << 3))
+                assert ctx.get(bench.dut.rsp.payload) == word
+            gap = 3 if lanes == 1 and shift & TILE_SHIFT_POST else 0
+            assert waits[1:] == [gap] * 6
+        assert await bench.call(ctx, CfuOp.CM_STATUS, 1 << 3, TileStatusReg.BYTES_OUT) == 3 * 28
+        assert await bench.call(ctx, CfuOp.CM_STATUS, 1 << 3) == 0
 
     bench.run(testbench)
 

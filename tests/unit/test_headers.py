@@ -4,6 +4,7 @@ import sys
 import pytest
 from tightrope.hw import isa, memmap, regs
 from tightrope.hw.headers import cluster_regs_header, linker_script
+from tightrope.hw.stream.descriptor import JOB_FIELDS, JOB_WORDS
 from tightrope.sim.image import layout
 from tightrope.sim.image.firmware import build_firmware, symbolise, write_headers
 from tightrope.sim.image.header import image_layout_header
@@ -34,8 +35,13 @@ def test_constants_agree_with_python(tmp_path):
         "LOOSE_TILE_STRIDE_BYTES": memmap.LOOSE_TILE.stride_bytes,
         "HOST_EXIT_OFFSET_BYTES": 0,
         "CFU_OPCODE": isa.CUSTOM_OPCODE,
+        "TILE_CONFIG_ACTIVATION": 7,
+        "TILE_SHIFT_POST_MASK": 0x100,
+        "JOB_POST_MASK": 0x80,
         "TILE_STATUS_ERROR_SHORT_MASK": int(isa.TileStatus.ERROR_SHORT),
-        "TILE_STATUS_ERRORS_MASK": 0xF8,
+        "TILE_STATUS_ERRORS_MASK": 0x1F8,
+        "sizeof(stream_job_t)": 4 * JOB_WORDS,
+        "EVENT_STREAM_MASK": int(regs.Event.STREAM),
         "IMAGE_ADDR": layout.IMAGE_ADDR,
         "EXIT_TILE_ERROR": int(layout.ExitStatus.TILE_ERROR),
     }
@@ -48,6 +54,12 @@ def test_constants_agree_with_python(tmp_path):
     for prefix, table in tables.items():
         for reg in table:
             expressions[f"{prefix}_{reg.name}_OFFSET_BYTES"] = reg.offset_bytes
+    for reg in regs.LOOSE_STREAM_REGS:
+        expressions[f"LOOSE_TILE_{reg.name}_OFFSET_BYTES"] = reg.offset_bytes
+    place = 0
+    for name, bits in JOB_FIELDS.items():
+        expressions[f"offsetof(stream_job_t, {name})"] = place
+        place += bits // 8
     for op in isa.CfuOp:
         expressions[f"CFU_OP_{op.name}"] = int(op)
     for prefix, members in {"CFU_DOT": isa.DotOp, "CFU_ACC": isa.AccOp}.items():

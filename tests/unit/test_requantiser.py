@@ -2,7 +2,7 @@ import random
 
 import pytest
 from cfu_bench import WORD, DigitalModel, acc, random_activation, random_scale, random_value, signed
-from tightrope.hw.coupling.requantiser import Requantiser
+from tightrope.hw.digital.requantiser import Requantiser
 from tightrope.hw.isa import AccOp
 from tile_bench import run
 

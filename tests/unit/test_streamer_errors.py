@@ -4,7 +4,7 @@ import random
 import pytest
 from stream_bench import SIZE_BYTES, Conv, StreamBench
 from tightrope.hw.config import TileConfig
-from tightrope.hw.stream.job import JobError
+from tightrope.hw.stream.job import JOB_POST, JobError
 
 CONFIG = TileConfig(rows=24, cols=16, adc_bits=8, mvm_latency_cycles=6)
 CONV = Conv(
@@ -55,6 +55,7 @@ def run(*jobs, **options):
         ({"col": 2}, JobError.WINDOW),
         ({"col": 8}, JobError.WINDOW),
         ({"shift": 32}, JobError.WINDOW),
+        ({"shift": JOB_POST | 1}, JobError.WINDOW),
         ({"destination": RESULTS + 2}, JobError.ALIGNMENT),
         ({"destination_step": 13}, JobError.ALIGNMENT),
         ({"destination": SIZE_BYTES}, JobError.DESTINATION),

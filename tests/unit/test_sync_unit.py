@@ -95,3 +95,59 @@ def test_a_hart_at_the_barrier_is_asleep_and_does_not_disturb_the_others():
         assert ctx.get(dut.asleep) == 0
 
     simulate(dut, testbench, sleeper)
+
+
+def test_a_hart_that_arrives_goes_on_and_is_told_when_all_have_come():
+    dut = SyncUnit(hart_count=3)
+
+    async def testbench(ctx):
+        for _ in range(3):
+            # A second arrival before the others does nothing.
+            for hart in (0, 2, 0):
+                arrival = register_access(ctx, dut.ports[hart], OFFSET["ARRIVE"], write=1)
+                assert (await arrival)[1] == 0
+            value, waited = await register_access(ctx, dut.ports[2], OFFSET["FETCH_ADD"] + 4)
+            assert waited == 0
+            assert ctx.get(dut.met) == 0 and ctx.get(dut.asleep) == 0
+            waiting = ctx.tick().sample(dut.met)
+            ctx.set(dut.ports[1].addr, OFFSET["BARRIER"])
+            ctx.set(dut.ports[1].we, 0)
+            ctx.set(dut.ports[1].stb, 1)
+            assert (await waiting)[2] == 0
+            assert ctx.get(dut.met) == 0b101 and ctx.get(dut.ports[1].ack)
+            await ctx.tick()
+            ctx.set(dut.ports[1].stb, 0)
+            assert ctx.get(dut.met) == 0
+
+    simulate(dut, testbench)
+
+
+def test_a_hart_may_arrive_and_then_wait():
+    dut = SyncUnit(hart_count=2)
+    passed = []
+
+    async def sleeper(ctx):
+        await register_access(ctx, dut.ports[0], OFFSET["ARRIVE"], write=0)
+        await register_access(ctx, dut.ports[0], OFFSET["BARRIER"])
+        passed.append(0)
+
+    async def testbench(ctx):
+        await ctx.tick().repeat(10)
+        assert ctx.get(dut.asleep) == 0b01 and not passed
+        await register_access(ctx, dut.ports[1], OFFSET["ARRIVE"], write=0)
+        await ctx.tick().repeat(3)
+        assert passed and ctx.get(dut.asleep) == 0
+
+    simulate(dut, testbench, sleeper)
+
+
+def test_a_read_of_arrive_is_no_arrival():
+    dut = SyncUnit(hart_count=1)
+
+    async def testbench(ctx):
+        assert (await register_access(ctx, dut.ports[0], OFFSET["ARRIVE"]))[0] == 0
+        for _ in range(3):
+            assert ctx.get(dut.met) == 0
+            await ctx.tick()
+
+    simulate(dut, testbench)

@@ -4,14 +4,18 @@ from tightrope.hw.config import HwConfigError, TileConfig
 from tightrope.hw.coupling.cfu import Cfu
 from tightrope.hw.coupling.loose import LooseTile
 from tightrope.hw.tile.array import ArrayInterface, BehaviouralArray
+from tightrope.hw.tile.constants import ColumnConstants
 from tightrope.hw.tile.input import InputBuffers
+from tightrope.hw.tile.lanes import PostLanes
+from tightrope.hw.tile.post import PostStage
 from tightrope.hw.tile.reader import ResultReader
 from tightrope.hw.tile.status import StatusRegisters
 from tightrope.hw.tile.tile import Tile
 from tightrope.hw.tile.window import WindowRegisters
 
 COMPONENTS = [
-    Tile, LooseTile, ArrayInterface, InputBuffers, ResultReader, StatusRegisters, WindowRegisters
+    Tile, LooseTile, ArrayInterface, InputBuffers, ResultReader, StatusRegisters, WindowRegisters,
+    ColumnConstants, PostLanes, PostStage,
 ]  # fmt: skip
 
 

@@ -162,6 +162,7 @@ def test_counters_count_and_survive_a_reset_of_the_tile():
             TileStatusReg.WAIT_CYCLES: 7,
             TileStatusReg.PROGRAM_WRITES: 0,
             TileStatusReg.CELLS_USED: 3 * 12 * 8 // 64,
+            **{reg: 0 for reg in TileStatusReg if reg.name.startswith("STREAM_")},
         }
         assert {reg: bench.status(ctx, reg) for reg in TileStatusReg} == expected
         assert bench.status(ctx, 15) == 0

@@ -3,6 +3,7 @@
 from amaranth.sim import Simulator
 from tightrope.hw.config import TileConfig
 from tightrope.hw.isa import TileConfigReg, TileStatusReg
+from tightrope.hw.tile.ports import PortWidths
 from tightrope.hw.tile.tile import Tile
 from tile_stub import StubArray
 
@@ -33,7 +34,8 @@ class Bench:
     def __init__(self, config=SMALL, extra_cycles=0, seed=0, **ports):
         self.config = config
         self.port_bytes = ports.get("port_bytes", 8)
-        self.stub = StubArray(config, extra_cycles, seed, **ports)
+        array_ports = PortWidths(**ports).of_array(config)
+        self.stub = StubArray(config, extra_cycles, seed, **array_ports.keywords)
         self.dut = Tile(config=config, array=lambda _, **_ports: self.stub, **ports)
 
     def run(self, *testbenches):

@@ -1,0 +1,1 @@
+"""Arithmetic that harts and tiles share."""

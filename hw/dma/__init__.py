@@ -1,0 +1,1 @@
+"""Moves blocks between main memory and scratchpad while harts compute."""
