@@ -16,23 +16,8 @@ TOP = "cosim_top"
 CLOCK_PERIOD_NS = 10
 
 _RESET = "rst_request"
-"""What Python writes; the cluster's reset is a register behind it. All that depends on a signal that
+"""What Python writes; the cluster's reset is a register behind it. What depends on a signal that
 may change at any time, the whole machine, Verilator would evaluate twice more in each cycle."""
-
-FAULT_FIELDS",
-    "INLINING",
-    "TOP",
-    "control_file",
-    "traced_signals",
-    "wrapper_source",
-]
-
-TOP = "cosim_top"
-CLOCK_PERIOD_NS = 10
-
-_RESET = "rst_request"
-"""What Python writes. The cluster's reset is a register behind it: what depends on a signal that may
-change at any time, the whole machine, Verilator would evaluate twice more in each cycle."""
 
 FAULT_FIELDS = ("hart", "cause", "addr", "pc")
 _CONTROL = {"clk": 1, "rst": 1}
