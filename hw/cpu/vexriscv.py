@@ -54,7 +54,7 @@ class VexRiscv(wiring.Component):
         Level; machine software interrupt.
     timer_interrupt : In(1)
         Level; machine timer interrupt. ``wfi`` ends with it if it is enabled in ``mie``, also
-        with interrupts off, three cycles after it.
+        with interrupts off, two cycles after it rises.
     """
 
     def __init__(self, *, reset_addr):

@@ -51,7 +51,7 @@ async def _hang_pcs(dut: Any) -> list[int]:
 
 async def _run(dut: Any, job: dict[str, Any], send: Any) -> dict[str, Any]:
     """Run from the release of reset until done or the limit; the machine stays out of reset."""
-    dut.rst.value = 0
+    dut.rst_request.value = 0
     elapsed = 0
     while elapsed < job["limit_cycles"]:
         step = min(job["report_cycles"], job["limit_cycles"] - elapsed)
@@ -75,10 +75,10 @@ async def serve(dut: Any) -> None:
         def send(message: dict[str, Any]) -> None:
             connection.sendall(json.dumps(message).encode() + b"\n")
 
-        dut.rst.value = 1
+        dut.rst_request.value = 1
         await _wait(RESET_CYCLES)
         for line in jobs:
             answer = await _run(dut, json.loads(line), send)
-            dut.rst.value = 1
+            dut.rst_request.value = 1
             await _wait(RESET_CYCLES)
             send(answer)

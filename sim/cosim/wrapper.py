@@ -15,6 +15,10 @@ __all__ = [
 TOP = "cosim_top"
 CLOCK_PERIOD_NS = 10
 
+_RESET = "rst_request"
+"""What Python writes; the cluster's reset is a register behind it. What depends on a signal that
+may change at any time, the whole machine, Verilator would evaluate twice more in each cycle."""
+
 FAULT_FIELDS = ("hart", "cause", "addr", "pc")
 _CONTROL = {"clk": 1, "rst": 1}
 _OUTPUTS = {"done": 1, "exit_status": 8, "cycles": 32} | {f"fault_{f}": 32 for f in FAULT_FIELDS}
@@ -46,7 +50,9 @@ def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
         [
             "`timescale 1ns/1ps",
             f"module {TOP}(/* verilator tracing_off */ input clk /* verilator tracing_on */);",
+            f"    reg {_RESET} = 1'b1;",
             "    reg rst = 1'b1;",
+            f"    always @(posedge clk) rst <= {_RESET};",
             "    wire done;",
             *(_declaration(name, width) for name, width in traced.items()),
             "    /* verilator tracing_off */",
@@ -71,7 +77,7 @@ def control_file() -> str:
         [
             "`verilator_config",
             INLINING,
-            f'public_flat_rw -module "{TOP}" -var "rst"',
+            f'public_flat_rw -module "{TOP}" -var "{_RESET}"',
             *(f'public_flat_rd -module "{TOP}" -var "{name}"' for name in _OUTPUTS),
             'public_flat_rd -module "VexRiscv" -var "lastStagePc"',
             "",
