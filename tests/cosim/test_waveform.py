@@ -6,10 +6,14 @@ from bare_firmware import RESULTS_ADDR, build_program, orders
 from cosim_cases import TILE_WAYS
 from cosim_jobs import TIMEOUT_S, make_job, system_firmware
 from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
+from tightrope.hw.dma.descriptor import BLOCK_FIELDS, Direction
 from tightrope.hw.isa import TileStatusReg
+from tightrope.hw.memmap import MAIN_MEMORY
+from tightrope.hw.stream.descriptor import JOB_FIELDS
 from tightrope.sim.cosim.run import run_images
 from tightrope.sim.cosim.waveform import count_events, read_events, transfer_cycles
 from tightrope.sim.golden.random_layers import random_inputs, random_quant_layer
+from tightrope.sim.image.layout import IMAGE_ADDR
 from tightrope.sim.image.results import read_results
 from tightrope.sim.image.steps import independent_steps
 from tightrope.sim.mapping.chunks import plan_layer
@@ -43,13 +47,40 @@ LAYER = Layer(
 )
 
 
+def pack(fields, values):
+    """The words of a descriptor."""
+    value, place = 0, 0
+    for name, bits in fields.items():
+        value |= values.get(name, 0) << place
+        place += bits
+    return [value >> 32 * i & 0xFFFF_FFFF for i in range(place // 32)]
+
+
+STREAMED_MVMS, BLOCK_BYTES = 12, 200
+BLOCK_ADDR = IMAGE_ADDR + 0x2_0000
+MOVED = {"memory": BLOCK_ADDR - MAIN_MEMORY.base_addr, "row_bytes": BLOCK_BYTES, "rows": 1}
+# A pixel of SIZE bytes for each MVM.
+JOB = {
+    "in_h": 1, "in_w": STREAMED_MVMS, "out_w": STREAMED_MVMS, "count": STREAMED_MVMS,
+    "channels": SIZE, "kernel_w": 1, "rows": SIZE, "cols": SIZE,
+    "pixel_step": SIZE, "pixel_x": 1, "destination": 1024, "destination_step": SIZE,
+}  # fmt: skip
+STREAMS = (
+    1,
+    *pack(BLOCK_FIELDS, MOVED | {"direction": Direction.LOAD}),
+    *pack(JOB_FIELDS, JOB),
+    *pack(BLOCK_FIELDS, MOVED | {"direction": Direction.STORE}),
+)
+
+
 class Reported:
     """The samples of a run: (before, value, after), after that what the waveform says."""
 
     def __init__(self, machine, folder):
         program = build_program("waveform", folder)
         result_words = SIZE * machine.tile.output_bytes // 4
-        image = orders(machine.tight_tiles_per_hart, machine.loose_tiles, result_words)
+        streams = STREAMS if machine.stream_ports else (0,)
+        image = orders(machine.tight_tiles_per_hart, machine.loose_tiles, result_words, *streams)
         vcd = folder / "run.vcd"
         (self.run,) = run_images(
             machine,
@@ -127,8 +158,9 @@ def test_loose_tiles(reported):
         bit = machine.harts * machine.tight_tiles_per_hart + tile
         mvms, busy = samples[2 * tile :][:2]
         wave, counter = reported.exact(mvms, lambda c, bit=bit: c.mvms[bit])
-        # And one that is watched.
-        assert wave == counter == ROUNDS * (3 * tile + 2 + (tile == 0))
+        # And one that is watched, and those of a job.
+        more = 1 + (STREAMED_MVMS if machine.stream_ports else 0) if tile == 0 else 0
+        assert wave == counter == ROUNDS * (3 * tile + 2 + more)
         wave, counter = reported.exact(busy, lambda c, bit=bit: c.busy_cycles[bit])
         assert wave == counter == mvms[1] * machine.tile.mvm_latency_cycles
 
@@ -146,6 +178,10 @@ def test_totals_of_the_host(reported):
     beats, transfers = reported.shared()[-2:]
     wave, counter = reported.exact(beats, lambda c: c.memory_beats)
     assert wave == counter > 0
+    total = count_events(reported.wave, reported.machine)
+    of_dma = total.memory_beats - sum(total.hart_memory_beats)
+    moved = BLOCK_BYTES // MEMORY.bytes_per_cycle if reported.machine.dma_bytes_per_cycle else 0
+    assert of_dma == ROUNDS * 2 * moved
     # A transfer is counted from the cycle after it on: the read does not see itself.
     wave, counter = reported.exact(transfers, lambda c: c.shared_transfers)
     assert wave == counter > 0

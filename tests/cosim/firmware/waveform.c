@@ -3,7 +3,9 @@
 #include "bare.h"
 #include "events.h"
 
-enum { ORDER_TIGHT, ORDER_LOOSE, ORDER_RESULT_WORDS };
+/* Behind these, if there is something to stream: a load, a job for tile 0 and a store. */
+enum { ORDER_TIGHT, ORDER_LOOSE, ORDER_RESULT_WORDS, ORDER_STREAM, ORDER_LOAD };
+enum { ORDER_JOB = ORDER_LOAD + HART_LOCAL_DMA_COUNT, ORDER_STORE = ORDER_JOB + LOOSE_TILE_JOB_COUNT };
 enum { SIZE = 4, LATE_TURNS = 60, LOADS = 40, BUSY_SAMPLES = 6 };
 
 typedef struct {
@@ -105,6 +107,34 @@ static void use_loose(unsigned hart)
     }
 }
 
+static void move_block(uint32_t first, uint32_t ended)
+{
+    for (uint32_t i = 0; i < HART_LOCAL_DMA_COUNT; i++) {
+        mmio_write32(HART_LOCAL_BASE_ADDR + HART_LOCAL_DMA_OFFSET_BYTES + 4 * i, order(first + i));
+    }
+    mmio_write32(HART_LOCAL_BASE_ADDR + HART_LOCAL_DMA_PUSH_OFFSET_BYTES, 0);
+    while (hart_local(HART_LOCAL_DMA_STATUS_OFFSET_BYTES) >> JOB_STATUS_ENDED_SHIFT != ended) {
+        (void)event_wait(EVENT_DMA_MASK);
+    }
+}
+
+/* The DMA engine and tile 0, without the hart. */
+static void use_streams(uint32_t round)
+{
+    (void)mmio_read32(page(0) + LOOSE_TILE_ACQUIRE_OFFSET_BYTES);
+    move_block(ORDER_LOAD, 2 * round + 1);
+    for (uint32_t i = 0; i < LOOSE_TILE_JOB_COUNT; i++) {
+        mmio_write32(page(0) + LOOSE_TILE_JOB_OFFSET_BYTES + 4 * i, order(ORDER_JOB + i));
+    }
+    mmio_write32(page(0) + LOOSE_TILE_JOB_PUSH_OFFSET_BYTES, 0);
+    while (mmio_read32(page(0) + LOOSE_TILE_JOB_STATUS_OFFSET_BYTES) >> JOB_STATUS_ENDED_SHIFT !=
+           round + 1) {
+        (void)event_wait(EVENT_STREAM_MASK);
+    }
+    move_block(ORDER_STORE, 2 * round + 2);
+    mmio_write32(page(0) + LOOSE_TILE_RELEASE_OFFSET_BYTES, 0);
+}
+
 /* A counter that is read while it counts. */
 static sample_t *watch_loose(sample_t *out)
 {
@@ -141,11 +171,14 @@ static sample_t *report_private(sample_t *out)
     return out;
 }
 
-static void run_once(unsigned hart)
+static void run_once(unsigned hart, uint32_t round)
 {
     sample_t *out = (sample_t *)mem_ptr_uncached(RESULTS_ADDR + 0x1000 * hart);
     use_tight(hart);
     use_loose(hart);
+    if (order(ORDER_STREAM) && hart == 0) {
+        use_streams(round);
+    }
     if (hart + 1 == hart_count()) {
         pass_time(LATE_TURNS);
     }
@@ -166,7 +199,7 @@ static void run_once(unsigned hart)
 void main(unsigned hart)
 {
     /* Code that has run once is in the instruction cache: what the second round reports remains. */
-    run_once(hart);
-    run_once(hart);
+    run_once(hart, 0);
+    run_once(hart, 1);
     run_end(EXIT_OK);
 }
