@@ -62,7 +62,7 @@ def build(
     Parameters
     ----------
     trace : bool
-        A second binary, slower, that can write a waveform of the harts' and tiles' states.
+        A second binary, slower, that can write a waveform: states of harts and tiles, and probes.
     on_message : callable
         Gets one line when something is about to take long.
     generate : callable

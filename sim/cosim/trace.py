@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import json
 import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,17 +12,14 @@ from typing import Any
 
 from tightrope.hw.config import ClusterConfig
 
-from .errors import CosimError
-from .wrapper import CLOCK_PERIOD_NS, traced_signals
+from .vcd import RunWave, read_run
+from .wrapper import traced_signals
 
 __all__ = ["HART_STATES", "TILE_STATES", "Interval", "read_intervals", "write_timeline"]
 
 HART_STATES = {0: "compute", 1: "asleep", 2: "bus", 3: "fetch", 4: "CFU"}
 """Names of the values of ``hart_state_<h>``."""
 TILE_STATES = {1: "MVM"}
-
-_Changes = list[tuple[int, int]]
-"""Time in nanoseconds and the value from then on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,27 +49,13 @@ def read_intervals(vcd: Path, config: ClusterConfig, *, run_idx: int = 0) -> lis
     CosimError
         The file is no such waveform, or it holds fewer runs.
     """
-    signals, end_ns = _read_vcd(vcd, ["rst", "done", *traced_signals(config)])
-    releases = [time for time, value in signals["rst"] if value == 0]
-    if run_idx >= len(releases):
-        raise CosimError(f"{vcd} has {len(releases)} runs and no run {run_idx}")
-    begin_ns = releases[run_idx]
-    end_ns = min((t for t, v in signals["done"] if v == 1 and t > begin_ns), default=end_ns)
-
-    def cycle(time_ns: int) -> int:
-        # Reset falls half a cycle before the clock rises and everything else changes.
-        return (time_ns - begin_ns + CLOCK_PERIOD_NS // 2) // CLOCK_PERIOD_NS
-
-    intervals: list[Interval] = []
-    for track in _tracks(config):
-        for value, first_ns, last_ns in _constant_parts(track, signals[track.signal], end_ns):
-            first, last = cycle(max(first_ns, begin_ns)), cycle(last_ns)
-            if value in track.states and first < last:
-                state = track.states[value]
-                intervals.append(
-                    Interval(track=track.name, state=state, begin_cycle=first, end_cycle=last)
-                )
-    return intervals
+    run = read_run(vcd, list(traced_signals(config)), run_idx=run_idx)
+    return [
+        Interval(track=track.name, state=track.states[value], begin_cycle=first, end_cycle=last)
+        for track in _tracks(config)
+        for value, first, last in _constant_parts(track, run)
+        if value in track.states
+    ]
 
 
 def write_timeline(
@@ -130,48 +112,17 @@ def _tracks(config: ClusterConfig) -> list[_Track]:
     ]
 
 
-def _constant_parts(
-    track: _Track, changes: _Changes, end_ns: int
-) -> Iterator[tuple[int, int, int]]:
-    """(value, first, last) of each stretch of time in which the track keeps its value."""
-    current, first_ns = None, 0
-    for time_ns, word in changes:
+def _constant_parts(track: _Track, run: RunWave) -> Iterator[tuple[int, int, int]]:
+    """(value, first, last) of each stretch of cycles in which the track keeps its value."""
+    current, first = None, 0
+    for cycle, word in run.signals[track.signal]:
         value = word >> track.shift & track.mask
-        if time_ns >= end_ns:
-            break
         if value != current:
             if current is not None:
-                yield current, first_ns, time_ns
-            current, first_ns = value, time_ns
+                yield current, first, cycle
+            current, first = value, cycle
     if current is not None:
-        yield current, first_ns, end_ns
-
-
-def _read_vcd(vcd: Path, names: list[str]) -> tuple[dict[str, _Changes], int]:
-    """The changes of each signal, and the time of the last change in the file."""
-    handler = signal.getsignal(signal.SIGPIPE)
-    from vcdvcd import VCDVCD
-
-    # Importing it makes a broken pipe deadly for the whole process, the simulator's socket too.
-    if signal.getsignal(signal.SIGPIPE) is not handler:
-        signal.signal(signal.SIGPIPE, handler)
-
-    dump: Any = VCDVCD(str(vcd))
-    found: dict[str, str] = {
-        reference.split(".")[-1].split("[")[0]: reference for reference in dump.signals
-    }
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise CosimError(f"{vcd} is no waveform of this machine: it has no {missing[0]}")
-    unit_ns = dump.timescale["timescale"] * 10**9
-    changes = {
-        name: [
-            (int(time * unit_ns), int(value, 2) if set(value) <= {"0", "1"} else 0)
-            for time, value in dump[found[name]].tv
-        ]
-        for name in names
-    }
-    return changes, int(dump.endtime * unit_ns)
+        yield current, first, run.end_cycle
 
 
 @contextlib.contextmanager

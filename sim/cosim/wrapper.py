@@ -1,6 +1,7 @@
 """The Verilog above the cluster in simulation: what Python may see."""
 
 from tightrope.hw.config import ClusterConfig
+from tightrope.hw.probes import probes
 
 __all__ = [
     "CLOCK_PERIOD_NS",
@@ -28,6 +29,12 @@ def _declaration(name: str, width: int) -> str:
     return f"    wire [{width - 1}:0] {name};" if width > 1 else f"    wire {name};"
 
 
+def _probe(name: str, paths: tuple[str, ...]) -> str:
+    """A wire that looks into the cluster."""
+    bits = ", ".join(f"cluster.{path}" for path in reversed(paths)) or "1'b0"
+    return f"    wire [{max(len(paths), 1) - 1}:0] {name} = {{{bits}}};"
+
+
 def traced_signals(config: ClusterConfig) -> dict[str, int]:
     """Name and width in bits of the cluster's ports that a timeline is made from."""
     tiles = config.harts * config.tight_tiles_per_hart + config.loose_tiles
@@ -38,8 +45,8 @@ def traced_signals(config: ClusterConfig) -> dict[str, int]:
 def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
     """Verilog of the simulation's top: the cluster, whose clock comes from ``main.cpp``.
 
-    With ``trace``, only ``rst``, ``done`` and the signals of :func:`traced_signals` can get into
-    the waveform.
+    With ``trace``, only ``rst``, ``done``, the signals of :func:`traced_signals` and the machine's
+    probes can get into the waveform.
     """
     states = traced_signals(config)
     traced = states if trace else {}
@@ -55,6 +62,7 @@ def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
             f"    always @(posedge clk) rst <= {_RESET};",
             "    wire done;",
             *(_declaration(name, width) for name, width in traced.items()),
+            *(_probe(name, paths) for name, paths in probes(config).items() if trace),
             "    /* verilator tracing_off */",
             *(_declaration(name, width) for name, width in outputs.items()),
             f"    cluster cluster({', '.join(ports)});",

@@ -12,6 +12,7 @@ from tightrope.sim.cosim.build import build
 from tightrope.sim.cosim.errors import CosimError, CosimHang
 from tightrope.sim.cosim.run import run_images
 from tightrope.sim.cosim.trace import read_intervals
+from tightrope.sim.cosim.waveform import WaveCounts, count_events, read_events, transfer_cycles
 from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, MAGIC, ExitStatus
 
 HERE = Path(__file__).parent
@@ -166,6 +167,31 @@ def test_waveform_becomes_a_timeline(traced, run):
         ("hart 0 tile 0", "MVM", 24, 32),
     ]
     assert "clk" not in traced["waves_file"].read_text()
+
+
+def test_events_of_a_waveform_are_counted(traced, run):
+    run(dummy_image(cycles=9), dummy_image(cycles=40), **traced)
+    wave = read_events(traced["waves_file"], CONFIG, run_idx=1)
+    assert wave.end_cycle == 40
+    assert count_events(wave, CONFIG) == WaveCounts(
+        mvms=(2, 0),
+        busy_cycles=(16, 0),
+        sleep_cycles=(8, 0),
+        hart_memory_beats=(20, 20),
+        memory_beats=40,
+        shared_transfers=20,
+    )
+    # In the midst of everything; what happens in cycle 9 is not counted.
+    assert count_events(wave, CONFIG, end_cycle=9) == WaveCounts(
+        mvms=(1, 0),
+        busy_cycles=(1, 0),
+        sleep_cycles=(4, 0),
+        hart_memory_beats=(5, 4),
+        memory_beats=9,
+        shared_transfers=5,
+    )
+    assert transfer_cycles(wave, 0, 40)[:5] == [0, 3, 4, 7, 8]
+    assert transfer_cycles(wave, 4, 8) == [4, 7]
 
 
 def test_waveform_of_a_hang_is_complete(traced, run):
