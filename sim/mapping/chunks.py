@@ -149,7 +149,22 @@ def _tile_shares(
         unit = _pixel_unit(layer.pixels, machine.harts)
         parts = split_evenly(layer.pixels, machine.harts, unit)
         return [_chunks([part], [(0, len(groups))]) for part in parts]
+    if body is Body.LOOSE and len(groups) < machine.harts <= layer.pixels:
+        return _in_turn(layer.pixels, len(groups), machine.harts)
     return _group_major(layer.pixels, len(groups), machine.harts)
+
+
+def _in_turn(pixels: int, groups: int, harts: int) -> list[list[Chunk]]:
+    """Equal shares of the pixels; each hart takes the groups in an order that begins elsewhere.
+
+    For fewer groups than harts, where some must wait: chunks of one size, so that it does not
+    matter who of two gets a tile first, and no tile idles while a hart waits for another.
+    """
+    parts = split_evenly(pixels, harts, _pixel_unit(pixels, harts))
+    return [
+        _chunks([part], [((hart + i) % groups, (hart + i) % groups + 1) for i in range(groups)])
+        for hart, part in enumerate(parts)
+    ]
 
 
 def _pixel_unit(pixels: int, harts: int) -> int:
