@@ -4,7 +4,15 @@ import dataclasses
 import hashlib
 import json
 
-__all__ = ["ClusterConfig", "HwConfigError", "MemoryConfig", "ScratchpadConfig", "TileConfig"]
+__all__ = [
+    "ClusterConfig",
+    "HwConfigError",
+    "MemoryConfig",
+    "ScratchpadConfig",
+    "TileConfig",
+    "check_kind",
+    "check_power_of_two",
+]
 
 
 class HwConfigError(ValueError):
@@ -18,11 +26,16 @@ def _check_int(owner, name, value, low, high):
         )
 
 
-def _check_power_of_two(owner, name, value, low, high):
+def check_power_of_two(name, value, low, high):
+    """Raise HwConfigError unless ``value`` is a power of two from ``low`` to ``high``."""
     if type(value) is not int or not low <= value <= high or value & (value - 1):
-        raise HwConfigError(
-            f"{owner}.{name} must be a power of two from {low} to {high}, not {value!r}"
-        )
+        raise HwConfigError(f"{name} must be a power of two from {low} to {high}, not {value!r}")
+
+
+def check_kind(name, value, kind):
+    """Raise TypeError unless ``value`` is a ``kind``."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, not {value!r}")
 
 
 def _changed(config):
@@ -119,8 +132,8 @@ class ScratchpadConfig:
 
     def __post_init__(self):
         if self.size_bytes != 0 or type(self.size_bytes) is not int:
-            _check_power_of_two("scratchpad", "size_bytes", self.size_bytes, 16 << 10, 512 << 10)
-        _check_power_of_two("scratchpad", "banks", self.banks, 4, 32)
+            check_power_of_two("scratchpad.size_bytes", self.size_bytes, 16 << 10, 512 << 10)
+        check_power_of_two("scratchpad.banks", self.banks, 4, 32)
 
 
 _PARTS = {"tile": TileConfig, "memory": MemoryConfig, "scratchpad": ScratchpadConfig}
@@ -153,9 +166,7 @@ class ClusterConfig:
         _check_int("cluster", "tight_tiles_per_hart", self.tight_tiles_per_hart, 0, 16)
         _check_int("cluster", "loose_tiles", self.loose_tiles, 0, 64)
         for name, kind in _PARTS.items():
-            part = getattr(self, name)
-            if not isinstance(part, kind):
-                raise TypeError(f"cluster.{name} must be a {kind.__name__}, not {part!r}")
+            check_kind(f"cluster.{name}", getattr(self, name), kind)
         _check_int("cluster", "stream_ports", self.stream_ports, 0, 16)
         if self.stream_ports > self.loose_tiles:
             raise HwConfigError(
@@ -169,7 +180,7 @@ class ClusterConfig:
     def _check_port(self, name, *, used):
         """A port to the scratchpad, which is there if the field ``used`` is not 0."""
         width = getattr(self, name)
-        _check_power_of_two("cluster", name, width, 4, 64)
+        check_power_of_two(f"cluster.{name}", width, 4, 64)
         if not getattr(self, used):
             return
         if not self.scratchpad.size_bytes:

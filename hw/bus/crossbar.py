@@ -5,10 +5,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from ..config import HwConfigError
+from ..config import HwConfigError, check_power_of_two
 from .arbiter import RoundRobin
 from .onehot import onehot_mux
-from .word_port import BankPort, WordPort, check_power_of_two
+from .word_port import BankPort, WordPort
 
 __all__ = ["Crossbar"]
 

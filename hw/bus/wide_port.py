@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
-from ..config import HwConfigError
-from .word_port import WordPort, check_power_of_two
+from ..config import HwConfigError, check_power_of_two
+from .word_port import WordPort
 
 __all__ = ["WidePort", "WideRequest"]
 

@@ -3,15 +3,7 @@
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import HwConfigError
-
-__all__ = ["BankPort", "WordPort", "check_power_of_two"]
-
-
-def check_power_of_two(name, value, low, high):
-    """Raise HwConfigError unless ``value`` is a power of two from ``low`` to ``high``."""
-    if type(value) is not int or not low <= value <= high or value & (value - 1):
-        raise HwConfigError(f"{name} must be a power of two from {low} to {high}, not {value!r}")
+__all__ = ["BankPort", "WordPort"]
 
 
 class WordPort(wiring.Signature):

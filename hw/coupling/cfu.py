@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import HwConfigError, TileConfig
+from ..config import HwConfigError, TileConfig, check_kind
 from ..isa import AccOp, CfuOp
 from ..tile.array import BehaviouralArray
 from ..tile.tile import Tile
@@ -61,8 +61,8 @@ class Cfu(wiring.Component):
             raise HwConfigError(
                 f"tile_count must be an integer from 0 to {_TILE_LIMIT}, not {tile_count!r}"
             )
-        if tile_count and not isinstance(tile, TileConfig):
-            raise TypeError(f"tile must be a TileConfig, not {tile!r}")
+        if tile_count:
+            check_kind("tile", tile, TileConfig)
         self._tile = tile
         self._tile_count = tile_count
         self._array = array

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..bus.descriptor_registers import DescriptorRegisters
 from ..bus.shared import RegisterBus
 from ..bus.wide_port import WideRequest
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..mem.scratchpad import word_addr_width
 from ..regs import LOOSE_STREAM_REGS, LOOSE_TILE_REGS
 from ..stream.job import JobError, StreamJob
@@ -80,8 +80,7 @@ class LooseTile(wiring.Component):
     """
 
     def __init__(self, *, config, array=BehaviouralArray, stream_words=0, scratchpad_bytes=0):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._array = array
         self._stream_words = stream_words

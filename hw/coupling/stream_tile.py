@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..bus.wide_port import WideRequest
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..isa import TileConfigReg, TileStatusReg
 from ..mem.scratchpad import word_addr_width
 from ..stream.job import JobError, StreamJob
@@ -56,8 +56,7 @@ class StreamTile(wiring.Component):
     """
 
     def __init__(self, *, config, words, scratchpad_bytes, array=BehaviouralArray):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         addr_width = word_addr_width(scratchpad_bytes)
         self._words = words
         self._streamer = TileStreamer(

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..bus.arbiter import RoundRobin
 from ..bus.onehot import onehot_mux
 from ..bus.wide_port import WideRequest
-from ..config import HwConfigError, MemoryConfig
+from ..config import HwConfigError, MemoryConfig, check_kind
 from ..mem.port import BeatWritePort, MemoryPort
 from .block import DmaBlock, DmaError
 from .channel import DmaChannel
@@ -88,8 +88,7 @@ class DmaEngine(wiring.Component):
     """
 
     def __init__(self, *, config, words, scratchpad_bytes, addr_width, channel_count):
-        if not isinstance(config, MemoryConfig):
-            raise TypeError(f"config must be a MemoryConfig, not {config!r}")
+        check_kind("config", config, MemoryConfig)
         if words not in (1, 2, 4, 8, 16) or isinstance(words, bool):
             raise HwConfigError(f"dma words must be 1, 2, 4, 8 or 16, not {words!r}")
         if type(channel_count) is not int or not 1 <= channel_count <= 8:

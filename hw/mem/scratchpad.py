@@ -8,7 +8,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import ceil_log2
 
-from ..bus.word_port import BankPort, check_power_of_two
+from ..bus.word_port import BankPort
+from ..config import check_power_of_two
 
 __all__ = ["BehaviouralBank", "MemoryBank", "Scratchpad", "bank_sources", "word_addr_width"]
 

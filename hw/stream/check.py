@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .job import JOB_POST, JobError, StreamJob
 
 __all__ = ["JobCheck"]
@@ -30,8 +30,7 @@ class JobCheck(wiring.Component):
     """
 
     def __init__(self, *, config):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         super().__init__({"job": In(StreamJob), "error": Out(JobError)})
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .step import Beat, ReadRequest, Step, StepKind
 
 __all__ = ["StepFetcher"]
@@ -40,8 +40,7 @@ class StepFetcher(wiring.Component):
     """
 
     def __init__(self, *, config, words, addr_width):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._step = Step(config=config)
         self._words = words
         super().__init__(

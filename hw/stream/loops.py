@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .job import StreamJob
 
 __all__ = ["PatchLoops"]
@@ -43,8 +43,7 @@ class PatchLoops(wiring.Component):
     """
 
     def __init__(self, *, config):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         super().__init__(
             {

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .step import Step, StepKind
 
 __all__ = ["StepMerger"]
@@ -30,8 +30,7 @@ class StepMerger(wiring.Component):
     """
 
     def __init__(self, *, config):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._step = Step(config=config)
         super().__init__(
             {"i": In(stream.Signature(self._step)), "o": Out(stream.Signature(self._step))}

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..bus.wide_port import WideRequest
-from ..config import HwConfigError, TileConfig
+from ..config import HwConfigError, TileConfig, check_kind
 from ..tile.ports import QueueWord
 from .buffer import StreamBuffer
 from .drain import ResultDrain
@@ -82,8 +82,7 @@ class TileStreamer(wiring.Component):
     """
 
     def __init__(self, *, config, words, size_bytes, addr_width):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         if words not in (1, 2, 4, 8, 16) or isinstance(words, bool):
             raise HwConfigError(f"streamer words must be 1, 2, 4, 8 or 16, not {words!r}")
         most = 4 << addr_width

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..isa import TileConfigReg
 from .check import JobCheck
 from .job import JOB_POST, JobError, StreamJob
@@ -46,8 +46,7 @@ class PatchWalker(wiring.Component):
     """
 
     def __init__(self, *, config, size_bytes, addr_width):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._size_bytes = size_bytes
         super().__init__(

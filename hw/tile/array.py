@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .ports import PortWidths
 
 __all__ = ["ArrayInterface", "BehaviouralArray", "array_sources"]
@@ -49,8 +49,7 @@ class ArrayInterface(wiring.Signature):
     """
 
     def __init__(self, *, config, port_bytes=8, port_bytes_out=4):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._ports = PortWidths(port_bytes=port_bytes, port_bytes_out=port_bytes_out)
         row, rows = bits_for(config.rows - 1), bits_for(config.rows)

@@ -5,7 +5,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..digital.requantiser import Activation, Scale
 from ..isa import TileConfigReg
 
@@ -49,8 +49,7 @@ class ColumnConstants(wiring.Component):
     """
 
     def __init__(self, *, config):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         super().__init__(
             {

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .ports import QueueWord
 from .status import StatusBits
 from .window import Window
@@ -58,8 +58,7 @@ class InputBuffers(wiring.Component):
     """
 
     def __init__(self, *, config, port_bytes=8):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._port_bytes = port_bytes
         super().__init__(

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..digital.requantiser import Activation, Requantiser
 from .constants import Constants
 
@@ -61,8 +61,7 @@ class PostLanes(wiring.Component):
     """
 
     def __init__(self, *, config):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         super().__init__(
             {

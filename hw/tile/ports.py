@@ -3,7 +3,7 @@
 from amaranth.lib import data
 from amaranth.utils import bits_for
 
-from ..config import HwConfigError
+from ..config import check_power_of_two
 
 __all__ = ["DEFAULT_PORTS", "PortWidths", "QueueWord"]
 
@@ -24,8 +24,7 @@ class PortWidths:
 
     def __init__(self, *, port_bytes=8, port_bytes_out=4):
         for name, value in (("port_bytes", port_bytes), ("port_bytes_out", port_bytes_out)):
-            if isinstance(value, bool) or value not in (4, 8, 16, 32, 64):
-                raise HwConfigError(f"{name} must be a power of two from 4 to 64, not {value!r}")
+            check_power_of_two(name, value, 4, 64)
         self._bytes_in = port_bytes
         self._bytes_out = port_bytes_out
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 from amaranth.utils import bits_for
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..digital.requantiser import Activation
 from ..stream.buffer import StreamBuffer
 from .constants import Constants
@@ -62,8 +62,7 @@ class PostStage(wiring.Component):
     """
 
     def __init__(self, *, config, port_bytes_out=4):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._port_bytes = port_bytes_out
         self._beat_bytes = PortWidths(port_bytes_out=port_bytes_out).of_array(config).bytes_out

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from .ports import PortWidths
 
 __all__ = ["ResultReader"]
@@ -48,8 +48,7 @@ class ResultReader(wiring.Component):
     """
 
     def __init__(self, *, config, port_bytes_out=4):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._beat_words = PortWidths(port_bytes_out=port_bytes_out).words_out
         super().__init__(

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..isa import TileStatus, TileStatusReg
 
 __all__ = ["StatusBits", "StatusRegisters"]
@@ -53,8 +53,7 @@ class StatusRegisters(wiring.Component):
     """
 
     def __init__(self, *, config, port_bytes=8, port_bytes_out=4):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         super().__init__(
             {

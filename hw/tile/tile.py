@@ -4,7 +4,7 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..isa import TileConfigReg
 from .array import BehaviouralArray
 from .constants import ColumnConstants
@@ -101,8 +101,7 @@ class Tile(wiring.Component):
     """
 
     def __init__(self, *, config, array=BehaviouralArray, port_bytes=8, port_bytes_out=4):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         self._array = array
         self._ports = PortWidths(port_bytes=port_bytes, port_bytes_out=port_bytes_out)

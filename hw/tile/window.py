@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..config import TileConfig
+from ..config import TileConfig, check_kind
 from ..isa import TILE_SHIFT_POST, TileConfigReg
 
 __all__ = ["Window", "WindowRegisters"]
@@ -61,8 +61,7 @@ class WindowRegisters(wiring.Component):
     """
 
     def __init__(self, *, config):
-        if not isinstance(config, TileConfig):
-            raise TypeError(f"config must be a TileConfig, not {config!r}")
+        check_kind("config", config, TileConfig)
         self._config = config
         super().__init__(
             {

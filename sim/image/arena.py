@@ -8,10 +8,20 @@ from tightrope.hw.headers import DCACHE_BYTES
 from .errors import ImageError
 from .layout import STACK_HOT_BYTES, STRUCTS, size_bytes
 
-__all__ = ["ALIGN_BYTES", "Arena", "WEIGHTS_PHASE_BYTES", "pack_struct", "pack_words"]
+__all__ = [
+    "ALIGN_BYTES",
+    "Arena",
+    "SCRATCH_PHASE_BYTES",
+    "WEIGHTS_PHASE_BYTES",
+    "pack_struct",
+    "pack_words",
+]
 
 ALIGN_BYTES = 64
 """Two lines of the data cache; everything large begins at a multiple of it."""
+SCRATCH_PHASE_BYTES = 1024
+"""Where in a round of the data cache the scratch of every hart begins; what a kernel keeps there is
+2 KiB in most cases."""
 WEIGHTS_PHASE_BYTES = 32
 """Where in a round of the data cache the weights of digital kernels begin: then no row of weights
 has a row of the input within a line of it, and pointwise kernels read the input where it is. That

@@ -10,7 +10,7 @@ from tightrope.sim.mapping.plan import Group
 from tightrope.sim.mapping.split import round_up
 
 from .activations import put_activation
-from .arena import ALIGN_BYTES, Arena, pack_struct
+from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena, pack_struct
 from .checks import check_plan, check_quant_layer
 from .descriptor import layer_fields
 from .errors import ImageError
@@ -44,8 +44,6 @@ LOG_BYTES = 4096
 SCRATCH_MARGIN_BYTES = 64
 """Per hart, beyond four patches or one accumulator per output channel."""
 ACTIVATION_STEP_BYTES = 1344
-SCRATCH_PHASE_BYTES = 1024
-"""Past a round of the data cache; what a kernel keeps there is 2 KiB in most cases."""
 SCRATCH_MIN_BYTES = 2048
 """Per hart: as many patches as may stay in half the data cache, if four are fewer."""
 
@@ -84,7 +82,7 @@ class _Builder:
         self.descriptors: list[dict[str, int]] = []
         self.inputs: dict[str, Buffer] = {}
         self.outputs: list[Buffer] = []
-        self.block_addrs: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.weights_addrs: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def build(self, inputs: Mapping[str, np.ndarray], pitches: Mapping[str, int]) -> Image:
         arena, config = self.arena, self.config
@@ -218,10 +216,10 @@ class _Builder:
     def _weights_of(self, index: int, place: int) -> tuple[int, ...]:
         """Weights of one group's blocks, put on first use: PROGRAM and the layer share them."""
         step = self.steps[index]
-        if (index, place) not in self.block_addrs:
+        if (index, place) not in self.weights_addrs:
             addrs = put_block_weights(self.arena, step.qlayer, step.plan.groups[place])
-            self.block_addrs[index, place] = addrs
-        return self.block_addrs[index, place]
+            self.weights_addrs[index, place] = addrs
+        return self.weights_addrs[index, place]
 
     def _source(self, index: int, name: int | str) -> Buffer:
         if isinstance(name, str):

@@ -2,12 +2,14 @@
 
 import functools
 
+import numpy as np
 from tightrope.sim.workload.layers import Layer
 
 from .work import CACHE_BYTES, LINE_BYTES, SETS, Features
 
 __all__ = [
     "aligned_ratio",
+    "direct_mapped_misses",
     "input_lines",
     "inside_ratio",
     "misses_of",
@@ -71,34 +73,38 @@ def mix(passes: float, line_count: float) -> float:
     return passes * line_count * min(1.0, line_count / SETS)
 
 
+def direct_mapped_misses(lines: np.ndarray, warm: int) -> int:
+    """Misses of a direct-mapped cache, but for the first ``warm`` reads."""
+    order = np.argsort(lines % SETS, kind="stable")
+    found = lines[order]
+    miss = np.ones(len(lines), bool)
+    # The one before in the same set is another line.
+    miss[1:] = found[1:] != found[:-1]
+    return int(np.count_nonzero(miss & (order >= warm)))
+
+
 @functools.lru_cache(maxsize=4096)
 def misses_of(
     in_h: int, in_w: int, pitch: int, out_w: int, kernel: tuple[int, int],
-    stride: tuple[int, int], pad: tuple[int, int], beside: tuple[int, ...], passes: int,
-) -> float:
+    stride: tuple[int, int], pad: tuple[int, int],
+) -> float:  # fmt: skip
     """Cache misses per output pixel of one line of channels, by walking a few rows of outputs.
 
-    ``beside``: other lines that every pixel reads; ``passes``: how often each pixel walks its taps.
+    Each pixel walks its taps twice.
     """
-    tags: dict[int, int] = {}
     rows = min(6, max(1, (in_h + 2 * pad[0] - kernel[0]) // stride[0] + 1))
-    misses, counted = 0, 0
+    walks = []
     for y in range(rows):
+        tops = [row for row in range(y * stride[0] - pad[0], y * stride[0] - pad[0] + kernel[0])
+                if 0 <= row < in_h]  # fmt: skip
+        walk: list[int] = []
         for x in range(out_w):
-            before = misses
-            lines = [
-                ((y * stride[0] - pad[0] + ky) * in_w + x * stride[1] - pad[1] + kx) * pitch
-                // LINE_BYTES
-                for ky in range(kernel[0])
-                for kx in range(kernel[1])
-                if 0 <= y * stride[0] - pad[0] + ky < in_h
-                and 0 <= x * stride[1] - pad[1] + kx < in_w
-            ]
-            for line in (*lines * passes, *beside):
-                if tags.get(line % SETS) != line:
-                    tags[line % SETS] = line
-                    misses += 1
-            # The first row is colder than the rest: it counts only if there is no other.
-            if y > 0 or rows == 1:
-                counted += misses - before
-    return counted / (out_w * max(1, rows - 1))
+            begin = x * stride[1] - pad[1]
+            columns = range(max(0, begin), min(in_w, begin + kernel[1]))
+            walk += 2 * [(row * in_w + column) * pitch // LINE_BYTES
+                         for row in tops for column in columns]  # fmt: skip
+        walks.append(walk)
+    # The first row is colder than the rest: it counts only if there is no other.
+    warm = len(walks[0]) if rows > 1 else 0
+    lines = np.array([line for walk in walks for line in walk], np.int64)
+    return direct_mapped_misses(lines, warm) / (out_w * max(1, rows - 1))

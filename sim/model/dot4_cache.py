@@ -7,15 +7,14 @@ drive out which follows from a layer's shape.
 import functools
 
 import numpy as np
-from tightrope.sim.image.arena import WEIGHTS_PHASE_BYTES
-from tightrope.sim.image.builder import SCRATCH_PHASE_BYTES
+from tightrope.sim.image.arena import SCRATCH_PHASE_BYTES, WEIGHTS_PHASE_BYTES
 from tightrope.sim.image.image import GUARD_BYTES
 
-from .work import LINE_BYTES, SETS
+from .cache_lines import direct_mapped_misses
+from .work import LINE_BYTES
 
-__all__ = ["GATHERED_PHASE_BYTES", "misses_if_weights_stay", "misses_per_block"]
+__all__ = ["misses_if_weights_stay", "misses_per_block"]
 
-GATHERED_PHASE_BYTES = SCRATCH_PHASE_BYTES
 _BLOCKS = 4
 """Blocks that are counted at each place, after one that warms the cache."""
 _PLACES = 3
@@ -40,7 +39,7 @@ def misses_per_block(
     last = min(_BLOCKS, blocks - 1)
     for place in range(places):
         panel = round(place * max(0, panels - 1) / max(1, places - 1))
-        first = GATHERED_PHASE_BYTES if gathered else GUARD_BYTES
+        first = SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES
         first += 0 if gathered else panel * pixels * patch_step_bytes
         for start in starts:
             walks = [
@@ -48,7 +47,7 @@ def misses_per_block(
                 for block in range(start, start + last + 1)
             ]
             warm = 0 if blocks == 1 else len(walks[0])
-            counted += _misses(np.concatenate(walks), warm)
+            counted += direct_mapped_misses(np.concatenate(walks), warm)
     return counted / (places * len(starts) * max(1, last))
 
 
@@ -60,7 +59,7 @@ def misses_if_weights_stay(
 
     ``blocks`` and ``panels`` of the whole layer.
     """
-    begin = GATHERED_PHASE_BYTES if gathered else GUARD_BYTES
+    begin = SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES
     step = 0 if gathered else pixels * patch_step_bytes
     places = 1 if gathered else min(_STAY_PLACES, max(1, panels - 1))
     first = later = 0
@@ -72,9 +71,9 @@ def misses_if_weights_stay(
             for block in range(blocks)
         ]
         both, half = np.concatenate(walks), sum(len(walk) for walk in walks[:blocks])
-        found = _misses(both, half)
+        found = direct_mapped_misses(both, half)
         later += found
-        first += _misses(both, 0) - found
+        first += direct_mapped_misses(both, 0) - found
     return first / (blocks * places), later / (blocks * places)
 
 
@@ -87,13 +86,3 @@ def _walk(row_bytes: int, patch_step_bytes: int, pixels: int, first: int, block:
     groups += [patches[i : i + 1] for i in range(pixels // 4 * 4, pixels)]
     rows = (np.concatenate([weights, group]) for group in groups)
     return np.concatenate([(offsets[:, None] + row[None, :]).ravel() for row in rows]) // LINE_BYTES
-
-
-def _misses(lines: np.ndarray, warm: int) -> int:
-    """Misses of a direct-mapped cache, but for the first ``warm`` reads."""
-    order = np.argsort(lines % SETS, kind="stable")
-    found = lines[order]
-    miss = np.ones(len(lines), bool)
-    # The one before in the same set is another line.
-    miss[1:] = found[1:] != found[:-1]
-    return int(np.count_nonzero(miss & (order >= warm)))

@@ -55,7 +55,7 @@ def pool_work(layer: Layer, pixels: int, channels: int) -> Work:
         # All channels of a window pass before the next pixel: here they lie in one line.
         misses = misses_of(
             layer.in_shape[0], layer.in_shape[1], layer.in_shape[2], layer.out_shape[1],
-            layer.kernel, layer.stride, layer.pads[:2], (), 2,
+            layer.kernel, layer.stride, layer.pads[:2],
         )  # fmt: skip
         lines["window"] = pixels * channels / LINE_BYTES * misses
     return Work(loops=loops, lines=lines)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
+
 __all__ = ["CACHE_BYTES", "FILL_CYCLES", "LINE_BYTES", "SETS", "Features", "Work", "total"]
 
-CACHE_BYTES = 4096
-LINE_BYTES = 32
+CACHE_BYTES = DCACHE_BYTES
+LINE_BYTES = DCACHE_LINE_BYTES
 SETS = CACHE_BYTES // LINE_BYTES
 FILL_CYCLES = 11.0
 """Of a data cache miss, beyond the cycles that count as waiting: eight words arrive one per cycle,
