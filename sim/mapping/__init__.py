@@ -10,8 +10,9 @@ from .groups import (
     reprogrammed_groups,
     single_layer_groups,
 )
+from .packing import arrays_needed, pack_layers
 from .plan import Block, Chunk, Group, LayerPlan, TightSplit
-from .split import split_columns, split_evenly, split_rows
+from .split import split_columns, split_evenly, split_full, split_rows
 from .tiles import FreeSpace, Window, place_group
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "TightSplit",
     "Window",
     "allocate",
+    "arrays_needed",
     "empty_pools",
     "nominal_adc_shift",
+    "pack_layers",
     "place_group",
     "place_layer",
     "plan_layer",
@@ -37,5 +40,6 @@ __all__ = [
     "single_layer_groups",
     "split_columns",
     "split_evenly",
+    "split_full",
     "split_rows",
 ]

@@ -1,6 +1,7 @@
 """Allocation: which layers get the tiles when there are too few for all."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 from tightrope.hw.config import ClusterConfig
@@ -8,7 +9,8 @@ from tightrope.sim.image.layout import Body
 from tightrope.sim.workload.layers import Layer, Network
 
 from .errors import MappingError
-from .groups import empty_pools, place_layer
+from .groups import Pools, empty_pools, place_layer
+from .packing import pack_layers
 from .plan import Group, TightSplit
 
 __all__ = ["Allocation", "Coupling", "Policy", "allocate"]
@@ -48,6 +50,10 @@ def allocate(
     equal), ``in_order`` as the network runs. A layer that doesn't fit in what is left is skipped;
     smaller ones may still fit. Convolutions of several groups and depthwise ones stay digital, as
     does everything on a machine without such tiles.
+
+    Layers are placed in turn, cut and spread as suits the harts. When one doesn't fit so, all that
+    were chosen are packed anew with it, as densely as can be. Not so on loose tiles that several
+    harts share: a layer packed densely is on few tiles, for which they would wait.
     """
     if coupling not in ("tight", "loose"):
         raise MappingError(f"coupling must be tight or loose, not {coupling!r}")
@@ -55,11 +61,9 @@ def allocate(
     groups: list[tuple[Group, ...] | None] = [None] * len(network.layers)
     used = 0
     if machine.tight_tiles_per_hart if coupling == "tight" else machine.loose_tiles:
-        pools = empty_pools(machine, body, split)
-        for index in _order(network, policy):
-            placed = place_layer(network.layers[index], machine, body, pools)
-            if placed is not None:
-                pools, groups[index] = placed
+        pools, placed = _place(network, _order(network, policy), machine, body, split)
+        for index, held in placed.items():
+            groups[index] = held
         replicated = coupling == "tight" and split is TightSplit.REPLICATE
         copies = machine.harts if replicated else 1
         used = copies * sum(sum(pool.used) for pool in pools)
@@ -75,6 +79,26 @@ def allocate(
         coverage=_ratio(sum(layer.params for layer in on_tiles), network.params),
         mac_coverage=_ratio(sum(layer.macs for layer in on_tiles), network.macs),
     )
+
+
+def _place(
+    network: Network, order: Sequence[int], machine: ClusterConfig, body: Body, split: TightSplit
+) -> tuple[Pools, dict[int, tuple[Group, ...]]]:
+    """The pools that are left, and the groups of the layers that found room, by index."""
+    pools = empty = empty_pools(machine, body, split)
+    placed: dict[int, tuple[Group, ...]] = {}
+    repack = body is Body.TIGHT or machine.harts == 1
+    for index in order:
+        found = place_layer(network.layers[index], machine, body, pools)
+        if found is not None:
+            pools, placed[index] = found
+        elif repack:
+            wanted = [*placed, index]
+            layers = [network.layers[chosen] for chosen in wanted]
+            packed = pack_layers(layers, empty, machine.tile)
+            if packed is not None:
+                pools, placed = packed[0], dict(zip(wanted, packed[1], strict=True))
+    return pools, placed
 
 
 def _order(network: Network, policy: Policy) -> list[int]:

@@ -1,6 +1,6 @@
 """Cutting a layer: ranges of pixels and channels, rows and columns of its weight matrix."""
 
-__all__ = ["Range", "round_up", "split_columns", "split_evenly", "split_rows"]
+__all__ = ["Range", "round_up", "split_columns", "split_evenly", "split_full", "split_rows"]
 
 Range = tuple[int, int]
 """(first, one past the last)."""
@@ -50,3 +50,9 @@ def split_columns(channels: Range, cols: int) -> list[Range]:
         (begin + first, begin + last)
         for first, last in split_evenly(end - begin, max(count, 1), COLUMN_UNIT)
     ]
+
+
+def split_full(whole: Range, size: int) -> list[Range]:
+    """``whole`` in ranges of ``size``, the last of what is left."""
+    begin, end = whole
+    return [(first, min(first + size, end)) for first in range(begin, end, size)]

@@ -1,13 +1,22 @@
 """The free space of tiles' arrays, and how a group of blocks takes its windows from it."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from tightrope.hw.config import TileConfig
 
 from .plan import Block, Group
 from .split import COLUMN_UNIT, Range, round_up
 
-__all__ = ["GROUP_BLOCKS_MAX", "FreeSpace", "Window", "place_group"]
+__all__ = [
+    "GROUP_BLOCKS_MAX",
+    "FreeSpace",
+    "Window",
+    "best_fit",
+    "block_at",
+    "cut_window",
+    "place_group",
+]
 
 
 GROUP_BLOCKS_MAX = 64
@@ -39,49 +48,73 @@ class FreeSpace:
         return cls(tiles=((whole,),) * count, used=(False,) * count)
 
     def fit(self, tile: int, rows: int, cols: int) -> tuple[int, int] | None:
-        """``(leftover, index)`` of the free window that ``rows`` x ``cols`` fills best, or None.
-
-        The leftover is that of the tighter side: the smaller, the less is wasted.
-        """
-        fits = [
-            (min(free.rows - rows, free.cols - cols), index)
-            for index, free in enumerate(self.tiles[tile])
-            if free.rows >= rows and free.cols >= cols
-        ]
-        return min(fits, default=None)
+        """``(leftover, index)`` as of :func:`best_fit`, of a tile's free windows."""
+        return best_fit(self.tiles[tile], rows, cols)
 
     def take(self, tile: int, rows: int, cols: int) -> tuple["FreeSpace", Window] | None:
-        """The space that is left, and the window; None if it does not fit on ``tile``.
-
-        The free window is cut once along each side of the new one (a guillotine), so that the
-        larger of the two rests stays whole.
-        """
+        """The space that is left, and the window; None if it does not fit on ``tile``."""
         found = self.fit(tile, rows, cols)
         if found is None:
             return None
-        free = self.tiles[tile][found[1]]
-        below, beside = free.rows - rows, free.cols - cols
-        full_width = below * free.cols >= beside * free.rows
-        rests = (
-            Window(
-                row=free.row + rows,
-                col=free.col,
-                rows=below,
-                cols=free.cols if full_width else cols,
-            ),
-            Window(
-                row=free.row,
-                col=free.col + cols,
-                rows=rows if full_width else free.rows,
-                cols=beside,
-            ),
-        )
-        kept = [window for window in self.tiles[tile] if window is not free]
-        kept += [window for window in rests if window.rows and window.cols]
-        tiles = (*self.tiles[:tile], tuple(kept), *self.tiles[tile + 1 :])
+        left, window = cut_window(self.tiles[tile], found[1], rows, cols)
+        tiles = (*self.tiles[:tile], left, *self.tiles[tile + 1 :])
         used = (*self.used[:tile], True, *self.used[tile + 1 :])
-        window = Window(row=free.row, col=free.col, rows=rows, cols=cols)
         return FreeSpace(tiles=tiles, used=used), window
+
+
+def best_fit(windows: Sequence[Window], rows: int, cols: int) -> tuple[int, int] | None:
+    """``(leftover, index)`` of the free window that ``rows`` x ``cols`` fills best, or None.
+
+    The leftover is that of the tighter side: the smaller, the less is wasted.
+    """
+    fits = [
+        (min(free.rows - rows, free.cols - cols), index)
+        for index, free in enumerate(windows)
+        if free.rows >= rows and free.cols >= cols
+    ]
+    return min(fits, default=None)
+
+
+def cut_window(
+    windows: Sequence[Window], index: int, rows: int, cols: int
+) -> tuple[tuple[Window, ...], Window]:
+    """The free windows that are left when one gives ``rows`` x ``cols`` away, and what it gave.
+
+    It is cut once along each side of the new one (a guillotine), so that the larger of the two
+    rests stays whole.
+    """
+    free = windows[index]
+    below, beside = free.rows - rows, free.cols - cols
+    full_width = below * free.cols >= beside * free.rows
+    rests = (
+        Window(
+            row=free.row + rows,
+            col=free.col,
+            rows=below,
+            cols=free.cols if full_width else cols,
+        ),
+        Window(
+            row=free.row,
+            col=free.col + cols,
+            rows=rows if full_width else free.rows,
+            cols=beside,
+        ),
+    )
+    kept = [window for window in windows if window is not free]
+    kept += [window for window in rests if window.rows and window.cols]
+    return tuple(kept), Window(row=free.row, col=free.col, rows=rows, cols=cols)
+
+
+def block_at(tile: int, window: Window, k_begin: int) -> Block:
+    """The block that fills a window of a tile."""
+    return Block(
+        tile=tile,
+        row_begin=window.row,
+        row_count=window.rows,
+        col_begin=window.col,
+        col_count=window.cols,
+        k_begin=k_begin,
+    )
 
 
 def place_group(
@@ -112,16 +145,7 @@ def place_group(
         if tile is None or taken is None:
             return None
         space, window = taken
-        blocks.append(
-            Block(
-                tile=tile,
-                row_begin=window.row,
-                row_count=window.rows,
-                col_begin=window.col,
-                col_count=window.cols,
-                k_begin=begin,
-            )
-        )
+        blocks.append(block_at(tile, window, begin))
     group = Group(
         channel_begin=channels[0],
         channel_count=channels[1] - channels[0],
