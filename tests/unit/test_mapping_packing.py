@@ -36,8 +36,8 @@ def pointwise(network):
 
 
 def test_pointwise_layers_of_mobilenetv2_take_the_34_arrays_of_garofalo_et_al(mobilenetv2):
-    # JETCAS 2022, section VI: 34 crossbars of 256 x 256. The weights fill 32.4; 33 are possible, but
-    # neither their packer nor ours finds how.
+    # JETCAS 2022, section VI: 34 crossbars of 256 x 256. The weights fill 32.4; 33 is what this way
+    # of packing does not reach, not what none can.
     layers = pointwise(mobilenetv2)
     assert arrays_needed(layers, TILE) == 34
     assert pack_layers(layers, (FreeSpace.empty(33, TILE),), TILE) is None
