@@ -12,7 +12,7 @@ from tightrope.hw.regs import HartCounter
 
 MAGIC = 0x31495254
 """'TRI1' in memory order."""
-VERSION = 2
+VERSION = 3
 
 FIRMWARE_ADDR = MAIN_MEMORY.base_addr
 FIRMWARE_BYTES = 0x2_0000
@@ -50,6 +50,8 @@ class Body(enum.IntEnum):
     LOOSE = 2
     SCALAR = 3
     """Plain C, the reference."""
+    STREAM = 4
+    """Loose tiles that read and write the scratchpad by themselves."""
 
 
 class Balance(enum.IntEnum):
@@ -136,10 +138,14 @@ LAYER = (
     ("scratch_addr", "hart h uses scratch_addr + h * scratch_bytes .. (patches; DWCONV: weights)"),
     ("scratch_bytes", "per hart, a multiple of 32; at least 4 * weight_pitch + 64 for CONV"),
     ("count_include_pad", "AVGPOOL: 1 if padding counts in the divisor"),
+    ("post", "tile bodies: 1 if the tiles requantise (every group is one block)"),
+    ("tile_harts", "TIGHT: bit h set if hart h has tiles with the weights; others use weights_addr"),
+    ("stream_addr", "STREAM: hart h uses scratchpad stream_addr + h * stream_bytes .., absolute"),
+    ("stream_bytes", "per hart, a multiple of 64"),
+    ("band_pixels", "STREAM: output pixels of a job at the most"),
     ("_reserved_0", "zero"),
     ("_reserved_1", "zero"),
     ("_reserved_2", "zero"),
-    ("_reserved_3", "zero"),
 )
 
 CHUNK = (
