@@ -1,6 +1,6 @@
 """A run as bytes: header, descriptors, tables, weights, activations, and room for results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
@@ -9,7 +9,6 @@ from tightrope.hw.memmap import MAIN_MEMORY
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.mapping.split import round_up
 
-from .activations import put_activation
 from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena, pack_struct
 from .checks import check_plan, check_quant_layer
 from .descriptor import layer_fields
@@ -27,6 +26,7 @@ from .layout import (
 )
 from .residency import Epoch, epochs, programming_groups
 from .steps import Step
+from .storage import Separate, Shared, Storage
 from .tables import (
     hot_bytes,
     put_block_weights,
@@ -43,7 +43,6 @@ LOG_BYTES = 4096
 """Capacity of the firmware's log."""
 SCRATCH_MARGIN_BYTES = 64
 """Per hart, beyond four patches or one accumulator per output channel."""
-ACTIVATION_STEP_BYTES = 1344
 SCRATCH_MIN_BYTES = 2048
 """Per hart: as many patches as may stay in half the data cache, if four are fewer."""
 
@@ -54,19 +53,22 @@ def build_image(
     inputs: Mapping[str, np.ndarray],
     *,
     input_pitches: Mapping[str, int] | None = None,
+    keep: Collection[int] | None = None,
 ) -> Image:
     """Lays out a run of ``steps`` on the machine ``config``.
 
     ``inputs`` are (h, w, c) int8 by the name that steps use; ``input_pitches`` spreads the pixels
-    of some of them (default: as many bytes as channels). Raises ImageError, in a sentence, for
-    anything the machine or the firmware could not run, and if its memory is too small.
+    of some of them (default: as many bytes as channels). With ``keep``, activations share memory
+    and only the outputs of those steps can be read after the run; without, every one has its own.
+    Raises ImageError, in a sentence, for anything the machine or the firmware could not run, and
+    if its memory is too small.
     """
     if not steps:
         raise ImageError("an image must have at least one step")
     for step in steps:
         check_quant_layer(step.qlayer)
         check_plan(step.qlayer, step.plan, config)
-    return _Builder(config, steps).build(inputs, input_pitches or {})
+    return _Builder(config, steps).build(inputs, input_pitches or {}, keep)
 
 
 class _Builder:
@@ -80,18 +82,27 @@ class _Builder:
         self.names: list[str] = []
         self.owners: list[int | None] = []
         self.descriptors: list[dict[str, int]] = []
-        self.inputs: dict[str, Buffer] = {}
         self.outputs: list[Buffer] = []
         self.weights_addrs: dict[tuple[int, int], tuple[int, ...]] = {}
 
-    def build(self, inputs: Mapping[str, np.ndarray], pitches: Mapping[str, int]) -> Image:
+    def build(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        pitches: Mapping[str, int],
+        keep: Collection[int] | None,
+    ) -> Image:
         arena, config = self.arena, self.config
         count = len(self.epochs) + sum(step.qlayer.layer.groups for step in self.steps)
         header_addr = arena.reserve_structs("header", 1)
         layers_addr = arena.reserve_structs("layer", count)
-        self._put_inputs(inputs, pitches)
+        self._check_inputs(inputs)
+        storage: Storage
+        if keep is None:
+            storage = Separate(arena, self.steps, inputs, pitches)
+        else:
+            storage = Shared(arena, self.steps, inputs, pitches, keep)
         for index, step in enumerate(self.steps):
-            self._put_step(index, step)
+            self._put_step(index, step, storage)
         assert len(self.descriptors) == count
         tile_count = config.harts * config.tight_tiles_per_hart + config.loose_tiles
         header = {
@@ -119,9 +130,9 @@ class _Builder:
         arena.patch(header_addr, pack_struct("header", header))
         for place, fields in enumerate(self.descriptors):
             arena.patch(layers_addr + place * size_bytes(LAYER), pack_struct("layer", fields))
-        return self._image(header)
+        return self._image(header, {name: storage.buffers[name] for name in inputs})
 
-    def _image(self, header: Mapping[str, int]) -> Image:
+    def _image(self, header: Mapping[str, int], inputs: dict[str, Buffer]) -> Image:
         memory_end, size = header["memory_end_addr"], self.config.memory.size_bytes
         needed = memory_end - MAIN_MEMORY.base_addr
         if needed > size:
@@ -131,7 +142,7 @@ class _Builder:
             data=bytes(self.arena.data),
             memory_end=memory_end,
             outputs=tuple(self.outputs),
-            inputs=self.inputs,
+            inputs=inputs,
             step_names=tuple(step.qlayer.layer.name for step in self.steps),
             layer_names=tuple(self.names),
             layer_steps=tuple(self.owners),
@@ -142,9 +153,10 @@ class _Builder:
             log_bytes=header["log_bytes"],
         )
 
-    def _put_inputs(self, inputs: Mapping[str, np.ndarray], pitches: Mapping[str, int]) -> None:
+    def _check_inputs(self, inputs: Mapping[str, np.ndarray]) -> None:
+        made = {step.joint for step in self.steps}
         used = {name for step in self.steps for name in step.inputs if isinstance(name, str)}
-        missing = sorted(used - set(inputs))
+        missing = sorted(used - set(inputs) - made)
         if missing:
             raise ImageError(f"input {missing[0]!r} is read but was not given")
         for name, array in inputs.items():
@@ -152,28 +164,14 @@ class _Builder:
                 raise ImageError(
                     f"input {name!r} must be (h, w, c) int8, not {array.dtype} {array.shape}"
                 )
-            shape = (array.shape[0], array.shape[1], array.shape[2])
-            self.inputs[name] = self._put_activation(shape, pitches.get(name), array)
 
-    def _put_activation(
-        self,
-        shape: tuple[int, int, int],
-        pitch: int | None,
-        content: np.ndarray | None = None,
-    ) -> Buffer:
-        """Each buffer a third of the data cache further than the last: ADD reads two at once."""
-        phase = (len(self.inputs) + len(self.outputs)) * ACTIVATION_STEP_BYTES % DCACHE_BYTES
-        self.arena.align(DCACHE_BYTES)
-        self.arena.put(bytes(phase))
-        return put_activation(self.arena, shape, pitch, content)
-
-    def _put_step(self, index: int, step: Step) -> None:
+    def _put_step(self, index: int, step: Step, storage: Storage) -> None:
         for epoch in self.epochs:
             if epoch.steps[0] == index:
                 self._put_program(epoch)
         layer = step.qlayer.layer
-        sources = [self._source(index, name) for name in step.inputs]
-        output = self._put_activation(layer.out_shape, step.out_pitch)
+        sources = [storage.source(index, name) for name in step.inputs]
+        output = storage.output(index)
         entries = self._group_entries(index)
         weights = [
             {} if entries else put_weights(self.arena, step.qlayer, group)
@@ -220,13 +218,6 @@ class _Builder:
             addrs = put_block_weights(self.arena, step.qlayer, step.plan.groups[place])
             self.weights_addrs[index, place] = addrs
         return self.weights_addrs[index, place]
-
-    def _source(self, index: int, name: int | str) -> Buffer:
-        if isinstance(name, str):
-            return self.inputs[name]
-        if not 0 <= name < index:
-            raise ImageError(f"step {index} must read an earlier step, not {name!r}")
-        return self.outputs[name]
 
     def _place_workspace(self) -> int:
         """Scratch and partial sums, shared by all layers past the image; returns memory's end."""

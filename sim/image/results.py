@@ -109,16 +109,21 @@ def check_guards(image: Image, memory: Memory) -> tuple[str, ...]:
         (f"the output of step {step} ({name})", buffer)
         for step, (name, buffer) in enumerate(zip(image.step_names, image.outputs, strict=True))
     ]
-    found: list[str] = []
+    spans: dict[int, list[tuple[str, Buffer]]] = {}
     for what, buffer in named:
-        span = _span(memory, buffer).copy()
-        pixel_view(span, buffer)[:] = GUARD_BYTE
+        spans.setdefault(buffer.span_addr, []).append((what, buffer))
+    found: list[str] = []
+    for span_addr, members in spans.items():
+        span = _span(memory, members[0][1]).copy()
+        for _, buffer in members:
+            pixel_view(span, buffer)[:] = GUARD_BYTE
         wrong = np.flatnonzero(span != GUARD_BYTE)
         if wrong.size:
-            addr = buffer.span_addr + int(wrong[0])
+            addr = span_addr + int(wrong[0])
+            what, nearest = min(members, key=lambda member: abs(member[1].addr - addr))
             found.append(
                 f"{wrong.size} guard bytes of {what} were overwritten, first at {addr:#x}, "
-                f"{addr - buffer.addr} bytes from its start"
+                f"{addr - nearest.addr} bytes from its start"
             )
     return tuple(found)
 

@@ -11,7 +11,7 @@ from tightrope.sim.workload.layers import QuantLayer
 
 from .errors import ImageError
 
-__all__ = ["Step", "chain_steps", "expected_outputs", "independent_steps"]
+__all__ = ["Step", "chain_steps", "expected_outputs", "independent_steps", "joint_shapes"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,13 @@ class Step:
     qlayer: QuantLayer
     plan: LayerPlan
     inputs: tuple[int | str, ...]
-    """For each input, an earlier step's index or the name of an input of the run."""
+    """For each input, an earlier step's index, or the name of an input of the run or of a joint."""
     out_pitch: int | None = None
     """Bytes from an output pixel to the next; the output's channels if None."""
+    joint: str | None = None
+    """Write to a part of the channels of a *joint*, the concatenation of several steps' outputs."""
+    joint_channel: int = 0
+    """Where in the joint that part begins."""
 
 
 def independent_steps(
@@ -65,7 +69,38 @@ def expected_outputs(
 ) -> list[np.ndarray]:
     """What the reference computes for each step: (h, w, c) int8, tiles' converters included."""
     outputs: list[np.ndarray] = []
+    joints = {
+        name: np.zeros(shape, np.int8) for name, shape in joint_shapes(steps).items()
+    }
+    named = {**inputs, **joints}
     for step in steps:
-        arrays = [outputs[name] if isinstance(name, int) else inputs[name] for name in step.inputs]
-        outputs.append(run_layer(step.qlayer, arrays, step.plan, config.tile))
+        arrays = [outputs[name] if isinstance(name, int) else named[name] for name in step.inputs]
+        output = run_layer(step.qlayer, arrays, step.plan, config.tile)
+        outputs.append(output)
+        if step.joint is not None:
+            begin = step.joint_channel
+            joints[step.joint][..., begin : begin + output.shape[2]] = output
     return outputs
+
+
+def joint_shapes(steps: Sequence[Step]) -> dict[str, tuple[int, int, int]]:
+    """(h, w, c) of each joint.
+
+    Raises ImageError unless its parts have one size and cover its channels once.
+    """
+    parts: dict[str, list[tuple[int, tuple[int, int, int]]]] = {}
+    for step in steps:
+        if step.joint is not None:
+            part = (step.joint_channel, step.qlayer.layer.out_shape)
+            parts.setdefault(step.joint, []).append(part)
+    shapes: dict[str, tuple[int, int, int]] = {}
+    for name, found in parts.items():
+        end = 0
+        for begin, (height, width, channels) in sorted(found):
+            if begin != end or (height, width) != found[0][1][:2]:
+                raise ImageError(
+                    f"the parts of {name!r} must have one size and lie side by side, not {found}"
+                )
+            end += channels
+        shapes[name] = (*found[0][1][:2], end)
+    return shapes
