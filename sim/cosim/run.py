@@ -1,6 +1,5 @@
 """Run images on the RTL of a machine and bring back what they left in memory."""
 
-import functools
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +49,8 @@ class Progress:
     image_count: int
     cycles: int
     """Of the image that is running; ``image_idx == image_count`` when all are done."""
+    layers_done: int = 0
+    """Descriptors of that image that have ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +149,16 @@ def run_images(
     if simulator is None:
         simulator = build(config, trace=waves_file is not None, on_message=on_message)
 
-    def report(image_idx: int, cycles: int) -> None:
+    def report(image_idx: int, cycles: int, layers_done: int = 0) -> None:
         if on_progress is not None:
-            on_progress(Progress(image_idx=image_idx, image_count=len(images), cycles=cycles))
+            on_progress(
+                Progress(
+                    image_idx=image_idx,
+                    image_count=len(images),
+                    cycles=cycles,
+                    layers_done=layers_done,
+                )
+            )
 
     results: list[RunResult] = []
     job = {
@@ -164,7 +172,11 @@ def run_images(
             report(image_idx, 0)
             _load(session, {FIRMWARE_ADDR: firmware, IMAGE_ADDR: image.data})
             what = f"image {image_idx}"
-            answer = session.run(job, what=what, on_cycles=functools.partial(report, image_idx))
+
+            def watch(cycles: int, image_idx: int = image_idx) -> None:
+                report(image_idx, cycles, _layers_done(session))
+
+            answer = session.run(job, what=what, on_cycles=watch)
             if answer["kind"] == "hang":
                 raise CosimHang(
                     image_idx=image_idx,
@@ -175,6 +187,12 @@ def run_images(
             results.append(_result(session, image, answer))
     report(len(images), 0)
     return results
+
+
+def _layers_done(session: Session) -> int:
+    word = [name for name, _ in HEADER].index("layers_done")
+    begin = IMAGE_ADDR - MAIN_MEMORY.base_addr + 4 * word
+    return struct.unpack("<I", session.memory[begin : begin + 4])[0]
 
 
 def _load(session: Session, contents: dict[int, bytes]) -> None:

@@ -90,7 +90,7 @@ HEADER = (
     ("memory_end_addr", "first address past everything the run may touch"),
     ("tight_tiles_per_hart", "must match the machine"),
     ("loose_tiles", "must match the machine"),
-    ("_reserved_0", "zero"),
+    ("layers_done", "layers that have ended: written by firmware, for whoever watches"),
 )
 
 LAYER = (

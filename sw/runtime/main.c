@@ -72,6 +72,13 @@ static void layer_copy(layer_t *to, const layer_t *from)
     }
 }
 
+/* Past the data cache, so that the host sees it. */
+static void progress_report(uint32_t layers_done)
+{
+    volatile header_t *image = mem_ptr_uncached(IMAGE_ADDR);
+    image->layers_done = layers_done;
+}
+
 __attribute__((noreturn)) void main(unsigned hart);
 
 void main(unsigned hart)
@@ -91,6 +98,9 @@ void main(unsigned hart)
         run_layer(image, i, &layer, hart);
         if (!tiles_report(image, i, &layer, hart)) {
             run_end(EXIT_TILE_ERROR);
+        }
+        if (hart == 0) {
+            progress_report(i + 1);
         }
     }
     barrier();
