@@ -77,13 +77,14 @@ class _Builder:
     def __init__(self, config: ClusterConfig, steps: Sequence[Step]) -> None:
         self.config = config
         self.steps = steps
-        self.epochs = epochs([step.plan for step in steps], config)
+        self.epochs = epochs(steps, config)
         self.arena = Arena(IMAGE_ADDR)
         self.names: list[str] = []
         self.owners: list[int | None] = []
         self.descriptors: list[dict[str, int]] = []
         self.outputs: list[Buffer] = []
-        self.weights_addrs: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.weights_addrs: dict[tuple[tuple[int, int], int], tuple[int, ...]] = {}
+        self.constants: dict[tuple[int, int], list[dict[str, int]]] = {}
 
     def build(
         self,
@@ -172,22 +173,37 @@ class _Builder:
         layer = step.qlayer.layer
         sources = [storage.source(index, name) for name in step.inputs]
         output = storage.output(index)
+        for group, constants in enumerate(self._constants(index)):
+            name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
+            fields = layer_fields(step, sources, output, group) | constants
+            self._append(name, index, fields)
+        self.outputs.append(output)
+
+    def _constants(self, index: int) -> list[dict[str, int]]:
+        """Everything of a step's descriptors but activations; once for steps that are alike."""
+        step = self.steps[index]
+        if step.identity not in self.constants:
+            self.constants[step.identity] = self._put_constants(index)
+        return self.constants[step.identity]
+
+    def _put_constants(self, index: int) -> list[dict[str, int]]:
+        step = self.steps[index]
+        groups = range(step.qlayer.layer.groups)
         entries = self._group_entries(index)
         weights = [
-            {} if entries else put_weights(self.arena, step.qlayer, group)
-            for group in range(layer.groups)
+            {} if entries else put_weights(self.arena, step.qlayer, group) for group in groups
         ]
-        self.arena.avoid_stacks(hot_bytes(step.plan, layer.out_shape[2]))
+        self.arena.avoid_stacks(hot_bytes(step.plan, step.qlayer.layer.out_shape[2]))
         chunks = put_chunks(self.arena, step.plan)
-        for group in range(layer.groups):
-            fields = layer_fields(step, sources, output, group) | chunks | weights[group]
+        found = []
+        for group in groups:
+            fields = chunks | weights[group]
             fields |= put_scales(self.arena, step.qlayer, step.plan, self.config, group)
             if entries:
                 fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
                 fields |= put_groups(self.arena, entries)
-            name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
-            self._append(name, index, fields)
-        self.outputs.append(output)
+            found.append(fields)
+        return found
 
     def _append(self, name: str, owner: int | None, fields: dict[str, int]) -> None:
         self.names.append(name)
@@ -214,10 +230,11 @@ class _Builder:
     def _weights_of(self, index: int, place: int) -> tuple[int, ...]:
         """Weights of one group's blocks, put on first use: PROGRAM and the layer share them."""
         step = self.steps[index]
-        if (index, place) not in self.weights_addrs:
+        key = (step.identity, place)
+        if key not in self.weights_addrs:
             addrs = put_block_weights(self.arena, step.qlayer, step.plan.groups[place])
-            self.weights_addrs[index, place] = addrs
-        return self.weights_addrs[index, place]
+            self.weights_addrs[key] = addrs
+        return self.weights_addrs[key]
 
     def _place_workspace(self) -> int:
         """Scratch and partial sums, shared by all layers past the image; returns memory's end."""

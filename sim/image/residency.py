@@ -7,6 +7,8 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import Block, Group, LayerPlan, TightSplit
 
+from .steps import Step
+
 __all__ = ["Epoch", "epochs", "programming_groups", "windows_overlap"]
 
 Place = tuple[int, Block]
@@ -22,27 +24,33 @@ class Epoch:
     """Steps with resident weights; they are programmed before the first of them."""
 
 
-def epochs(plans: Sequence[LayerPlan], config: ClusterConfig) -> list[Epoch]:
+def epochs(run: Sequence[Step], config: ClusterConfig) -> list[Epoch]:
     """The epochs of a run, in the order of their first steps.
 
     One for each kind of tiles if everything fits side by side. A step whose windows overlap those
-    of an earlier one, or what a reprogrammed layer has overwritten, begins a new one.
+    of an earlier one, or what a reprogrammed layer has overwritten, begins a new one; not if it is
+    the same layer with the same plan again, as for the next input of a network.
     """
     found: list[Epoch] = []
     for body in (Body.TIGHT, Body.LOOSE):
         steps: list[int] = []
         taken: list[Place] = []
-        for index, plan in enumerate(plans):
-            if plan.body is not body or not plan.groups:
+        there: set[tuple[int, int]] = set()
+        for index, step in enumerate(run):
+            plan = step.plan
+            if plan.body is not body or not plan.groups or step.identity in there:
                 continue
             places = _places(plan, config)
             if all(group.reprogram for group in plan.groups):
                 taken += places if steps else []
+                # Whose weights are still there is not known: the next one begins an epoch.
+                there = set()
                 continue
             if _overlap(places, taken):
                 found += [Epoch(body=body, steps=tuple(steps))] if steps else []
-                steps, taken = [], []
+                steps, taken, there = [], [], set()
             steps.append(index)
+            there.add(step.identity)
             taken += places
         found += [Epoch(body=body, steps=tuple(steps))] if steps else []
     return sorted(found, key=lambda epoch: epoch.steps[0])

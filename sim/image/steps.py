@@ -29,6 +29,11 @@ class Step:
     joint_channel: int = 0
     """Where in the joint that part begins."""
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """The same for steps that are the same layer with the same plan, on other activations."""
+        return id(self.qlayer), id(self.plan)
+
 
 def independent_steps(
     layers: Sequence[tuple[QuantLayer, LayerPlan]], inputs: Sequence[Sequence[np.ndarray]]
