@@ -9,7 +9,7 @@ from tightrope.hw.memmap import MAIN_MEMORY
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.mapping.split import round_up
 
-from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena, pack_struct
+from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena, pack_struct, pack_words
 from .checks import check_plan, check_quant_layer
 from .descriptor import layer_fields
 from .errors import ImageError
@@ -24,6 +24,7 @@ from .layout import (
     Op,
     size_bytes,
 )
+from .pipeline import Pipeline, check_pipeline, stage_edges
 from .residency import Epoch, epochs, programming_groups
 from .steps import Step
 from .storage import Separate, Shared, Storage
@@ -54,34 +55,43 @@ def build_image(
     *,
     input_pitches: Mapping[str, int] | None = None,
     keep: Collection[int] | None = None,
+    pipeline: Pipeline | None = None,
 ) -> Image:
     """Lays out a run of ``steps`` on the machine ``config``.
 
     ``inputs`` are (h, w, c) int8 by the name that steps use; ``input_pitches`` spreads the pixels
     of some of them (default: as many bytes as channels). With ``keep``, activations share memory
     and only the outputs of those steps can be read after the run; without, every one has its own.
-    Raises ImageError, in a sentence, for anything the machine or the firmware could not run, and
-    if its memory is too small.
+    With ``pipeline``, layers belong to harts, and the run has two descriptors: programming, if
+    there are tiles, and all the rest, which counts as step 0. Raises ImageError, in a sentence, for
+    anything the machine or the firmware could not run, and if its memory is too small.
     """
     if not steps:
         raise ImageError("an image must have at least one step")
     for step in steps:
         check_quant_layer(step.qlayer)
         check_plan(step.qlayer, step.plan, config)
-    return _Builder(config, steps).build(inputs, input_pitches or {}, keep)
+    if pipeline is not None:
+        check_pipeline(pipeline, steps, config.harts)
+    builder = _Builder(config, steps, pipeline)
+    return builder.build(inputs, input_pitches or {}, keep)
 
 
 class _Builder:
     """The state of one call of :func:`build_image`."""
 
-    def __init__(self, config: ClusterConfig, steps: Sequence[Step]) -> None:
+    def __init__(
+        self, config: ClusterConfig, steps: Sequence[Step], pipeline: Pipeline | None
+    ) -> None:
         self.config = config
         self.steps = steps
+        self.pipeline = pipeline
         self.epochs = epochs(steps, config)
         self.arena = Arena(IMAGE_ADDR)
         self.names: list[str] = []
         self.owners: list[int | None] = []
         self.descriptors: list[dict[str, int]] = []
+        self.computing: list[tuple[int, dict[str, int]]] = []
         self.outputs: list[Buffer] = []
         self.weights_addrs: dict[tuple[tuple[int, int], int], tuple[int, ...]] = {}
         self.constants: dict[tuple[int, int], list[dict[str, int]]] = {}
@@ -93,17 +103,15 @@ class _Builder:
         keep: Collection[int] | None,
     ) -> Image:
         arena, config = self.arena, self.config
-        count = len(self.epochs) + sum(step.qlayer.layer.groups for step in self.steps)
+        in_steps = sum(step.qlayer.layer.groups for step in self.steps)
+        count = len(self.epochs) + (1 if self.pipeline else in_steps)
         header_addr = arena.reserve_structs("header", 1)
         layers_addr = arena.reserve_structs("layer", count)
         self._check_inputs(inputs)
-        storage: Storage
-        if keep is None:
-            storage = Separate(arena, self.steps, inputs, pitches)
-        else:
-            storage = Shared(arena, self.steps, inputs, pitches, keep)
+        storage = self._storage(inputs, pitches, keep)
         for index, step in enumerate(self.steps):
             self._put_step(index, step, storage)
+        stage_layers = self._fold_pipeline() if self.pipeline else []
         assert len(self.descriptors) == count
         tile_count = config.harts * config.tight_tiles_per_hart + config.loose_tiles
         header = {
@@ -129,9 +137,46 @@ class _Builder:
         header["image_bytes"] = len(arena.data)
         header["memory_end_addr"] = self._place_workspace()
         arena.patch(header_addr, pack_struct("header", header))
-        for place, fields in enumerate(self.descriptors):
-            arena.patch(layers_addr + place * size_bytes(LAYER), pack_struct("layer", fields))
+        self._patch_layers(layers_addr, self.descriptors)
+        if stage_layers:
+            self._patch_layers(self.descriptors[-1]["stage_layers_addr"], stage_layers)
         return self._image(header, {name: storage.buffers[name] for name in inputs})
+
+    def _storage(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        pitches: Mapping[str, int],
+        keep: Collection[int] | None,
+    ) -> Storage:
+        if keep is None:
+            return Separate(self.arena, self.steps, inputs, pitches)
+        when = [self.pipeline.beat(i) if self.pipeline else i for i in range(len(self.steps))]
+        return Shared(self.arena, self.steps, inputs, pitches, keep, when.__getitem__)
+
+    def _fold_pipeline(self) -> list[dict[str, int]]:
+        """Takes the steps' descriptors out of the table; one that stands for all goes in."""
+        assert self.pipeline is not None
+        if len({epoch.body for epoch in self.epochs}) < len(self.epochs):
+            raise ImageError("what a pipeline keeps on tiles must fit them all at once")
+        places = range(len(self.owners))
+        kept = [place for place in places if self.owners[place] is None]
+        stage_layers = [self.descriptors[place] for place in places if place not in kept]
+        self.names = [self.names[place] for place in kept]
+        self.descriptors = [self.descriptors[place] for place in kept]
+        self.owners = [None] * len(kept)
+        edges = stage_edges(self.pipeline, self.steps, self.config.harts)
+        fields = {
+            "op": int(Op.PIPELINE),
+            "pipeline_inputs": self.pipeline.inputs,
+            "stages_addr": self.arena.put(pack_words(edges)),
+            "stage_layers_addr": self.arena.reserve_structs("layer", len(stage_layers)),
+        }
+        self._append("pipeline", 0, fields)
+        return stage_layers
+
+    def _patch_layers(self, addr: int, descriptors: Sequence[Mapping[str, int]]) -> None:
+        for place, fields in enumerate(descriptors):
+            self.arena.patch(addr + place * size_bytes(LAYER), pack_struct("layer", fields))
 
     def _image(self, header: Mapping[str, int], inputs: dict[str, Buffer]) -> Image:
         memory_end, size = header["memory_end_addr"], self.config.memory.size_bytes
@@ -176,6 +221,7 @@ class _Builder:
         for group, constants in enumerate(self._constants(index)):
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             fields = layer_fields(step, sources, output, group) | constants
+            self.computing.append((index, fields))
             self._append(name, index, fields)
         self.outputs.append(output)
 
@@ -247,9 +293,7 @@ class _Builder:
         scratch_addr = self.arena.end_addr + SCRATCH_PHASE_BYTES
         partial_addr = scratch_addr + self.config.harts * scratch_bytes
         partial_bytes = 0
-        for fields, owner in zip(self.descriptors, self.owners, strict=True):
-            if owner is None:
-                continue
+        for owner, fields in self.computing:
             fields |= {"scratch_addr": scratch_addr, "scratch_bytes": scratch_bytes}
             if any(group.reprogram for group in self.steps[owner].plan.groups):
                 pitch = 4 * channels[owner]

@@ -40,6 +40,10 @@ class Op(enum.IntEnum):
     """Requantise and clamp elementwise (ReLU, Clip, a change of scale)."""
     PROGRAM = 7
     """Program the tiles' weights (every block of the layer's group table)."""
+    PIPELINE = 8
+    """A network for several inputs: each hart runs some of its layers, on an input after the other.
+
+    In beat t hart h runs its layers for input t - h; a barrier between beats."""
 
 
 class Body(enum.IntEnum):
@@ -143,9 +147,9 @@ LAYER = (
     ("stream_addr", "STREAM: hart h uses scratchpad stream_addr + h * stream_bytes .., absolute"),
     ("stream_bytes", "per hart, a multiple of 64"),
     ("band_pixels", "STREAM: output pixels of a job at the most"),
-    ("_reserved_0", "zero"),
-    ("_reserved_1", "zero"),
-    ("_reserved_2", "zero"),
+    ("stages_addr", "PIPELINE: uint32 [hart_count + 1], hart h runs layers stages[h] .."),
+    ("stage_layers_addr", "PIPELINE: array of LAYER [inputs][stages[hart_count]]"),
+    ("pipeline_inputs", "PIPELINE: inputs of the network"),
 )
 
 CHUNK = (

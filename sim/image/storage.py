@@ -1,7 +1,7 @@
 """Where the activations of a run lie: each by itself between guards, or sharing memory in turn."""
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from tightrope.hw.headers import DCACHE_BYTES
@@ -96,7 +96,8 @@ class Separate(Storage):
 class Shared(Storage):
     """Memory is used again when nobody reads what is there; ``keep`` outlives the run.
 
-    ADD and CLIP write where they read, if nobody else reads that later.
+    ``when`` tells when a step runs; what runs at the same time lies apart. ADD and CLIP write where
+    they read, if nobody else reads that later.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Shared(Storage):
         inputs: Mapping[str, np.ndarray],
         pitches: Mapping[str, int],
         keep: Collection[int],
+        when: Callable[[int], int] = lambda index: index,
     ) -> None:
         super().__init__(steps, inputs)
         shapes: dict[Key, tuple[tuple[int, int, int], int]] = {}
@@ -124,7 +126,19 @@ class Shared(Storage):
         for key, host in hosts.items():
             lives[host] = (lives[host][0], max(lives[host][1], lives[key][1]))
         own = [key for key in shapes if key not in hosts]
-        spans = [_span(key, own, shapes[key], lives[key], steps, hosts) for key in own]
+        end = 1 + max(map(when, range(len(steps))))
+        beside = _read_together(own, steps, hosts)
+        spans = []
+        for key in own:
+            first, last = lives[key]
+            spans.append(
+                Span(
+                    size_bytes=_span_bytes(*shapes[key]),
+                    first=-1 if first < 0 else when(first),
+                    last=end if last >= len(steps) else when(max(last, 0)),
+                    beside=tuple(beside[key]),
+                )
+            )
         offsets, size = place_spans(spans)
         begin = arena.align(DCACHE_BYTES)
         arena.put(np.full(size + -size % ALIGN_BYTES, GUARD_BYTE, np.uint8))
@@ -187,19 +201,21 @@ def _in_place(steps, shapes, lives, inputs) -> dict[Key, Key]:
     return hosts
 
 
-def _span(key, own, shape, life, steps, hosts) -> Span:
-    (height, width, _), pitch = shape
-    places = {other: place for place, other in enumerate(own)}
-    beside: set[int] = set()
+def _read_together(own, steps, hosts) -> dict[Key, set[int]]:
+    """For each buffer, the places in ``own`` of those that some step reads with it."""
+    places = {key: place for place, key in enumerate(own)}
+    beside: dict[Key, set[int]] = {key: set() for key in own}
     for step in steps:
-        homes = {_home(steps, name) for name in step.inputs}
-        homes = {hosts.get(home, home) for home in homes}
-        if len(homes) > 1 and key in homes:
-            beside |= {places[home] for home in homes - {key}}
-    size = 2 * GUARD_BYTES + height * width * pitch
-    return Span(
-        size_bytes=size + -size % ALIGN_BYTES, first=life[0], last=life[1], beside=tuple(beside)
-    )
+        homes = [_home(steps, name) for name in step.inputs]
+        homes = [hosts.get(home, home) for home in homes]
+        for home in homes:
+            beside[home] |= {places[other] for other in homes if other != home}
+    return beside
+
+
+def _span_bytes(shape: tuple[int, int, int], pitch: int) -> int:
+    size = 2 * GUARD_BYTES + shape[0] * shape[1] * pitch
+    return size + -size % ALIGN_BYTES
 
 
 def _fill(arena: Arena, buffer: Buffer, content: np.ndarray) -> None:

@@ -52,6 +52,30 @@ static void run_steal(const layer_t *layer, kernel_t *kernel, uint64_t *random)
     }
 }
 
+/* Beat by beat, as the harts would; what they do in one beat is independent. */
+static void run_pipeline(const layer_t *layer)
+{
+    const uint32_t *stages = mem_ptr(layer->stages_addr);
+    const layer_t *layers = mem_ptr(layer->stage_layers_addr);
+    uint32_t harts = host_machine.hart_count;
+    for (uint32_t beat = 0; beat < layer->pipeline_inputs + harts; beat++) {
+        for (host_hart = 0; host_hart < harts; host_hart++) {
+            uint32_t input = beat - host_hart;
+            if (input >= layer->pipeline_inputs) {
+                continue;
+            }
+            for (uint32_t i = stages[host_hart]; i < stages[host_hart + 1]; i++) {
+                const layer_t *one = &layers[input * stages[harts] + i];
+                const uint32_t *first = mem_ptr(one->hart_first_addr);
+                const chunk_t *chunks = mem_ptr(one->chunks_addr);
+                for (uint32_t c = first[host_hart]; c < first[host_hart + 1]; c++) {
+                    kernel_find(one->op, one->body)(one, &chunks[c], host_hart);
+                }
+            }
+        }
+    }
+}
+
 static bool run_layer(const header_t *image, uint32_t index, const layer_t *layer, uint64_t *random)
 {
     kernel_t *kernel = kernel_find(layer->op, layer->body);
@@ -60,6 +84,8 @@ static bool run_layer(const header_t *image, uint32_t index, const layer_t *laye
         for (host_hart = 0; host_hart < host_machine.hart_count; host_hart++) {
             kernel(layer, NULL, host_hart);
         }
+    } else if (layer->op == OP_PIPELINE) {
+        run_pipeline(layer);
     } else if (layer->balance == BALANCE_STEAL) {
         run_steal(layer, kernel, random);
     } else {

@@ -61,6 +61,21 @@ static bool group_fits(const header_t *image, const layer_t *layer, const group_
     return true;
 }
 
+/* Who takes which of `count` things: first[0] .. first[hart_count], rising to `count` at the most. */
+static bool shares_fit(const header_t *image, uint32_t addr, uint32_t count)
+{
+    const uint32_t *first = mem_ptr(addr);
+    if (!table_fits(image, addr, image->hart_count + 1, 4) || first[image->hart_count] > count) {
+        return false;
+    }
+    for (uint32_t hart = 0; hart < image->hart_count; hart++) {
+        if (first[hart] > first[hart + 1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool layer_fits(const header_t *image, const layer_t *layer)
 {
     if (kernel_find(layer->op, layer->body) == NULL || layer->balance >= BALANCE_COUNT ||
@@ -68,17 +83,35 @@ static bool layer_fits(const header_t *image, const layer_t *layer)
         !table_fits(image, layer->groups_addr, layer->group_count, sizeof(group_t))) {
         return false;
     }
-    if (layer->balance == BALANCE_STATIC && layer->op != OP_PROGRAM) {
-        const uint32_t *first = mem_ptr(layer->hart_first_addr);
-        if (!table_fits(image, layer->hart_first_addr, image->hart_count + 1, 4) ||
-            first[image->hart_count] > layer->chunk_count) {
-            return false;
-        }
+    if (layer->balance == BALANCE_STATIC && layer->op != OP_PROGRAM &&
+        !shares_fit(image, layer->hart_first_addr, layer->chunk_count)) {
+        return false;
     }
     const group_t *groups = mem_ptr(layer->groups_addr);
     for (uint32_t g = 0; g < layer->group_count; g++) {
         if (!group_fits(image, layer, &groups[g])) {
             log_printf(image, "Group %u can't run: ", g);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The layers of every input; none of them may be a pipeline or program tiles. */
+static bool pipeline_fits(const header_t *image, const layer_t *layer)
+{
+    const uint32_t *stages = mem_ptr(layer->stages_addr);
+    if (!shares_fit(image, layer->stages_addr, UINT16_MAX) ||
+        layer->pipeline_inputs > UINT16_MAX ||
+        !table_fits(image, layer->stage_layers_addr,
+                    layer->pipeline_inputs * stages[image->hart_count], sizeof(layer_t))) {
+        return false;
+    }
+    const layer_t *layers = mem_ptr(layer->stage_layers_addr);
+    for (uint32_t i = 0; i < layer->pipeline_inputs * stages[image->hart_count]; i++) {
+        if (layers[i].op == OP_PROGRAM || layers[i].balance != BALANCE_STATIC ||
+            !layer_fits(image, &layers[i])) {
+            log_printf(image, "Layer %u of the pipeline can't run: ", i);
             return false;
         }
     }
@@ -97,7 +130,9 @@ static bool tables_fit(const header_t *image)
     }
     const layer_t *layers = mem_ptr(image->layers_addr);
     for (uint32_t i = 0; i < image->layer_count; i++) {
-        if (!layer_fits(image, &layers[i])) {
+        bool fits = layers[i].op == OP_PIPELINE ? pipeline_fits(image, &layers[i])
+                                                : layer_fits(image, &layers[i]);
+        if (!fits) {
             log_printf(image, "layer %u (op %u, body %u) has a bad table or no kernel.\n", i,
                        layers[i].op, layers[i].body);
             return false;

@@ -60,14 +60,16 @@ static bool loose_report(const header_t *image, uint32_t layer_index, unsigned h
 
 bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *layer, unsigned hart)
 {
+    bool all = layer->op == OP_PIPELINE;
     bool good = true;
-    if (layer->body == BODY_TIGHT) {
+    if (layer->body == BODY_TIGHT || all) {
         for (uint32_t tile = 0; tile < image->tight_tiles_per_hart; tile++) {
             uint32_t index = hart * image->tight_tiles_per_hart + tile;
             good &= tile_report(image, layer_index, index, "tight", tile, tight_status);
         }
-    } else if (layer->body == BODY_LOOSE && hart == 0) {
-        good = loose_report(image, layer_index, hart);
+    }
+    if ((layer->body == BODY_LOOSE || all) && hart == 0) {
+        good &= loose_report(image, layer_index, hart);
     }
     return good;
 }

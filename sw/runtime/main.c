@@ -1,4 +1,4 @@
-/* The interpreter of an image: a barrier, a layer, a barrier, and so on. */
+/* The interpreter of an image: a barrier, a layer, a barrier, and so on; or a pipeline of layers. */
 #include "kernels.h"
 #include "runtime.h"
 
@@ -34,6 +34,46 @@ static void run_steal(const layer_t *layer, kernel_t *kernel, uint32_t counter, 
     }
 }
 
+/* To the stack, which is the only place that no table meets in the data cache. There is no memcpy
+ * here, which an assignment would call. */
+static void layer_copy(layer_t *to, const layer_t *from)
+{
+    for (uint32_t i = 0; i < sizeof(layer_t) / 4; i++) {
+        ((uint32_t *)to)[i] = ((const uint32_t *)from)[i];
+    }
+}
+
+/* This hart's layers of one input. */
+static void run_stage(const layer_t *layers, uint32_t count, unsigned hart)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        layer_t layer;
+        layer_copy(&layer, &layers[i]);
+        dcache_flush();
+        run_static(&layer, kernel_find(layer.op, layer.body), hart);
+    }
+}
+
+/* The stages are the first harts, so the last one with layers says how many beats it takes. */
+static void run_pipeline(const layer_t *layer, uint32_t hart_count, unsigned hart)
+{
+    const uint32_t *stages = mem_ptr(layer->stages_addr);
+    const layer_t *layers = mem_ptr(layer->stage_layers_addr);
+    uint32_t count = stages[hart_count];
+    uint32_t stage_count = hart_count;
+    while (stage_count > 1 && stages[stage_count - 1] == count) {
+        stage_count--;
+    }
+    for (uint32_t beat = 0; beat + 1 < layer->pipeline_inputs + stage_count; beat++) {
+        uint32_t input = beat - hart; /* wraps where there is none yet */
+        if (input < layer->pipeline_inputs) {
+            uint32_t first = stages[hart];
+            run_stage(layers + input * count + first, stages[hart + 1] - first, hart);
+        }
+        barrier();
+    }
+}
+
 static void run_layer(const header_t *image, uint32_t index, const layer_t *layer, unsigned hart)
 {
     uint32_t before[HART_COUNTER_COUNT];
@@ -48,6 +88,8 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
     }
     if (layer->op == OP_PROGRAM) {
         kernel(layer, NULL, hart);
+    } else if (layer->op == OP_PIPELINE) {
+        run_pipeline(layer, image->hart_count, hart);
     } else if (layer->balance == BALANCE_STEAL) {
         run_steal(layer, kernel, index % SYNC_FETCH_ADD_COUNT, hart);
     } else {
@@ -60,15 +102,6 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
     out += (index * image->hart_count + hart) * HART_COUNTER_COUNT;
     for (uint32_t i = 0; i < HART_COUNTER_COUNT; i++) {
         out[i] = after[i] - before[i];
-    }
-}
-
-/* To the stack, which is the only place that no table meets in the data cache. There is no memcpy
- * here, which an assignment would call. */
-static void layer_copy(layer_t *to, const layer_t *from)
-{
-    for (uint32_t i = 0; i < sizeof(layer_t) / 4; i++) {
-        ((uint32_t *)to)[i] = ((const uint32_t *)from)[i];
     }
 }
 
