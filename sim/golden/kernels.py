@@ -18,6 +18,7 @@ __all__ = [
     "corrected_bias",
     "dwconv",
     "global_avgpool",
+    "image_bias",
     "maxpool",
 ]
 
@@ -33,6 +34,19 @@ def corrected_bias(qlayer: QuantLayer, weight_bits: int = 8) -> np.ndarray:
     sums = clip_weights(weight, weight_bits).sum(axis=axes, dtype=np.int64)
     start = np.zeros(sums.shape, np.int64) if bias is None else bias.astype(np.int64)
     return wrap_int32(start - qlayer.in_zero_point * sums)
+
+
+def image_bias(
+    qlayer: QuantLayer, plan: LayerPlan | None, tile: TileConfig | None
+) -> np.ndarray:
+    """:func:`corrected_bias` with each channel's weights as they are where it is computed."""
+    bias = corrected_bias(qlayer)
+    if plan is not None and tile is not None:
+        clipped = corrected_bias(qlayer, tile.weight_bits)
+        for group in plan.groups:
+            columns = slice(group.channel_begin, group.channel_begin + group.channel_count)
+            bias[columns] = clipped[columns]
+    return bias
 
 
 def conv(
@@ -53,12 +67,13 @@ def conv_accumulators(
 ) -> np.ndarray:
     """``bias + sum w * (x - in_zero_point)`` of CONV and DENSE, (pixels, out_c) int32.
 
-    With ``plan`` (whose groups' blocks say which rows share a tile) and ``tile``, the products go
-    through the tile: 4-bit weights are clipped, and each block is converted by the ADC.
+    With ``plan`` (whose groups' blocks say which rows share a tile) and ``tile``, the products of
+    the groups' channels go through the tile: 4-bit weights are clipped, and each block is converted
+    by the ADC.
     """
     layer, weight = qlayer.layer, _weight(qlayer)
     on_tiles = tile is not None and plan is not None and bool(plan.groups)
-    bias = corrected_bias(qlayer, tile.weight_bits if on_tiles and tile else 8)
+    bias = image_bias(qlayer, plan, tile)
     sums = np.empty((layer.pixels, layer.out_shape[2]), np.int64)
     in_c, out_c = layer.in_shape[2] // layer.groups, layer.out_shape[2] // layer.groups
     for group in range(layer.groups):
@@ -165,7 +180,7 @@ def _tile_sums(
     rows: np.ndarray, matrix: np.ndarray, plan: LayerPlan, tile: TileConfig
 ) -> np.ndarray:
     """(pixels, out_c) int64: each block's conversion, shifted back and added over the blocks."""
-    matrix = clip_weights(matrix, tile.weight_bits)
+    digital, matrix = matrix, clip_weights(matrix, tile.weight_bits)
     shift_back = 0 if tile.adc_bits == 32 else plan.adc_shift
     sums = np.zeros((rows.shape[0], matrix.shape[1]), np.int64)
     covered = np.zeros(matrix.shape, np.int8)
@@ -176,6 +191,8 @@ def _tile_sums(
             total = exact_matmul(rows[:, k], matrix[k, columns])
             sums[:, columns] += adc(total, tile.adc_bits, plan.adc_shift) << shift_back
             covered[k, columns] += 1
-    if not (covered == 1).all():
-        raise GoldenError("the plan's blocks must cover the weight matrix exactly once")
+    rest = ~covered.any(axis=0)
+    if not (covered[:, ~rest] == 1).all():
+        raise GoldenError("the plan's blocks must cover their channels' weights exactly once")
+    sums[:, rest] = exact_matmul(rows, digital[:, rest])
     return sums

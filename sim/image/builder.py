@@ -6,7 +6,7 @@ import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.headers import DCACHE_BYTES
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.sim.mapping.plan import Group
+from tightrope.sim.mapping.plan import DIGITAL_BODIES, Group
 from tightrope.sim.mapping.split import round_up
 
 from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena, pack_struct, pack_words
@@ -236,8 +236,9 @@ class _Builder:
         step = self.steps[index]
         groups = range(step.qlayer.layer.groups)
         entries = self._group_entries(index)
+        digital = any(step.plan.body_of(chunk) in DIGITAL_BODIES for chunk in step.plan.chunks)
         weights = [
-            {} if entries else put_weights(self.arena, step.qlayer, group) for group in groups
+            put_weights(self.arena, step.qlayer, group) if digital else {} for group in groups
         ]
         self.arena.avoid_stacks(hot_bytes(step.plan, step.qlayer.layer.out_shape[2]))
         chunks = put_chunks(self.arena, step.plan)

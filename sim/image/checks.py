@@ -3,7 +3,7 @@
 import numpy as np
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.golden.arithmetic import MULTIPLIER_STEP
-from tightrope.sim.mapping.plan import Block, Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import DIGITAL_BODIES, Block, Chunk, Group, LayerPlan, TightSplit
 from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
@@ -76,14 +76,35 @@ def check_plan(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) -> No
             f"layer {layer.name}: hart_first must rise from 0 to {len(plan.chunks)} over "
             f"{config.harts} harts, not {first}",
         )
-    others = len(plan.groups) if on_tiles else layer.out_shape[2] // layer.groups
-    covered = np.zeros((layer.pixels, others), np.int32)
+    _check_chunks(qlayer, plan)
+
+
+def _check_chunks(qlayer: QuantLayer, plan: LayerPlan) -> None:
+    """Every output is computed once: by a group that holds its channel, or digitally."""
+    layer = qlayer.layer
+    channels = layer.out_shape[2] // layer.groups
+    covered = np.zeros((layer.pixels, channels), np.uint8)
     for chunk in plan.chunks:
+        body = plan.body_of(chunk)
+        digital = body in DIGITAL_BODIES
+        _require(
+            body is plan.body or (digital and layer.op in (LayerOp.CONV, LayerOp.DENSE)),
+            f"layer {layer.name}: {chunk} can't be computed by {body.name}",
+        )
+        others = channels if digital else len(plan.groups)
         _require(
             _inside(chunk, layer.pixels, others),
             f"layer {layer.name}: {chunk} must be inside {layer.pixels} pixels x {others}",
         )
-        covered[chunk.pixel_begin : chunk.pixel_end, chunk.begin : chunk.end] += 1
+        if digital:
+            ranges = [(chunk.begin, chunk.end)]
+        else:
+            ranges = [
+                (group.channel_begin, group.channel_begin + group.channel_count)
+                for group in plan.groups[chunk.begin : chunk.end]
+            ]
+        for begin, end in ranges:
+            covered[chunk.pixel_begin : chunk.pixel_end, begin:end] += 1
     _require(
         bool((covered == 1).all()),
         f"layer {layer.name}: the chunks must cover every output exactly once",
@@ -97,10 +118,10 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
     edge = 0
     for group in sorted(plan.groups, key=lambda group: group.channel_begin):
         _require(
-            group.channel_begin == edge and group.channel_count > 0,
-            f"layer {name}: groups must cover every output channel exactly once",
+            group.channel_begin >= edge and group.channel_count > 0,
+            f"layer {name}: groups must not share output channels",
         )
-        edge += group.channel_count
+        edge = group.channel_begin + group.channel_count
         _require(
             0 <= group.hart < config.harts, f"layer {name}: no hart {group.hart} to own a group"
         )
@@ -111,12 +132,13 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
         )
         for block in group.blocks:
             _check_block(name, block, group, tiles, tile)
-    _require(edge == qlayer.layer.out_shape[2], f"layer {name}: groups must cover every channel")
+    _require(edge <= qlayer.layer.out_shape[2], f"layer {name}: a group must hold channels of it")
     if tight and plan.split is TightSplit.CHANNELS:
         owned = all(
             plan.groups[index].hart == hart
             for hart in range(config.harts)
             for chunk in plan.chunks[slice(*plan.hart_first[hart : hart + 2])]
+            if plan.body_of(chunk) is plan.body
             for index in range(chunk.begin, min(chunk.end, len(plan.groups)))
         )
         fixed = plan.balance is Balance.STATIC

@@ -157,6 +157,7 @@ CHUNK = (
     ("pixel_end", "one past the last"),
     ("begin", "first channel (digital) or group (tile bodies)"),
     ("end", "one past the last"),
+    ("body", "Body: the layer's, or DOT4 for what of it is not on tiles"),
 )
 
 GROUP = (

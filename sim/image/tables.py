@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
-from tightrope.sim.golden.kernels import corrected_bias
+from tightrope.sim.golden.kernels import image_bias
 from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.mapping.split import round_up
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
@@ -61,6 +61,7 @@ def put_chunks(arena: Arena, plan: LayerPlan) -> dict[str, int]:
                     "pixel_end": chunk.pixel_end,
                     "begin": chunk.begin,
                     "end": chunk.end,
+                    "body": plan.body_of(chunk),
                 }
                 for chunk in plan.chunks
             ),
@@ -94,7 +95,7 @@ def put_scales(
     fields: dict[str, int] = {}
     channels = channel_slice(qlayer, group) if qlayer.layer.has_weights else slice(None)
     if qlayer.layer.has_weights:
-        bias = corrected_bias(qlayer, config.tile.weight_bits if plan.groups else 8)
+        bias = image_bias(qlayer, plan, config.tile)
         fields["bias_addr"] = arena.put(bias[channels].astype("<i4"))
     if qlayer.multiplier is not None and qlayer.shift is not None:
         scale = qlayer.multiplier[channels] | qlayer.shift[channels]

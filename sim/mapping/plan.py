@@ -5,6 +5,8 @@ import enum
 
 from tightrope.sim.image.layout import Balance, Body
 
+DIGITAL_BODIES = (Body.DOT4, Body.SCALAR)
+
 
 class TightSplit(enum.StrEnum):
     """How a layer uses tiles that can't be shared."""
@@ -48,6 +50,8 @@ class Chunk:
     pixel_end: int
     begin: int
     end: int
+    body: Body | None = None
+    """Not the plan's: what of a layer is not on tiles, is digital."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,3 +66,7 @@ class LayerPlan:
     groups: tuple[Group, ...] = ()
     split: TightSplit | None = None
     adc_shift: int = 0
+
+    def body_of(self, chunk: Chunk) -> Body:
+        """The kernel that computes one of the chunks."""
+        return self.body if chunk.body is None else chunk.body

@@ -31,24 +31,29 @@ static uint32_t random_below(uint64_t *state, uint32_t bound)
     return (uint32_t)(*state >> 33) % bound;
 }
 
-static void run_static(const layer_t *layer, kernel_t *kernel)
+static void run_share(const layer_t *layer)
 {
     const chunk_t *chunks = mem_ptr(layer->chunks_addr);
     const uint32_t *first = mem_ptr(layer->hart_first_addr);
+    for (uint32_t i = first[host_hart]; i < first[host_hart + 1]; i++) {
+        kernel_find(layer->op, chunks[i].body)(layer, &chunks[i], host_hart);
+    }
+}
+
+static void run_static(const layer_t *layer)
+{
     for (host_hart = 0; host_hart < host_machine.hart_count; host_hart++) {
-        for (uint32_t i = first[host_hart]; i < first[host_hart + 1]; i++) {
-            kernel(layer, &chunks[i], host_hart);
-        }
+        run_share(layer);
     }
 }
 
 /* Chunks are taken in order, by harts in any order. */
-static void run_steal(const layer_t *layer, kernel_t *kernel, uint64_t *random)
+static void run_steal(const layer_t *layer, uint64_t *random)
 {
     const chunk_t *chunks = mem_ptr(layer->chunks_addr);
     for (uint32_t i = 0; i < layer->chunk_count; i++) {
         host_hart = random_below(random, host_machine.hart_count);
-        kernel(layer, &chunks[i], host_hart);
+        kernel_find(layer->op, chunks[i].body)(layer, &chunks[i], host_hart);
     }
 }
 
@@ -65,12 +70,7 @@ static void run_pipeline(const layer_t *layer)
                 continue;
             }
             for (uint32_t i = stages[host_hart]; i < stages[host_hart + 1]; i++) {
-                const layer_t *one = &layers[input * stages[harts] + i];
-                const uint32_t *first = mem_ptr(one->hart_first_addr);
-                const chunk_t *chunks = mem_ptr(one->chunks_addr);
-                for (uint32_t c = first[host_hart]; c < first[host_hart + 1]; c++) {
-                    kernel_find(one->op, one->body)(one, &chunks[c], host_hart);
-                }
+                run_share(&layers[input * stages[harts] + i]);
             }
         }
     }
@@ -78,18 +78,17 @@ static void run_pipeline(const layer_t *layer)
 
 static bool run_layer(const header_t *image, uint32_t index, const layer_t *layer, uint64_t *random)
 {
-    kernel_t *kernel = kernel_find(layer->op, layer->body);
     bool good = true;
     if (layer->op == OP_PROGRAM) {
         for (host_hart = 0; host_hart < host_machine.hart_count; host_hart++) {
-            kernel(layer, NULL, host_hart);
+            kernel_find(layer->op, layer->body)(layer, NULL, host_hart);
         }
     } else if (layer->op == OP_PIPELINE) {
         run_pipeline(layer);
     } else if (layer->balance == BALANCE_STEAL) {
-        run_steal(layer, kernel, random);
+        run_steal(layer, random);
     } else {
-        run_static(layer, kernel);
+        run_static(layer);
     }
     for (host_hart = 0; host_hart < host_machine.hart_count; host_hart++) {
         good &= tiles_report(image, index, layer, host_hart);

@@ -61,6 +61,25 @@ static bool group_fits(const header_t *image, const layer_t *layer, const group_
     return true;
 }
 
+/* Output pixels x channels, or x groups, all inside the layer; and a kernel that computes them. */
+static bool chunks_fit(const layer_t *layer)
+{
+    const chunk_t *chunks = mem_ptr(layer->chunks_addr);
+    uint32_t pixels = layer->out_h * layer->out_w;
+    for (uint32_t i = 0; i < layer->chunk_count; i++) {
+        const chunk_t *chunk = &chunks[i];
+        bool is_digital = chunk->body == BODY_DOT4 || chunk->body == BODY_SCALAR;
+        uint32_t others = is_digital ? layer->out_c : layer->group_count;
+        if ((!is_digital && chunk->body != layer->body) ||
+            kernel_find(layer->op, chunk->body) == NULL || chunk->pixel_end > pixels ||
+            chunk->pixel_begin > chunk->pixel_end || chunk->end > others ||
+            chunk->begin > chunk->end) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Who takes which of `count` things: first[0] .. first[hart_count], rising to `count` at the most. */
 static bool shares_fit(const header_t *image, uint32_t addr, uint32_t count)
 {
@@ -81,6 +100,9 @@ static bool layer_fits(const header_t *image, const layer_t *layer)
     if (kernel_find(layer->op, layer->body) == NULL || layer->balance >= BALANCE_COUNT ||
         !table_fits(image, layer->chunks_addr, layer->chunk_count, sizeof(chunk_t)) ||
         !table_fits(image, layer->groups_addr, layer->group_count, sizeof(group_t))) {
+        return false;
+    }
+    if (layer->op != OP_PROGRAM && !chunks_fit(layer)) {
         return false;
     }
     if (layer->balance == BALANCE_STATIC && layer->op != OP_PROGRAM &&

@@ -16,21 +16,21 @@ void run_end(uint32_t status)
     }
 }
 
-static void run_static(const layer_t *layer, kernel_t *kernel, unsigned hart)
+static void run_static(const layer_t *layer, unsigned hart)
 {
     const chunk_t *chunks = mem_ptr(layer->chunks_addr);
     const uint32_t *first = mem_ptr(layer->hart_first_addr);
     for (uint32_t i = first[hart]; i < first[hart + 1]; i++) {
-        kernel(layer, &chunks[i], hart);
+        kernel_find(layer->op, chunks[i].body)(layer, &chunks[i], hart);
     }
 }
 
-static void run_steal(const layer_t *layer, kernel_t *kernel, uint32_t counter, unsigned hart)
+static void run_steal(const layer_t *layer, uint32_t counter, unsigned hart)
 {
     const chunk_t *chunks = mem_ptr(layer->chunks_addr);
     uint32_t i;
     while ((i = fetch_add(counter)) < layer->chunk_count) {
-        kernel(layer, &chunks[i], hart);
+        kernel_find(layer->op, chunks[i].body)(layer, &chunks[i], hart);
     }
 }
 
@@ -50,7 +50,7 @@ static void run_stage(const layer_t *layers, uint32_t count, unsigned hart)
         layer_t layer;
         layer_copy(&layer, &layers[i]);
         dcache_flush();
-        run_static(&layer, kernel_find(layer.op, layer.body), hart);
+        run_static(&layer, hart);
     }
 }
 
@@ -78,7 +78,6 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
 {
     uint32_t before[HART_COUNTER_COUNT];
     uint32_t after[HART_COUNTER_COUNT];
-    kernel_t *kernel = kernel_find(layer->op, layer->body);
 
     dcache_flush();
     barrier();
@@ -87,13 +86,13 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
         fetch_add_clear((index + 1) % SYNC_FETCH_ADD_COUNT);
     }
     if (layer->op == OP_PROGRAM) {
-        kernel(layer, NULL, hart);
+        kernel_find(layer->op, layer->body)(layer, NULL, hart);
     } else if (layer->op == OP_PIPELINE) {
         run_pipeline(layer, image->hart_count, hart);
     } else if (layer->balance == BALANCE_STEAL) {
-        run_steal(layer, kernel, index % SYNC_FETCH_ADD_COUNT, hart);
+        run_steal(layer, index % SYNC_FETCH_ADD_COUNT, hart);
     } else {
-        run_static(layer, kernel, hart);
+        run_static(layer, hart);
     }
     barrier();
     counters_read(after);

@@ -118,7 +118,7 @@ class Firmware:
         return golden.requantise(acc, scale & ~np.uint32(63), scale & 63) + f["out_zero_point"]
 
     def run_chunk(self, f, hart, chunk):
-        if f["op"] == Op.CONV and f["body"] in (Body.TIGHT, Body.LOOSE):
+        if f["op"] == Op.CONV and chunk["body"] in (Body.TIGHT, Body.LOOSE):
             for group in self.groups(f)[chunk["begin"] : chunk["end"]]:
                 self.tile_group(f, hart, group, chunk)
             return
