@@ -31,7 +31,7 @@ def windows(
     kernel: tuple[int, int],
     stride: tuple[int, int],
     pad_top_left: tuple[int, int],
-    fill: int,
+    fill: float,
 ) -> np.ndarray:
     """The window of each output pixel: (out_h, out_w, kernel_h, kernel_w, c), dtype of ``x``.
 
@@ -54,7 +54,7 @@ def patches(
     kernel: tuple[int, int],
     stride: tuple[int, int],
     pad_top_left: tuple[int, int],
-    fill: int,
+    fill: float,
 ) -> np.ndarray:
     """:func:`windows` flattened to (out_h * out_w, kernel_h * kernel_w * c), contiguous."""
     view = windows(x, out_size, kernel, stride, pad_top_left, fill)

@@ -13,9 +13,9 @@ from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.layers import Layer, LayerOp
 from tightrope.sim.workload.model_file import first_line
 from tightrope.sim.workload.nodes import Node
-from tightrope.sim.workload.values import MAX_ELEMENTS, Value, reshaped_axis
+from tightrope.sim.workload.values import MAX_ELEMENTS, Value, View, reshaped_axis
 
-__all__ = ["AS_FLOAT", "Builder", "SUPPORTED"]
+__all__ = ["AS_FLOAT", "Builder", "Draft", "SUPPORTED"]
 
 SUPPORTED = (
     "2-D convolutions without dilation, dense layers, pooling, residual additions, and the usual "
@@ -45,6 +45,14 @@ class Draft:
     """A layer, and what the next node may still be folded into it."""
 
     layer: Layer
+    node: Node
+    """The node it came from."""
+    sources: tuple[Value, ...]
+    """The activations it reads, in order."""
+    output: Value
+    """What the node makes."""
+    joined: list[tuple[Node, Value]] = dataclasses.field(default_factory=list)
+    """Nodes that became part of it, in order, each with what it reads."""
     takes_affine: bool
     """A scale and offset per channel."""
     takes_clip: bool
@@ -80,6 +88,7 @@ class Builder:
         self.outputs = outputs
         self.old_batch = old_batch
         self.values: dict[str, Value] = {}
+        self.makers: dict[str, Node] = {}
         self.drafts: list[Draft] = []
         self.notes: list[str] = []
         self.folded: collections.Counter[str] = collections.Counter()
@@ -137,7 +146,15 @@ class Builder:
                 )
             self.values[node.outputs[position]] = value
 
-    def alias(self, node: Node, source: Value, shape: Sequence[int], axis: int) -> None:
+    def alias(
+        self,
+        node: Node,
+        source: Value,
+        shape: Sequence[int],
+        axis: int,
+        view: View | None = None,
+        formats: tuple[Node, ...] = (),
+    ) -> None:
         """The output is the input, seen in another way; it costs nothing."""
         self.put(
             node,
@@ -147,6 +164,8 @@ class Builder:
                 axis=axis,
                 data=None,
                 sole=source.sole and self._read_once(node, 0),
+                views=source.views + ((view,) if view else ()),
+                formats=source.formats + formats,
             ),
         )
 
@@ -178,7 +197,17 @@ class Builder:
             out_shape=out_shape or output.hwc,
             **fields,
         )
-        self.drafts.append(Draft(layer=layer, takes_affine=takes_affine, takes_clip=takes_clip))
+        read = self.activations(node)
+        self.drafts.append(
+            Draft(
+                layer=layer,
+                node=node,
+                sources=(source,) if len(read) == 1 else tuple(read),
+                output=output,
+                takes_affine=takes_affine,
+                takes_clip=takes_clip,
+            )
+        )
 
     def fold(self, node: Node, source: Value, *, affine: bool) -> bool:
         """Make a node part of the layer that computes its input, if that is possible."""
@@ -191,6 +220,7 @@ class Builder:
             return False
         draft.takes_affine = draft.takes_affine and affine
         self.folded[node.source_op] += 1
+        draft.joined.append((node, source))
         self.put(node, dataclasses.replace(source, sole=self._read_once(node, 0)))
         return True
 

@@ -1,5 +1,6 @@
 """Everything a digital core does between the layers with weights: elementwise work and views."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ from onnx import TensorProto
 from tightrope.sim.workload.builder import Builder, small_data
 from tightrope.sim.workload.layers import LayerOp
 from tightrope.sim.workload.nodes import Node
-from tightrope.sim.workload.values import Value, per_channel, reshaped_axis
+from tightrope.sim.workload.values import Value, View, per_channel, reshaped_axis
 
 __all__ = [
     "affine",
@@ -128,7 +129,8 @@ def view(builder: Builder, node: Node) -> None:
     """Identity, Dropout, Cast, QuantizeLinear, DequantizeLinear: the same elements."""
     source = builder.input(node, 0)
     builder.skipped[node.source_op] += 1
-    builder.alias(node, source, source.shape, source.axis)
+    formats = (node,) if node.op in ("QuantizeLinear", "DequantizeLinear") else ()
+    builder.alias(node, source, source.shape, source.axis, formats=formats)
     for position in range(1, len(node.outputs)):
         builder.put(
             node, Value(shape=source.shape, constant=True, elem_type=TensorProto.BOOL), position
@@ -160,7 +162,7 @@ def reshape(builder: Builder, node: Node) -> None:
     if math.prod(shape) != source.size:
         builder.fail(node, f"can't turn the shape {list(source.shape)} into {list(shape)}")
     builder.skipped[node.source_op] += 1
-    builder.alias(node, source, shape, reshaped_axis(source, shape))
+    builder.alias(node, source, shape, reshaped_axis(source, shape), View(shape=shape))
 
 
 def transpose(builder: Builder, node: Node) -> None:
@@ -173,7 +175,7 @@ def transpose(builder: Builder, node: Node) -> None:
     moved = order.index(source.axis) if source.axis < rank else source.axis
     if kept == sorted(kept) and rank <= 4:
         builder.skipped[node.source_op] += 1
-        builder.alias(node, source, shape, moved)
+        builder.alias(node, source, shape, moved, View(order=tuple(order)))
     else:
         elementwise(builder, node, shape, axis=moved if rank <= 4 else 1)
 
@@ -187,7 +189,7 @@ def pad(builder: Builder, node: Node) -> None:
         elementwise(builder, node, shape)
         return
     builder.folded[node.source_op] += 1
-    builder.put(node, Value(shape=shape, axis=source.axis, pads=pads))
+    builder.put(node, dataclasses.replace(source, shape=shape, data=None, sole=False, pads=pads))
 
 
 def _image_pads(builder: Builder, node: Node, source: Value) -> tuple[int, int, int, int] | None:

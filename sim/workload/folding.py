@@ -1,5 +1,6 @@
 """Constants: initializers, and the shape arithmetic that exporters leave in a graph."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tightrope.sim.workload.model_file import first_line
 from tightrope.sim.workload.nodes import Node
 from tightrope.sim.workload.values import Value
 
-__all__ = ["MAX_FOLD_ELEMENTS", "constant_value", "fold_constant"]
+__all__ = ["MAX_FOLD_ELEMENTS", "constant_value", "fold_constant", "tensor_data"]
 
 MAX_FOLD_ELEMENTS = 1024
 """Larger constants keep their shape only: nothing that shapes depend on is larger."""
@@ -35,16 +36,20 @@ def constant_value(label: str, tensor: TensorProto, folder: Path) -> Value:
         raise WorkloadError(f"{label}: tensor {tensor.name!r} has the shape {list(shape)}")
     if value.size > MAX_FOLD_ELEMENTS:
         return value
+    return dataclasses.replace(value, data=tensor_data(label, tensor, folder))
+
+
+def tensor_data(label: str, tensor: TensorProto, folder: Path) -> np.ndarray:
+    """What a tensor holds, external data included. Raises WorkloadError if it is damaged."""
     try:
         if external_data_helper.uses_external_data(tensor):
             tensor = TensorProto.FromString(tensor.SerializeToString())
             external_data_helper.load_external_data_for_tensor(tensor, os.fspath(folder))
-        data = numpy_helper.to_array(tensor)
+        return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError, OSError, onnx.checker.ValidationError) as error:
         raise WorkloadError(
             f"{label}: tensor {tensor.name!r} is damaged: {first_line(error)}"
         ) from error
-    return Value(shape=shape, elem_type=tensor.data_type, constant=True, data=data)
 
 
 def fold_constant(builder: Builder, node: Node, folder: Path) -> bool:

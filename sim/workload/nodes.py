@@ -58,6 +58,8 @@ class Node:
     attributes: dict[str, Any]
     proto: onnx.NodeProto
     """The node as standard operator, for shape inference."""
+    file_inputs: tuple[str, ...]
+    """Tensor names as in the file: a quantised operator's scales and zero points too."""
 
     @property
     def is_twin(self) -> bool:
@@ -92,6 +94,7 @@ def normalise(proto: onnx.NodeProto) -> Node:
         outputs=outputs,
         attributes=attributes,
         proto=standard,
+        file_inputs=tuple(proto.input),
     )
 
 

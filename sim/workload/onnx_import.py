@@ -16,9 +16,11 @@ import onnx
 from onnx import TensorProto, checker
 from tightrope.sim.workload import digital, windows
 from tightrope.sim.workload.builder import AS_FLOAT, SUPPORTED, Builder
+from tightrope.sim.workload.constants import Constants
 from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.folding import constant_value, fold_constant
 from tightrope.sim.workload.layers import Network
+from tightrope.sim.workload.model import Model
 from tightrope.sim.workload.model_file import (
     find_network,
     first_line,
@@ -28,7 +30,7 @@ from tightrope.sim.workload.model_file import (
 from tightrope.sim.workload.nodes import Node, normalise
 from tightrope.sim.workload.values import Value, default_axis
 
-__all__ = ["find_network", "load_network"]
+__all__ = ["find_network", "load_model", "load_network"]
 
 _Handler = Callable[[Builder, Node], None]
 
@@ -96,13 +98,20 @@ def load_network(
     ------
     WorkloadError: one sentence that names the file, the node or the option at fault.
     """
+    return load_model(path, shape=shape).network
+
+
+def load_model(
+    path: str | os.PathLike[str], *, shape: Mapping[str, tuple[int, ...]] | None = None
+) -> Model:
+    """As :func:`load_network`, with all that is needed to compute what the network computes."""
     path = find_network(path)
-    model = open_model(path)
+    proto = open_model(path)
     try:
-        nodes = [normalise(proto) for proto in model.graph.node]
-        live = _live(nodes, [output.name for output in model.graph.output])
-        builder = _start(path, model, live, dict(shape or {}))
-        context = _checker_context(model, builder)
+        nodes = [normalise(node) for node in proto.graph.node]
+        live = _live(nodes, [output.name for output in proto.graph.output])
+        builder, info = _start(path, proto, live, dict(shape or {}))
+        context = _checker_context(proto, builder)
     except (ValueError, TypeError, UnicodeDecodeError) as error:
         if isinstance(error, WorkloadError):
             raise
@@ -111,15 +120,31 @@ def load_network(
         builder.notes.append(
             f"{len(nodes) - len(live)} node(s) lead to no output and were left out."
         )
+    entry = builder.values[info.name]
     for node in live:
         _import_node(builder, node, context, path.parent)
-    for output in model.graph.output:
+    for output in proto.graph.output:
         if output.name not in builder.values:
             raise WorkloadError(f"{path}: nothing makes the output {output.name!r}")
     if not builder.drafts:
         raise WorkloadError(f"{path} has no layers that compute anything")
-    return Network(
-        name=network_name(path), layers=builder.network_layers(), notes=builder.all_notes()
+    return Model(
+        network=Network(
+            name=network_name(path), layers=builder.network_layers(), notes=builder.all_notes()
+        ),
+        label=str(path),
+        drafts=tuple(builder.drafts),
+        input_name=info.name,
+        input=entry,
+        input_type=info.type.tensor_type.elem_type,
+        outputs={output.name: builder.values[output.name] for output in proto.graph.output},
+        constants=Constants(
+            label=str(path),
+            folder=path.parent,
+            initializers={tensor.name: tensor for tensor in proto.graph.initializer},
+            makers=builder.makers,
+            values=builder.values,
+        ),
     )
 
 
@@ -135,8 +160,8 @@ def _live(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
 
 def _start(
     path: Path, model: onnx.ModelProto, nodes: Sequence[Node], shapes: dict[str, tuple[int, ...]]
-) -> Builder:
-    """A builder that knows the initializers and the input."""
+) -> tuple[Builder, onnx.ValueInfoProto]:
+    """A builder that knows the initializers and the input, and the input."""
     consumers: dict[str, list[Node]] = {}
     for node in nodes:
         for name in node.inputs:
@@ -170,7 +195,7 @@ def _start(
             else f"{path} has no input that its outputs depend on"
         )
     _put_input(builder, read[0], shapes.get(read[0].name))
-    return builder
+    return builder, read[0]
 
 
 def _check_names(path: Path, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -229,6 +254,7 @@ def _import_node(
     for name in filter(None, node.outputs):
         if name in builder.values:
             builder.fail(node, f"makes {name!r} a second time")
+        builder.makers[name] = node
     handler = _HANDLERS.get(node.op)
     try:
         if not node.is_twin:

@@ -6,11 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 from onnx import TensorProto
+from tightrope.sim.workload.nodes import Node
 
-__all__ = ["MAX_ELEMENTS", "Value", "default_axis", "hwc", "per_channel", "reshaped_axis"]
+__all__ = ["MAX_ELEMENTS", "Value", "View", "default_axis", "hwc", "per_channel", "reshaped_axis"]
 
 MAX_ELEMENTS = 1 << 31
 """No tensor may be larger."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class View:
+    """The same elements in another shape, or with their dimensions in another order."""
+
+    shape: tuple[int, ...] = ()
+    """Of a reshape."""
+    order: tuple[int, ...] | None = None
+    """Of a transposition; None for a reshape."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +42,10 @@ class Value:
     """Nothing but the next node reads what the layer computes."""
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     """(top, left, bottom, right) that ``shape`` holds already and the next convolution adds."""
+    views: tuple[View, ...] = ()
+    """How the layer's output (or the network's input) became this, if another shape or order."""
+    formats: tuple[Node, ...] = ()
+    """The QuantizeLinear and DequantizeLinear nodes that it came through, in order."""
 
     @property
     def size(self) -> int:

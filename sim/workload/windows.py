@@ -110,7 +110,7 @@ def _dense(builder: Builder, node: Node) -> None:
     builder.add(
         node,
         LayerOp.CONV,
-        source,
+        as_image,
         shape,
         in_shape=as_image.hwc,
         out_shape=(height, width, shape[-1]),
