@@ -140,7 +140,7 @@ class _Builder:
         self._patch_layers(layers_addr, self.descriptors)
         if stage_layers:
             self._patch_layers(self.descriptors[-1]["stage_layers_addr"], stage_layers)
-        return self._image(header, {name: storage.buffers[name] for name in inputs})
+        return self._image(header, storage, inputs)
 
     def _storage(
         self,
@@ -178,7 +178,9 @@ class _Builder:
         for place, fields in enumerate(descriptors):
             self.arena.patch(addr + place * size_bytes(LAYER), pack_struct("layer", fields))
 
-    def _image(self, header: Mapping[str, int], inputs: dict[str, Buffer]) -> Image:
+    def _image(
+        self, header: Mapping[str, int], storage: Storage, inputs: Mapping[str, np.ndarray]
+    ) -> Image:
         memory_end, size = header["memory_end_addr"], self.config.memory.size_bytes
         needed = memory_end - MAIN_MEMORY.base_addr
         if needed > size:
@@ -188,7 +190,7 @@ class _Builder:
             data=bytes(self.arena.data),
             memory_end=memory_end,
             outputs=tuple(self.outputs),
-            inputs=inputs,
+            inputs={name: storage.buffers[name] for name in inputs},
             step_names=tuple(step.qlayer.layer.name for step in self.steps),
             layer_names=tuple(self.names),
             layer_steps=tuple(self.owners),
@@ -197,6 +199,10 @@ class _Builder:
             tile_count=header["tile_count"],
             log_addr=header["log_addr"],
             log_bytes=header["log_bytes"],
+            activations=(
+                min(buffer.span_addr for buffer in storage.buffers.values()),
+                max(buffer.span_end_addr for buffer in storage.buffers.values()),
+            ),
         )
 
     def _check_inputs(self, inputs: Mapping[str, np.ndarray]) -> None:

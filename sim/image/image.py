@@ -3,6 +3,7 @@
 import dataclasses
 
 from tightrope.hw.config import ClusterConfig
+from tightrope.hw.memmap import MAIN_MEMORY
 
 __all__ = ["GUARD_BYTE", "GUARD_BYTES", "Buffer", "Image"]
 
@@ -50,6 +51,19 @@ class Image:
     tile_count: int
     log_addr: int
     log_bytes: int
+    activations: tuple[int, int]
+    """First address and end of the memory for inputs and outputs (if each has its own, there are
+    weights between them)."""
+
+    @property
+    def activation_bytes(self) -> int:
+        """Memory for inputs and outputs."""
+        return self.activations[1] - self.activations[0]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Everything from the beginning of main memory, where the firmware is, to the end."""
+        return self.memory_end - MAIN_MEMORY.base_addr
 
     @property
     def layer_count(self) -> int:

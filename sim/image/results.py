@@ -20,6 +20,7 @@ __all__ = [
     "read_output",
     "read_results",
     "read_tile_counters",
+    "touched_bytes",
 ]
 
 Memory = bytes | bytearray | memoryview | np.ndarray
@@ -126,6 +127,16 @@ def check_guards(image: Image, memory: Memory) -> tuple[str, ...]:
                 f"{addr - nearest.addr} bytes from its start"
             )
     return tuple(found)
+
+
+def touched_bytes(image: Image, memory: Memory) -> int:
+    """Bytes from the beginning of the memory for activations to the last that isn't untouched.
+
+    A guard's width more is planned, and as much as outputs happen to end with the guard byte.
+    """
+    begin, end = image.activations
+    touched = np.flatnonzero(_bytes(memory, begin, end - begin) != GUARD_BYTE)
+    return int(touched[-1]) + 1 if touched.size else 0
 
 
 def check_outputs(

@@ -11,7 +11,16 @@ from tightrope.sim.workload.layers import QuantLayer
 
 from .errors import ImageError
 
-__all__ = ["Step", "chain_steps", "expected_outputs", "independent_steps", "joint_shapes"]
+__all__ = ["Part", "Step", "chain_steps", "expected_outputs", "independent_steps", "joint_shapes"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some channels of a joint, as an input."""
+
+    joint: str
+    channel_begin: int
+    channels: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,8 +29,9 @@ class Step:
 
     qlayer: QuantLayer
     plan: LayerPlan
-    inputs: tuple[int | str, ...]
-    """For each input, an earlier step's index, or the name of an input of the run or of a joint."""
+    inputs: tuple[int | str | Part, ...]
+    """For each input, an earlier step's index, the name of an input of the run or of a joint, or a
+    part of a joint."""
     out_pitch: int | None = None
     """Bytes from an output pixel to the next; the output's channels if None."""
     joint: str | None = None
@@ -79,13 +89,19 @@ def expected_outputs(
     }
     named = {**inputs, **joints}
     for step in steps:
-        arrays = [outputs[name] if isinstance(name, int) else named[name] for name in step.inputs]
+        arrays = [_array(name, outputs, named) for name in step.inputs]
         output = run_layer(step.qlayer, arrays, step.plan, config.tile)
         outputs.append(output)
         if step.joint is not None:
             begin = step.joint_channel
             joints[step.joint][..., begin : begin + output.shape[2]] = output
     return outputs
+
+
+def _array(name: int | str | Part, outputs: Sequence[np.ndarray], named) -> np.ndarray:
+    if isinstance(name, Part):
+        return named[name.joint][..., name.channel_begin : name.channel_begin + name.channels]
+    return outputs[name] if isinstance(name, int) else named[name]
 
 
 def joint_shapes(steps: Sequence[Step]) -> dict[str, tuple[int, int, int]]:

@@ -12,7 +12,7 @@ from .arena import ALIGN_BYTES, Arena
 from .errors import ImageError
 from .image import GUARD_BYTE, GUARD_BYTES, Buffer
 from .lifetimes import Span, place_spans
-from .steps import Step, joint_shapes
+from .steps import Part, Step, joint_shapes
 
 __all__ = ["Separate", "Shared", "Storage"]
 
@@ -47,8 +47,14 @@ class Storage:
         shape = step.qlayer.layer.out_shape
         return dataclasses.replace(whole, addr=whole.addr + step.joint_channel, shape=shape)
 
-    def source(self, index: int, name: Key) -> Buffer:
+    def source(self, index: int, name: Key | Part) -> Buffer:
         """What step ``index`` reads as ``name``, which is there already."""
+        if isinstance(name, Part):
+            whole = self.source(index, name.joint)
+            if not 0 <= name.channel_begin <= whole.shape[2] - name.channels:
+                raise ImageError(f"step {index} reads {name}, of {whole.shape[2]} channels")
+            shape = (*whole.shape[:2], name.channels)
+            return dataclasses.replace(whole, addr=whole.addr + name.channel_begin, shape=shape)
         if isinstance(name, int) and not 0 <= name < index:
             raise ImageError(f"step {index} must read an earlier step, not {name!r}")
         if isinstance(name, int) and self.steps[name].joint is not None:
@@ -162,8 +168,10 @@ def _shape(array: np.ndarray) -> tuple[int, int, int]:
     return (array.shape[0], array.shape[1], array.shape[2])
 
 
-def _home(steps: Sequence[Step], name: Key) -> Key:
+def _home(steps: Sequence[Step], name: Key | Part) -> Key:
     """What holds the bytes that ``name`` means: a step that writes to a joint has no buffer."""
+    if isinstance(name, Part):
+        return name.joint
     joint = steps[name].joint if isinstance(name, int) else None
     return name if joint is None else joint
 

@@ -1,7 +1,7 @@
 """Allocation: which layers get the tiles when there are too few for all."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tightrope.hw.config import ClusterConfig
@@ -12,16 +12,20 @@ from .errors import MappingError
 from .groups import Pools, empty_pools, place_layer
 from .packing import pack_layers
 from .plan import Group, TightSplit
+from .split import COLUMN_UNIT
 
 __all__ = ["Allocation", "Coupling", "Policy", "allocate"]
 
 Coupling = Literal["tight", "loose"]
-Policy = Literal["macs_per_weight", "in_order"]
+Policy = Literal["macs_per_weight", "in_order", "columns"]
+COLUMN_STEPS = 64
+"""By columns, shares of layers are tried in steps of this part of the coverage that is wanted."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Allocation:
-    """What sits on tiles. Layers without groups are digital."""
+    """What sits on tiles. Layers without groups are digital; of others, the channels that no group
+    has."""
 
     coupling: Coupling
     policy: Policy
@@ -43,13 +47,16 @@ def allocate(
     coupling: Coupling,
     policy: Policy = "macs_per_weight",
     split: TightSplit = TightSplit.REPLICATE,
+    coverage: float = 1.0,
 ) -> Allocation:
-    """Puts whole layers on the machine's tiles until nothing more fits.
+    """Puts layers on the machine's tiles until nothing more fits, or ``coverage`` is reached.
 
     ``macs_per_weight`` serves the layers whose weights are used most often first (in order where
-    equal), ``in_order`` as the network runs. A layer that doesn't fit in what is left is skipped;
-    smaller ones may still fit. Convolutions of several groups and depthwise ones stay digital, as
-    does everything on a machine without such tiles.
+    equal), ``in_order`` as the network runs. Of the layer that would exceed the coverage, so many
+    of its first channels as it allows are on tiles. A layer that doesn't fit in what is left is
+    skipped; smaller ones may still fit. ``columns`` takes the same share of each layer's channels,
+    the largest one for which all fit. Convolutions of several groups and depthwise ones stay
+    digital, as does everything on a machine without such tiles.
 
     Layers are placed in turn, cut and spread as suits the harts. When one doesn't fit so, all that
     were chosen are packed anew with it, as densely as can be. Not so on loose tiles that several
@@ -57,44 +64,114 @@ def allocate(
     """
     if coupling not in ("tight", "loose"):
         raise MappingError(f"coupling must be tight or loose, not {coupling!r}")
+    if not 0.0 <= coverage <= 1.0:
+        raise MappingError(f"coverage must be 0 to 1, not {coverage!r}")
     body = Body.TIGHT if coupling == "tight" else Body.LOOSE
     groups: list[tuple[Group, ...] | None] = [None] * len(network.layers)
     used = 0
     if machine.tight_tiles_per_hart if coupling == "tight" else machine.loose_tiles:
-        pools, placed = _place(network, _order(network, policy), machine, body, split)
+        pools, placed = _choose(network, machine, body, split, policy, coverage)
         for index, held in placed.items():
             groups[index] = held
         replicated = coupling == "tight" and split is TightSplit.REPLICATE
         copies = machine.harts if replicated else 1
         used = copies * sum(sum(pool.used) for pool in pools)
-    on_tiles = [
-        layer for layer, held in zip(network.layers, groups, strict=True) if held is not None
+    held = [
+        _held_channels(of_layer) / layer.out_shape[2]
+        for layer, of_layer in zip(network.layers, groups, strict=True)
     ]
+    params = [part * layer.params for part, layer in zip(held, network.layers, strict=True)]
+    macs = [part * layer.macs for part, layer in zip(held, network.layers, strict=True)]
     return Allocation(
         coupling=coupling,
         policy=policy,
         split=split if coupling == "tight" else None,
         groups=tuple(groups),
         used_tiles=used,
-        coverage=_ratio(sum(layer.params for layer in on_tiles), network.params),
-        mac_coverage=_ratio(sum(layer.macs for layer in on_tiles), network.macs),
+        coverage=_ratio(sum(params), network.params),
+        mac_coverage=_ratio(sum(macs), network.macs),
     )
 
 
+def _held_channels(groups: Sequence[Group] | None) -> int:
+    """Copies of a group, on other tiles, hold the same channels."""
+    return max((group.channel_begin + group.channel_count for group in groups or ()), default=0)
+
+
+_Placed = tuple[Pools, dict[int, tuple[Group, ...]]]
+"""The pools that are left, and the groups of the layers that found room, by index."""
+
+
+def _choose(
+    network: Network,
+    machine: ClusterConfig,
+    body: Body,
+    split: TightSplit,
+    policy: Policy,
+    coverage: float,
+) -> _Placed:
+    order = _order(network, policy)
+    if policy != "columns":
+        parts = _whole_parts(network, order, coverage)
+        return _place(parts, machine, body, split)
+    for step in range(COLUMN_STEPS, 0, -1):
+        parts = _column_parts(network, order, coverage * step / COLUMN_STEPS)
+        pools, placed = _place(parts, machine, body, split)
+        if len(placed) == len(parts):
+            return pools, placed
+    return empty_pools(machine, body, split), {}
+
+
+def _whole_parts(network: Network, order: Sequence[int], coverage: float) -> dict[int, Layer]:
+    """Layers in order while their weights are within the coverage, and a part of the next one."""
+    parts: dict[int, Layer] = {}
+    # Coverage is a fraction with rounding errors; a channel more or less is not.
+    left = coverage * network.params + 0.5
+    for index in order:
+        layer = network.layers[index]
+        channels = layer.out_shape[2]
+        if layer.params > left:
+            channels = int(left / layer.patch) // COLUMN_UNIT * COLUMN_UNIT
+        if channels:
+            parts[index] = _first_channels(layer, channels)
+        left -= channels * layer.patch
+        if channels < layer.out_shape[2]:
+            break
+    return parts
+
+
+def _column_parts(network: Network, order: Sequence[int], coverage: float) -> dict[int, Layer]:
+    """As large a share of each layer's channels as makes the coverage."""
+    weights = sum(network.layers[index].params for index in order)
+    share = min(1.0, coverage * _ratio(network.params, weights))
+    parts: dict[int, Layer] = {}
+    for index in order:
+        layer = network.layers[index]
+        channels = layer.out_shape[2]
+        if share < 1.0:
+            channels = round(share * channels / COLUMN_UNIT) * COLUMN_UNIT
+        if channels:
+            parts[index] = _first_channels(layer, min(channels, layer.out_shape[2]))
+    return parts
+
+
+def _first_channels(layer: Layer, count: int) -> Layer:
+    return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))
+
+
 def _place(
-    network: Network, order: Sequence[int], machine: ClusterConfig, body: Body, split: TightSplit
-) -> tuple[Pools, dict[int, tuple[Group, ...]]]:
-    """The pools that are left, and the groups of the layers that found room, by index."""
+    parts: Mapping[int, Layer], machine: ClusterConfig, body: Body, split: TightSplit
+) -> _Placed:
     pools = empty = empty_pools(machine, body, split)
     placed: dict[int, tuple[Group, ...]] = {}
     repack = body is Body.TIGHT or machine.harts == 1
-    for index in order:
-        found = place_layer(network.layers[index], machine, body, pools)
+    for index, part in parts.items():
+        found = place_layer(part, machine, body, pools)
         if found is not None:
             pools, placed[index] = found
         elif repack:
             wanted = [*placed, index]
-            layers = [network.layers[chosen] for chosen in wanted]
+            layers = [parts[chosen] for chosen in wanted]
             packed = pack_layers(layers, empty, machine.tile)
             if packed is not None:
                 pools, placed = packed[0], dict(zip(wanted, packed[1], strict=True))
@@ -107,7 +184,7 @@ def _order(network: Network, policy: Policy) -> list[int]:
         for index, layer in enumerate(network.layers)
         if layer.fits_tiles and layer.groups == 1
     ]
-    if policy == "in_order":
+    if policy in ("in_order", "columns"):
         return fits
     if policy == "macs_per_weight":
 
@@ -116,7 +193,7 @@ def _order(network: Network, policy: Policy) -> list[int]:
             return -_ratio(layer.macs, layer.params)
 
         return sorted(fits, key=rank)
-    raise MappingError(f"policy must be macs_per_weight or in_order, not {policy!r}")
+    raise MappingError(f"policy must be macs_per_weight, in_order or columns, not {policy!r}")
 
 
 def _ratio(part: int, whole: int) -> float:

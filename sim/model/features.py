@@ -28,7 +28,7 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int) 
     """Counts of one chunk. ``element_bytes`` is the width of a tile's output element."""
     pixels = chunk.pixel_end - chunk.pixel_begin
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
-        if plan.body in (Body.TIGHT, Body.LOOSE):
+        if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
             groups = plan.groups[chunk.begin : chunk.end]
             return tile_work(layer, pixels, groups, element_bytes)
         fixed = plan.balance is Balance.STATIC

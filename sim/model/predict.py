@@ -18,7 +18,14 @@ from .features import chunk_work, family_of
 from .schedule import run_locked, run_shares, run_stealing
 from .tile_counters import tile_counters
 
-__all__ = ["LayerPrediction", "ModelCounters", "TERMS", "load_calibration", "predict_layer"]
+__all__ = [
+    "LayerPrediction",
+    "ModelCounters",
+    "TERMS",
+    "chunk_cycles",
+    "load_calibration",
+    "predict_layer",
+]
 
 TERMS = ("compute", "dispatch", "memory", "fetch", "tile_wait", "bus_wait", "imbalance", "sync")
 """Causes of cycles, averaged over harts. ``dispatch``: once per chunk, panel or group; ``memory``:
@@ -63,20 +70,33 @@ def predict_layer(
         )
         found = predict_layer(stand_in, plan, machine, calibration)
         return dataclasses.replace(found, uncalibrated_cycles=found.model_cycles)
-    family = family_of(layer, plan.body)
+    one = _predict_descriptor(layer, plan, machine, calibration)
+    return one if layer.groups == 1 else _times(one, layer.groups)
+
+
+def chunk_cycles(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> list[list[float]]:
+    """Cycles of each chunk on each hart, if nobody else wants memory or tiles at the same time."""
+    clock = Clock(machine, calibration, plan.body)
+    costs = _chunk_costs(layer, plan, machine, calibration)
+    return [[clock.time(cost)] * machine.harts for cost in costs]
+
+
+def _kernel(layer: Layer, body: Body, calibration: Calibration):
+    family = family_of(layer, body)
     if family not in calibration.kernels:
         raise ModelError(
             f"layer {layer.name}: {layer.source_op} has no calibrated kernel {family!r}; "
             f"calibrated are {', '.join(sorted(calibration.kernels))}"
         )
-    one = _predict_descriptor(layer, plan, machine, calibration, family)
-    return one if layer.groups == 1 else _times(one, layer.groups)
+    return calibration.kernels[family]
 
 
-def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPrediction:
-    kernel = calibration.kernels[family]
+def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
+    kernel = _kernel(layer, plan.body, calibration)
     clock = Clock(machine, calibration, plan.body)
-    costs = _chunk_costs(layer, plan, machine, kernel)
+    costs = _chunk_costs(layer, plan, machine, calibration)
     base = price({"layer": 1.0}, {}, kernel)
     # A hart's first chunk finds caches that hold nothing of the kernel.
     first = price({"hart": 1.0}, {}, kernel)
@@ -102,12 +122,16 @@ def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPredi
     return _result(layer, plan, machine, clock, sums, waited, cycles)
 
 
-def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list[Cost]:
+def _chunk_costs(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> list[Cost]:
     known: dict[tuple[int, ...], Cost] = {}
     costs = []
-    tiled = plan.body in (Body.TIGHT, Body.LOOSE)
     for chunk in plan.chunks:
+        body = plan.body_of(chunk)
+        tiled = body in (Body.TIGHT, Body.LOOSE)
         key = (
+            body,
             chunk.pixel_end - chunk.pixel_begin,
             chunk.end - chunk.begin,
             chunk.begin if tiled else 0,
@@ -116,7 +140,7 @@ def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list
         )
         if key not in known:
             work = chunk_work(layer, plan, chunk, machine.tile.output_bytes)
-            cost = price(work.loops, work.lines, kernel)
+            cost = price(work.loops, work.lines, _kernel(layer, body, calibration))
             cost.mvms = work.pixel_mvms
             known[key] = cost
         costs.append(known[key])
@@ -141,6 +165,8 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
 
 def _holds(plan: LayerPlan, chunk: Chunk, time: float):
     """A chunk's groups, each with its tiles, sharing the chunk's time by their channels."""
+    if plan.body_of(chunk) is not plan.body:
+        return [((), time)]
     groups = plan.groups[chunk.begin : chunk.end]
     columns = [group.channel_count * len(group.blocks) for group in groups]
     return [
