@@ -1,7 +1,8 @@
 """``tightrope run``: one layer on the RTL, checked bit by bit, or through the model."""
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,10 +10,15 @@ from . import options
 from .guard import EXIT_FAILED_CHECK
 from .output import Talk, write_json
 
+if TYPE_CHECKING:
+    from tightrope.hw.config import ClusterConfig
+
 __all__ = ["run"]
 
 COUPLINGS = ("none", "tight", "loose")
-BALANCES = ("static", "steal")
+BALANCES = ("static", "weighted", "pipeline", "steal")
+OF_A_LAYER = ("static", "steal")
+POLICIES = ("macs_per_weight", "in_order", "columns")
 PLACES = ("rtl", "model")
 
 
@@ -22,7 +28,7 @@ def run(
         typer.Argument(metavar="MODEL|KERNEL", help="ONNX file, network or kernel."),
     ],
     layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which layer of a MODEL.")
+        str | None, typer.Option(metavar="NAME", help="One layer of a MODEL; without, all of it.")
     ] = None,
     rows: Annotated[
         int | None, typer.Option(min=1, help="Compute only the first output rows.")
@@ -32,7 +38,24 @@ def run(
     tiles: Annotated[
         int | None, typer.Option(help="Of the whole machine; 1 per hart and 4 loose if not given.")
     ] = None,
-    balance: Annotated[str, typer.Option(help="static or steal.")] = "static",
+    balance: Annotated[
+        str, typer.Option(help="static or steal; of a whole MODEL also weighted or pipeline.")
+    ] = "static",
+    coverage: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of a MODEL's weights that may be on tiles."),
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(help="What is on tiles: macs_per_weight, in_order or columns.")
+    ] = "macs_per_weight",
+    images: Annotated[int, typer.Option(min=1, max=256, help="Inputs of a MODEL to run.")] = 1,
+    samples: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Inputs (.npy, .npz) to quantise with and to run."),
+    ] = None,
+    check_layers: Annotated[
+        bool, typer.Option("--check-layers", help="Compare every layer of a MODEL, not the end.")
+    ] = False,
     on: Annotated[str, typer.Option(help="rtl or model.")] = "rtl",
     seed: Annotated[int, typer.Option(min=0, help="Of the random weights and inputs.")] = 0,
     profile: options.Profile = "gf22",
@@ -49,49 +72,143 @@ def run(
     json_file: options.JsonFile = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Run one layer of a MODEL, or a KERNEL, and print what the hardware counted.
+    """Run a MODEL, one layer of it, or a KERNEL, and print what the hardware counted.
 
     A KERNEL is a text: conv:HxWxC:N:KHxKW[:sS][:pP][:gG] (input size, output channels, kernel
     size, stride, padding, groups), dwconv:HxWxC:KHxKW[:sS][:pP], dense:C:N,
     maxpool:HxWxC:KHxKW[:sS][:pP], avgpool the same, gap:HxWxC, add:HxWxC, clip:HxWxC.
     For example conv:56x56x64:64:3x3:s1:p1.
 
-    Weights and inputs are random. A difference from the reference is exit status 1.
+    Weights and inputs of a KERNEL or a layer are random; a whole MODEL has its own weights, and is
+    quantised if it is not yet. A difference from the reference is exit status 1.
     """
-    from tightrope.sim.commands import run_layer
+    from tightrope.sim.explore.kernels import is_kernel
 
     (where,) = options.words("--on", on, PLACES)[:1]
     (coupled,) = options.words("--coupling", coupling, COUPLINGS)[:1]
-    (balanced,) = options.words("--balance", balance, BALANCES)[:1]
+    whole = layer is None and not is_kernel(workload)
+    (balanced,) = options.words("--balance", balance, BALANCES if whole else OF_A_LAYER)[:1]
+    (chosen_policy,) = options.words("--policy", policy, POLICIES)[:1]
     if trace is not None and where == "model":
         raise options.OptionError("--trace needs --on rtl: the model has no waveform")
+    if whole and rows is not None:
+        raise options.OptionError("--rows is for one layer: name it with --layer")
+    if not whole and (coverage is not None or samples is not None or images != 1 or check_layers):
+        raise options.OptionError(
+            "--coverage, --samples, --images and --check-layers are for a whole MODEL"
+        )
     talk = Talk(quiet=quiet, json_file=json_file)
-    base = options.base_machine(
-        machine,
-        profile=profile,
-        tile_rows=tile_rows,
-        tile_cols=tile_cols,
-        adc_bits=adc_bits,
-        mvm_latency=mvm_latency,
-    )
-    chosen = run_layer.find_layer(workload, layer, rows, options.shapes(shape))
-    config = run_layer.machine_for(base, harts, coupled, tiles)
-    plan = run_layer.plan_single(chosen, config, coupled, balanced)
-    job = run_layer.Job(
-        workload=workload if layer is None else f"{workload} {layer}",
-        layer=chosen,
-        plan=plan,
-        machine=config,
-        profile=profile,
+    asked = _Asked(
+        workload=workload,
+        layer=layer,
+        rows=rows,
+        base=options.base_machine(
+            machine,
+            profile=profile,
+            tile_rows=tile_rows,
+            tile_cols=tile_cols,
+            adc_bits=adc_bits,
+            mvm_latency=mvm_latency,
+        ),
+        harts=harts,
+        coupling=coupled,
+        tiles=tiles,
+        balance=balanced,
+        coverage=1.0 if coverage is None else coverage,
+        policy=chosen_policy,
+        images=images,
+        samples=samples,
+        check_layers=check_layers,
+        where=where,
         seed=seed,
+        profile=profile,
+        shape=options.shapes(shape),
+        calibration=calibration,
+        trace=trace,
     )
-    if where == "model":
-        content = run_layer.on_model(job, calibration)
-    else:
-        with talk.progress() as progress:
-            content = run_layer.on_rtl(job, trace, progress, talk.message)
+    content, shown = (_run_network if whole else _run_layer)(asked, talk)
     write_json(content, json_file)
-    talk.show(*run_layer.tables(content))
+    talk.show(*shown)
     if content["problem"]:
         talk.fail(f"{workload}: {content['problem']}")
         raise typer.Exit(EXIT_FAILED_CHECK)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The options, checked."""
+
+    workload: str
+    layer: str | None
+    rows: int | None
+    base: "ClusterConfig"
+    harts: int
+    coupling: str
+    tiles: int | None
+    balance: str
+    coverage: float
+    policy: Any
+    images: int
+    samples: Path | None
+    check_layers: bool
+    where: str
+    seed: int
+    profile: str
+    shape: dict[str, tuple[int, ...]]
+    calibration: Path | None
+    trace: Path | None
+
+
+def _run_layer(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
+    """One layer, alone: what ``--json`` gets, and what is shown."""
+    from tightrope.sim.commands import run_layer
+
+    chosen = run_layer.find_layer(asked.workload, asked.layer, asked.rows, asked.shape)
+    machine = run_layer.machine_for(asked.base, asked.harts, asked.coupling, asked.tiles)
+    name = asked.workload if asked.layer is None else f"{asked.workload} {asked.layer}"
+    job = run_layer.Job(
+        workload=name,
+        layer=chosen,
+        plan=run_layer.plan_single(chosen, machine, asked.coupling, asked.balance),
+        machine=machine,
+        profile=asked.profile,
+        seed=asked.seed,
+    )
+    if asked.where == "model":
+        content = run_layer.on_model(job, asked.calibration)
+    else:
+        with talk.progress() as progress:
+            content = run_layer.on_rtl(job, asked.trace, progress, talk.message)
+    return content, run_layer.tables(content)
+
+
+def _run_network(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
+    """A whole network: what ``--json`` gets, and what is shown."""
+    from tightrope.sim.commands import run_layer, run_network
+
+    job = run_network.make_job(
+        asked.workload,
+        run_layer.machine_for(asked.base, asked.harts, asked.coupling, asked.tiles),
+        coupling=asked.coupling,
+        balance=asked.balance,
+        policy=asked.policy,
+        coverage=asked.coverage,
+        images=asked.images,
+        samples=asked.samples,
+        shape=asked.shape,
+        calibration=asked.calibration,
+        profile=asked.profile,
+        seed=asked.seed,
+    )
+    if asked.where == "model":
+        content = run_network.on_model(job, asked.calibration)
+    else:
+        with talk.progress() as progress:
+            content = run_network.on_rtl(
+                job,
+                check_layers=asked.check_layers,
+                trace=asked.trace,
+                progress=progress,
+                message=talk.message,
+            )
+    return content, run_network.tables(job, content)

@@ -26,7 +26,17 @@ from tightrope.sim.workload.onnx_import import load_network
 
 from .options import OptionError
 
-__all__ = ["Job", "find_layer", "machine_for", "on_model", "on_rtl", "plan_single", "tables"]
+__all__ = [
+    "Job",
+    "find_layer",
+    "machine_for",
+    "on_model",
+    "on_rtl",
+    "plan_single",
+    "tables",
+    "waves_file",
+    "write_timeline_beside",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,7 +123,7 @@ def on_rtl(
     from tightrope.sim.experiment import measure
 
     profile = profiles.load_profile(job.profile)
-    waves = _waves_file(trace)
+    waves = waves_file(trace)
     case = Case(
         layer=job.layer,
         machine=job.machine,
@@ -129,7 +139,7 @@ def on_rtl(
         on_progress=lambda done, total: progress("layers", done, total),
     )
     if waves:
-        _write_timeline(waves, job.machine, profile.clock_mhz, message)
+        write_timeline_beside(waves, job.machine, profile.clock_mhz, message)
     spent = energy.energy_of(run_counters(found), job.machine, profile)
     one = {"name": job.layer.name, "op": job.layer.op.value, "rtl_cycles": found.rtl_cycles}
     return job.header() | {
@@ -207,7 +217,8 @@ def _counter_table(title: str, parts: list[dict[str, float]]) -> Table:
     return table
 
 
-def _waves_file(trace: Path | None) -> Path | None:
+def waves_file(trace: Path | None) -> Path | None:
+    """Where the waveform goes; the folder is made. Raises OptionError if it can't be."""
     if trace is None:
         return None
     try:
@@ -217,9 +228,10 @@ def _waves_file(trace: Path | None) -> Path | None:
     return trace / "run.vcd"
 
 
-def _write_timeline(
+def write_timeline_beside(
     waves: Path, machine: ClusterConfig, clock_mhz: float, message: Callable[[str], None]
 ) -> None:
+    """The timeline of a waveform, in the same folder."""
     from tightrope.sim.cosim.trace import write_timeline
 
     timeline = waves.with_name("timeline.json")

@@ -7,7 +7,7 @@ from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters
 from tightrope.sim.experiment.case import Measurement
 
-__all__ = ["counters_json", "run_counters"]
+__all__ = ["TILE_COUNTERS", "counters_json", "run_counters", "run_counters_json"]
 
 TILE_COUNTERS = tuple(
     counter
@@ -37,11 +37,18 @@ def run_counters(measured: Measurement) -> RunCounters:
 
 def counters_json(measured: Measurement) -> dict[str, Any]:
     """By name, a table for each hart and each tile."""
-    counters = run_counters(measured)
+    return run_counters_json(run_counters(measured))
+
+
+def run_counters_json(counters: RunCounters) -> dict[str, Any]:
+    """The same of counters that are there already."""
     return {
         "harts": [_by_name(hart) for hart in counters.harts],
         "tiles": [_by_name(tile) for tile in counters.tiles],
-        "memory": {name.name.lower(): int(measured.hart(name).sum()) for name in MEMORY_COUNTERS},
+        "memory": {
+            name.name.lower(): int(sum(hart[name] for hart in counters.harts))
+            for name in MEMORY_COUNTERS
+        },
     }
 
 

@@ -1,0 +1,258 @@
+"""What ``tightrope run MODEL`` does without a layer's name: the whole network, end to end."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.energy import energy, profiles
+from tightrope.sim.explore.counters import run_counters_json
+from tightrope.sim.explore.explore import Teller
+from tightrope.sim.explore.predictor import load_predictor
+from tightrope.sim.explore.words import count
+from tightrope.sim.mapping.allocate import Policy
+from tightrope.sim.model.calibration import load_calibration
+from tightrope.sim.network.mapping import Balancing, NetworkMapping, map_network
+from tightrope.sim.quantise import QuantNetwork, load_samples, quantise
+from tightrope.sim.workload.layers import Network
+from tightrope.sim.workload.onnx_import import load_model
+
+from .run_layer import waves_file, write_timeline_beside
+
+__all__ = ["NetworkJob", "make_job", "on_model", "on_rtl", "tables"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkJob:
+    """A network with everything that decides how it runs."""
+
+    workload: str
+    """As the user named it."""
+    qnet: QuantNetwork
+    mapping: NetworkMapping
+    inputs: tuple[np.ndarray, ...]
+    """(h, w, c) int8."""
+    profile: str
+    seed: int
+    asked_coverage: float
+
+    def header(self) -> dict[str, Any]:
+        """What was run, ready for JSON."""
+        mapping, allocation = self.mapping, self.mapping.allocation
+        return {
+            "workload": self.workload,
+            "macs": mapping.network.macs,
+            "params": mapping.network.params,
+            "machine": mapping.machine.to_dict(),
+            "coupling": allocation.coupling if allocation else "none",
+            "balance": mapping.balancing.value,
+            "split": (allocation.split or "") if allocation else "",
+            "policy": allocation.policy if allocation else "",
+            "coverage": allocation.coverage if allocation else 0.0,
+            "mac_coverage": allocation.mac_coverage if allocation else 0.0,
+            "tiles_used": allocation.used_tiles if allocation else 0,
+            "stage_harts": list(mapping.stage_harts),
+            "inputs": len(self.inputs),
+            "profile": self.profile,
+            "seed": self.seed,
+            "notes": list(self.qnet.notes),
+        }
+
+    def bodies(self) -> list[str]:
+        """What computes each layer: more than one kernel if it is partly on tiles."""
+        return [
+            "+".join(dict.fromkeys(plan.body_of(chunk).name.lower() for chunk in plan.chunks))
+            for plan in self.mapping.plans
+        ]
+
+
+def make_job(
+    workload: str,
+    machine: ClusterConfig,
+    *,
+    coupling: str,
+    balance: str,
+    policy: Policy,
+    coverage: float,
+    images: int,
+    samples: Path | None,
+    shape: dict[str, tuple[int, ...]],
+    calibration: Path | None,
+    profile: str,
+    seed: int,
+) -> NetworkJob:
+    """Import, quantise, map; inputs are the first of ``samples``, or seeded random ones.
+
+    Raises the errors of each, sentences all.
+    """
+    model = load_model(workload, shape=shape)
+    given = load_samples(samples, model) if samples else None
+    qnet = quantise(model, samples=given, seed=seed)
+    network = Network(
+        name=qnet.name,
+        layers=tuple(step.qlayer.layer for step in qnet.steps),
+        notes=qnet.notes,
+    )
+    mapping = map_network(
+        network,
+        machine,
+        coupling=coupling,
+        balancing=Balancing(balance),
+        calibration=load_calibration(calibration),
+        policy=policy,
+        coverage=coverage,
+    )
+    rng = np.random.default_rng([seed, 2])
+    shape_of_one = qnet.input_shape[1:]
+    real = [
+        given[number % len(given)] if given is not None else rng.standard_normal(shape_of_one)
+        for number in range(images)
+    ]
+    return NetworkJob(
+        workload=workload,
+        qnet=qnet,
+        mapping=mapping,
+        inputs=tuple(qnet.encode(x) for x in real),
+        profile=profile,
+        seed=seed,
+        asked_coverage=coverage,
+    )
+
+
+def on_rtl(
+    job: NetworkJob,
+    *,
+    check_layers: bool,
+    trace: Path | None,
+    progress: Teller,
+    message: Callable[[str], None],
+) -> dict[str, Any]:
+    """Run the job on the RTL and check it; the fields of ``run --json``."""
+    from tightrope.sim.network.run import run_on_rtl
+
+    waves = waves_file(trace)
+    found = run_on_rtl(
+        job.qnet,
+        job.mapping,
+        job.inputs,
+        keep_all=check_layers,
+        waves_file=waves,
+        on_message=message,
+        on_progress=lambda done, total: progress("layers", done, total),
+    )
+    profile = profiles.load_profile(job.profile)
+    if waves:
+        write_timeline_beside(waves, job.mapping.machine, profile.clock_mhz, message)
+    spent = energy.energy_of(found.counters, job.mapping.machine, profile)
+    network, bodies = job.mapping.network, job.bodies()
+    return job.header() | {
+        "on": "rtl",
+        "checked": True,
+        "mismatches": found.mismatches,
+        "problem": found.problem,
+        "rtl_cycles": found.rtl_cycles,
+        "rtl_cycles_per_input": found.cycles_per_input,
+        "program_cycles": found.program_cycles,
+        "energy_pj": float(spent.total_pj),
+        "energy": {name: float(value) for name, value in spent.to_dict().items()},
+        "memory": {
+            "activation_bytes": found.activation_bytes,
+            "touched_bytes": found.touched_bytes,
+            "total_bytes": found.memory_bytes,
+        },
+        "counters": run_counters_json(found.counters),
+        "layers": [
+            {
+                "name": layer.name,
+                "op": "" if layer.step is None else network.layers[layer.step].op.value,
+                "body": "" if layer.step is None else bodies[layer.step],
+                "input": layer.input,
+                "rtl_cycles": layer.rtl_cycles,
+            }
+            for layer in found.layers
+        ],
+    }
+
+
+def on_model(job: NetworkJob, calibration: Path | None = None) -> dict[str, Any]:
+    """Predict the job, one input of it; the fields of ``run --json``."""
+    predictor = load_predictor(job.profile, calibration)
+    mapping = job.mapping
+    work = list(zip(mapping.network.layers, mapping.plans, strict=True))
+    costs = predictor.costs(work, mapping.machine)
+    total = sum(cost.model_cycles for cost in costs)
+    energies = [dict(cost.energy) for cost in costs]
+    return job.header() | {
+        "on": "model",
+        "checked": False,
+        "mismatches": 0,
+        "problem": "",
+        "model_cycles": total,
+        "model_error": predictor.mean_abs_error,
+        "uncalibrated_cycles": sum(cost.uncalibrated_cycles for cost in costs),
+        "energy_pj": sum(cost.model_energy_pj for cost in costs),
+        "energy": {name: sum(one[name] for one in energies) for name in energies[0]},
+        "counters": {"harts": [], "tiles": [], "memory": {}},
+        "layers": [
+            {
+                "name": layer.name,
+                "op": layer.op.value,
+                "body": body,
+                "input": 0,
+                "model_cycles": cost.model_cycles,
+            }
+            for layer, body, cost in zip(mapping.network.layers, job.bodies(), costs, strict=True)
+        ],
+    }
+
+
+def tables(job: NetworkJob, content: dict[str, Any]) -> list[Table | str]:
+    """What to show to people."""
+    kind = f"{content['on']}_cycles"
+    inputs = content["inputs"] if content["on"] == "rtl" else 1
+    table = Table(title=escape(content["workload"]), title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    harts = count(content["machine"]["harts"], "hart")
+    table.add_row("runs as", f"{content['coupling']}, {content['balance']}, {harts}")
+    if content["tiles_used"]:
+        held = f"{content['coverage']:.1%} of weights, {content['mac_coverage']:.1%} of MACs"
+        if job.asked_coverage < 1:
+            held += f" ({job.asked_coverage:.1%} of weights asked for)"
+        table.add_row(f"on {count(content['tiles_used'], 'tile')}", held)
+    cycles = content[kind] / inputs
+    table.add_row(f"{kind.replace('_', ' ')} per input", f"{cycles:,.0f}")
+    if content.get("program_cycles"):
+        table.add_row("programming, once", f"{content['program_cycles']:,.0f}")
+    table.add_row("MACs per cycle", f"{content['macs'] / cycles:.2f}")
+    energy_uj = content["energy_pj"] / inputs / 1e6
+    table.add_row(f"energy per input ({content['profile']})", f"{energy_uj:,.3f} uJ")
+    if memory := content.get("memory"):
+        activations = f"{memory['activation_bytes']:,} bytes, {memory['touched_bytes']:,} touched"
+        table.add_row("memory for activations", activations)
+        table.add_row("memory in all", f"{memory['total_bytes']:,} bytes")
+    if content["checked"]:
+        table.add_row("outputs", escape(content["problem"] or "bit-exact"))
+    found: list[Table | str] = [table, _layer_table(content, kind)]
+    return found + list(content["notes"])
+
+
+def _layer_table(content: dict[str, Any], kind: str) -> Table:
+    """The first input's layers; of a pipeline, the whole."""
+    table = Table(title="layers", title_justify="left")
+    for name, justify in (("layer", "left"), ("op", "left"), ("computed by", "left")):
+        table.add_column(name, justify=justify)
+    table.add_column(kind.replace("_", " "), justify="right")
+    table.add_column("share", justify="right")
+    rows = [layer for layer in content["layers"] if layer["input"] == 0]
+    total = sum(layer[kind] for layer in rows)
+    for layer in rows:
+        table.add_row(
+            escape(layer["name"]), layer["op"], layer["body"], f"{layer[kind]:,.0f}",
+            f"{layer[kind] / total:.1%}",
+        )  # fmt: skip
+    return table
