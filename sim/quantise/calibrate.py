@@ -93,19 +93,24 @@ def _ranges(
     """(tensors,) float64 each: the lowest and the highest value seen."""
     low = np.zeros(len(graph.stated))
     high = np.zeros(len(graph.stated))
-    for x in samples:
-        for tensor, values in enumerate(run_real(graph, x)):
-            if percentile == 100:
-                edges = (values.min(), values.max())
-            else:
-                edges = np.percentile(values, (100 - percentile, percentile))
-            low[tensor] = min(low[tensor], edges[0])
-            high[tensor] = max(high[tensor], edges[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        for x in samples:
+            for tensor, values in enumerate(run_real(graph, x)):
+                edges = _edges(values, percentile)
+                low[tensor] = np.minimum(low[tensor], edges[0])
+                high[tensor] = np.maximum(high[tensor], edges[1])
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise WorkloadError(
             f"{graph.model.label}: its activations overflow float32 on the calibration's inputs"
         )
     return low, high
+
+
+def _edges(values: np.ndarray, percentile: float) -> tuple[float, float]:
+    if percentile == 100:
+        return float(values.min()), float(values.max())
+    low, high = np.percentile(values, (100 - percentile, percentile))
+    return float(low), float(high)
 
 
 def _grow(

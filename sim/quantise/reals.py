@@ -8,9 +8,10 @@ from tightrope.sim.workload.builder import Draft
 from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.layers import Layer, LayerOp
 from tightrope.sim.workload.model import Model
+from tightrope.sim.workload.model_file import first_line
 from tightrope.sim.workload.values import Value
 
-from .affine import activation_limits, join
+from .affine import activation_limits, join, own_affine
 from .formats import own_formats, value_formats
 from .network import TensorQuant
 from .order import in_place
@@ -83,7 +84,7 @@ class _Reader:
         last = self._host_layers()
         for index, draft in enumerate(self.model.drafts):
             if index not in last:
-                self._read_draft(index, draft)
+                self._read_guarded(index, draft)
         outputs = {}
         for name, value in self.model.outputs.items():
             if value.layer in last:
@@ -115,17 +116,29 @@ class _Reader:
                 )
         return found
 
+    def _read_guarded(self, index: int, draft: Draft) -> None:
+        """Constants come from a file: whatever numpy makes of them is that node's fault."""
+        try:
+            self._read_draft(index, draft)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            if isinstance(error, WorkloadError):
+                raise
+            self._fail(draft, f"has constants that make no sense: {first_line(error)}")
+
     def _read_draft(self, index: int, draft: Draft) -> None:
         layer = draft.layer
         is_concat = draft.node.op == "Concat"
+        weights = None
         if layer.op is LayerOp.ELEMENTWISE and not is_concat:
-            self._fail(draft, "has no int8 kernel")
+            weights = own_affine(self.model.constants, draft)
+            if weights is None:
+                self._fail(draft, "has no int8 kernel")
+            layer = dataclasses.replace(layer, op=LayerOp.DWCONV)
         if is_concat:
             self._check_concat(draft)
         sources = tuple(self.tensors[value.layer] for value in draft.sources)
         in_quants = self._state_formats(index, draft, sources)
-        weights, low, high = None, -np.inf, np.inf
-        if layer.has_weights:
+        if layer.has_weights and weights is None:
             origin = self.origins[sources[0]]
             weights = read_weights(self.model.constants, draft, origin, self.rng)
             self.blank_count += weights.blank

@@ -100,7 +100,7 @@ class QuantisedNet:
 
     def weight_ratios(self, count, patch):
         """Short scales from sums to outputs that leave most outputs inside int8."""
-        shift = round(np.log2(np.sqrt(patch))) + 11
+        shift = round(np.log2(np.sqrt(patch))) + 8
         return (2 * self.rng.integers(0, 8, count) + 1) * 2.0**-shift
 
     def real_weight(self, weight, scales, axis):
