@@ -3,7 +3,7 @@
 import numpy as np
 from tightrope.sim.quantise import QuantNetwork, quantise, run_network
 from tightrope.sim.quantise.execute import run_real
-from tightrope.sim.quantise.reals import read_graph
+from tightrope.sim.quantise.reader import read_graph
 from tightrope.sim.workload.onnx_import import load_model
 
 from . import MODEL_FILE, Digits, load_digits

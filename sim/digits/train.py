@@ -24,13 +24,15 @@ OPSET = 17
 IR_VERSION = 8
 
 
-def train(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Cnn:
+def train(
+    x: np.ndarray, labels: np.ndarray, rng: np.random.Generator, *, epochs: int = EPOCHS
+) -> Cnn:
     """Adam on the cross entropy; ``x`` (count, 8, 8, 1) float32, ``labels`` (count,)."""
     cnn = Cnn(rng)
     first = {name: np.zeros_like(value) for name, value in cnn.params.items()}
     second = {name: np.zeros_like(value) for name, value in cnn.params.items()}
-    step, steps = 0, EPOCHS * -(-len(x) // BATCH)
-    for _ in range(EPOCHS):
+    step, steps = 0, epochs * -(-len(x) // BATCH)
+    for _ in range(epochs):
         order = rng.permutation(len(x))
         for begin in range(0, len(x), BATCH):
             batch = order[begin : begin + BATCH]

@@ -10,7 +10,7 @@ from .execute import run_real
 from .network import TensorQuant
 from .reals import RealGraph, RealLayer
 
-__all__ = ["smallest_window", "tensor_quants", "weight_scales"]
+__all__ = ["tensor_quants", "weight_scales"]
 
 WEIGHT_LIMIT = 127
 BIAS_LIMIT = float(1 << 30)
@@ -142,18 +142,5 @@ def _least_scale(real: RealLayer, in_scale: float) -> float:
     if layer.op is LayerOp.GLOBAL_AVGPOOL:
         return in_scale / (layer.in_shape[0] * layer.in_shape[1])
     if layer.op is LayerOp.AVGPOOL:
-        return in_scale / smallest_window(real)
+        return in_scale / real.smallest_divisor
     return 0.0
-
-
-def smallest_window(real: RealLayer) -> int:
-    """The fewest pixels that a window of an AVGPOOL divides by."""
-    layer = real.layer
-    if real.count_include_pad:
-        return layer.kernel[0] * layer.kernel[1]
-    counts = []
-    for axis in (0, 1):
-        begins = np.arange(layer.out_shape[axis]) * layer.stride[axis] - layer.pads[axis]
-        ends = np.minimum(begins + layer.kernel[axis], layer.in_shape[axis])
-        counts.append(int((ends - np.maximum(begins, 0)).min()))
-    return max(1, counts[0] * counts[1])

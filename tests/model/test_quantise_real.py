@@ -7,7 +7,7 @@ from quantised_nets import runtime_outputs
 from tightrope.sim.image.checks import check_quant_layer
 from tightrope.sim.quantise import quantise, run_network
 from tightrope.sim.quantise.execute import run_real
-from tightrope.sim.quantise.reals import read_graph
+from tightrope.sim.quantise.reader import read_graph
 from tightrope.sim.workload.layers import LayerOp
 from tightrope.sim.workload.onnx_import import load_model
 from workload_nets import Net
@@ -169,3 +169,16 @@ def test_a_channel_of_zeros_stays_at_its_bias(tmp_path):
     real = qnet.tensors[1].quant.decode(y)
     assert np.allclose(real[..., 1], 0.7, atol=qnet.tensors[1].quant.scale)
     assert not real[..., 2].any()
+
+
+def test_scales_that_nothing_takes_become_a_depthwise_convolution(tmp_path):
+    net = Net(1, 4, 6, 6)
+    x = net.op("Concat", weighted(net, "input", 3, 4), weighted(net, "input", 2, 4), axis=1)
+    last = net.op("Relu", batch_norm(net, x, 5))
+    model = load_model(net.save(tmp_path, last))
+    qnet = quantise(model)
+    assert qnet.steps[-1].qlayer.layer.op is LayerOp.DWCONV
+    x = np.random.default_rng(0).standard_normal(qnet.input_shape).astype(np.float32)
+    *_, got = run_real(read_graph(model, np.random.default_rng(0)), x[0].transpose(1, 2, 0))
+    wanted = runtime_outputs(net.model(last), x)[last]
+    np.testing.assert_allclose(got.transpose(2, 0, 1)[None], wanted, rtol=1e-4, atol=1e-4)
