@@ -64,7 +64,7 @@ class QuantisedNet:
         if activation == "Relu":
             name = self.node("Relu", [name])
         elif activation == "Clip":
-            limits = [self.const(np.float32(x)) for x in (-0.5, 1.5)]
+            limits = [self.const(np.float32(x)) for x in (-0.3, 1.3)]
             name = self.node("Clip", [name, *limits])
         name = self.node("QuantizeLinear", [name, *self.stored(scale, zero)])
         self.pairs.append((layer, name))
@@ -104,8 +104,11 @@ class QuantisedNet:
         return (2 * self.rng.integers(0, 8, count) + 1) * 2.0**-shift
 
     def real_weight(self, weight, scales, axis):
-        zeros = self.const(np.zeros(len(scales), np.int8))
-        inputs = [self.const(weight), self.const(scales.astype(np.float32)), zeros]
+        zeros = np.zeros(len(scales), np.int8)
+        if self.rng.integers(2):
+            weight, zeros = (weight.astype(np.int16) + 128).astype(np.uint8), zeros.view(np.uint8)
+            zeros = zeros + np.uint8(128)
+        inputs = [self.const(weight), self.const(scales.astype(np.float32)), self.const(zeros)]
         return self.node("DequantizeLinear", inputs, axis=axis)
 
     def real_bias(self, steps, scales):
@@ -127,6 +130,12 @@ class QuantisedNet:
             inputs += [self.const(steps), *self.stored(out_scale, out_zero)]
             return self.done(self.node("QGemm", inputs, transB=1), *ends)
         flat = self.node("Flatten", [self.real(tensor)])
+        if self.rng.integers(2):
+            # 2 * bias and weights / 2, and the scale of the bias to fit.
+            bias = self.real_bias(steps, np.full(out_c, scales[0] * in_scale / 4))
+            inputs = [flat, self.real_weight(weight, scales, 0), bias]
+            gemm = self.node("Gemm", inputs, transB=1, alpha=0.5, beta=2.0)
+            return self.finish(gemm, *ends)
         weight_name = self.real_weight(np.ascontiguousarray(weight.T), scales, 1)
         summed = self.node("MatMul", [flat, weight_name])
         offset = self.real_bias(steps, np.full(out_c, scales[0] * in_scale))
@@ -177,6 +186,15 @@ class QuantisedNet:
         joined = self.node("Concat", [self.real(tensor) for tensor in tensors], axis=1)
         return self.finish(joined, *ends)
 
+    def requantised(self, tensor):
+        """The same at twice the scale, which is a layer of its own."""
+        _, shape, scale, zero = tensor
+        if self.style == QLINEAR:
+            return tensor
+        wide = (shape, 2 * scale, zero // 4 * 2)
+        name = self.node("QuantizeLinear", [self.real(tensor), *self.stored(*wide[1:])])
+        return name, *wide
+
     def model(self):
         outputs = [helper.make_tensor_value_info(name, self.kind, None) for _, name in self.pairs]
         graph = helper.make_graph(self.nodes, "net", [self.input], outputs, self.constants)
@@ -199,7 +217,7 @@ def random_net(rng, style, *, unsigned=False, real_input=True):
     left = net.conv(x, int(rng.integers(1, 6)), (1, 1), (1, 1), (0, 0, 0, 0), 1, bias=True)
     right = net.conv(x, 3, (2, 3), (1, 1), (1, 1, 0, 1), 3, bias=True)
     parts = [left, right] + ([x] if rng.integers(2) else [])
-    x = net.concat(parts)
+    x = net.requantised(net.concat(parts))
     x = net.conv(x, 4, (2, 2), (2, 1), (0, 1, 1, 0), 1, bias=False)
     net.dense(x, int(rng.integers(1, 12)))
     return net

@@ -42,7 +42,10 @@ def random_float_net(seed):
     y = weighted(net, x, 8, 8, pads=[1] * 4, group=8)
     y = net.op("Mul", y, per_channel(net, 8))
     y = net.op("Clip", y, net.const(np.float32(-0.5)), net.const(np.float32(1.5)))
-    y = net.op("Sub", weighted(net, y, 8, 8, (1, 1), group=2), per_channel(net, 8))
+    y = net.op("Relu", y) if rng.integers(2) else y
+    pair = [weighted(net, y, 8, 8, (1, 1), group=2), per_channel(net, 8)]
+    y = net.op("Sub", *(pair if rng.integers(2) else pair[::-1]))
+    y = net.op("Div", y, per_channel(net, 8)) if rng.integers(2) else y
     x = net.op("Relu", net.op(str(rng.choice(["Add", "Sum"])), x, y))
     if rng.integers(2):
         x = net.op("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
@@ -138,6 +141,26 @@ def test_the_input_and_a_part_of_two_concatenations_are_copied(tmp_path):
         tensor = qnet.tensors[output.tensor]
         real = output.as_onnx(tensor.quant.decode(arrays[output.tensor]))
         assert np.abs(real - wanted[output.name]).max() < 4 * tensor.quant.scale
+
+
+def test_a_part_that_is_flattened_as_well_is_copied(tmp_path):
+    net = Net(1, 4, 6, 6)
+    a, b = weighted(net, "input", 2, 4, (1, 1)), weighted(net, "input", 3, 4, (1, 1))
+    dense = net.op("MatMul", net.op("Flatten", a), net.weight(72, 5))
+    whole = net.op("Concat", a, b, axis=1)
+    qnet = quantise(load_model(net.save(tmp_path, dense, whole)))
+    buffers = {tensor.name: tensor.buffer for tensor in qnet.tensors}
+    assert buffers[a] != buffers[whole] == buffers[b]
+    assert qnet.buffers[buffers[a]] == (6, 6, 2)
+
+
+def test_a_range_that_is_too_narrow_for_a_kernel_is_widened(tmp_path):
+    net = Net(1, 4, 6, 6)
+    limits = net.const(0.0), net.const(1e-4)
+    last = net.op("Clip", weighted(net, "input", 3, 4), *limits)
+    qnet = quantise(load_model(net.save(tmp_path, last)))
+    check_quant_layer(qnet.steps[0].qlayer)
+    assert qnet.tensors[1].quant.scale > 10 * 1e-4 / 255
 
 
 def test_a_view_of_an_image_permutes_dense_weights(tmp_path):
