@@ -99,9 +99,7 @@ class _Builder:
             self.changed[tensor, quant] = self._copy(name, tensor, place.shape, quant)
         return self.changed[tensor, quant]
 
-    def _copy(
-        self, name: str, tensor: int, shape: tuple[int, int, int], quant: TensorQuant
-    ) -> int:
+    def _copy(self, name: str, tensor: int, shape: tuple[int, int, int], quant: TensorQuant) -> int:
         qlayer = requantiser(self.label, name, shape, self.places[tensor].quant, quant)
         made = self._add(name, shape, quant)
         self.steps.append(QuantStep(qlayer=qlayer, inputs=(tensor,), output=made))

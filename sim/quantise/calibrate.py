@@ -44,7 +44,7 @@ def tensor_quants(
             scales[classes[tensor]] = quant.scale
     _grow(graph, classes, scales, stated)
     made = {
-        root: TensorQuant(scale=scale, zero_point=int(np.rint(-128 + 255 * zeros[root])))
+        root: TensorQuant(scale=float(scale), zero_point=int(np.rint(-128 + 255 * zeros[root])))
         for root, scale in scales.items()
     }
     return [quant or made[classes[tensor]] for tensor, quant in enumerate(stated)]

@@ -82,9 +82,7 @@ class QuantisedNet:
         out_scale, out_zero = self.format()
         scales = ratios * out_scale / in_scale
         steps = self.rng.integers(-2000, 2000, out_c).astype(np.int32)
-        out_size = [
-            (size[i] + pads[i] + pads[i + 2] - kernel[i]) // stride[i] + 1 for i in (0, 1)
-        ]
+        out_size = [(size[i] + pads[i] + pads[i + 2] - kernel[i]) // stride[i] + 1 for i in (0, 1)]
         stated = {"kernel_shape": kernel, "strides": stride, "pads": pads, "group": groups}
         ends = ((out_c, *out_size), out_scale, out_zero)
         if self.style == QLINEAR:

@@ -94,11 +94,75 @@ def test_int8_is_close_to_onnxruntime(tmp_path, seed):
     assert ratio < 0.06, f"seed {seed}: an error of {ratio:.3f} of the outputs' deviation"
 
 
+def single(net, kind):
+    """One operator that the random networks lack; returns its output."""
+    if kind == "FusedConv":
+        stated = {"activation": "Relu", "domain": "com.microsoft"}
+        return net.op("FusedConv", "input", net.weight(5, 4, 3, 3), net.weight(5), **stated)
+    if kind == "FusedConv of Clip":
+        stated = {"activation": "Clip", "activation_params": [-5.0, 9.0]}
+        weight = net.weight(5, 4, 3, 3)
+        return net.op("FusedConv", "input", weight, domain="com.microsoft", **stated)
+    if kind == "MatMul of pixels":
+        x = net.op("Transpose", "input", perm=[0, 2, 3, 1])
+        x = net.op("Reshape", x, net.const([1, 42, 4], np.int64))
+        return net.op("Add", net.op("MatMul", x, net.weight(4, 5)), net.weight(5))
+    if kind == "ReduceMean":
+        x = net.op("ReduceMean", "input", axes=[2, 3], keepdims=0)
+        return net.op("Gemm", x, net.weight(4, 3))
+    if kind == "GlobalMaxPool":
+        return net.op("Squeeze", net.op("GlobalMaxPool", "input"), net.const([2, 3], np.int64))
+    if kind == "AveragePool over the image":
+        return net.op("AveragePool", "input", kernel_shape=[6, 7])
+    if kind == "SAME_LOWER":
+        stated = {"auto_pad": "SAME_LOWER", "strides": [2, 2]}
+        return net.op("Conv", "input", net.weight(3, 4, 2, 4), **stated)
+    if kind == "several channels of each":
+        return net.op("Conv", "input", net.weight(8, 1, 3, 3), group=4)
+    if kind == "one number for all":
+        x = net.op("Conv", "input", net.weight(3, 4, 1, 1))
+        return net.op("Add", net.op("Mul", net.const(0.25), x), net.const(1.0))
+    return net.op("Sub", net.weight(1, 4, 1, 1), "input")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "FusedConv",
+        "FusedConv of Clip",
+        "MatMul of pixels",
+        "ReduceMean",
+        "GlobalMaxPool",
+        "AveragePool over the image",
+        "SAME_LOWER",
+        "several channels of each",
+        "one number for all",
+        "constant minus input",
+    ],
+)
+def test_operators_one_by_one(tmp_path, kind):
+    net = Net(1, 4, 6, 7)
+    last = single(net, kind)
+    x = np.random.default_rng(1).standard_normal((1, 4, 6, 7)).astype(np.float32)
+    qnet = quantise(load_model(net.save(tmp_path, last)), samples=x)
+    for step in qnet.steps:
+        check_quant_layer(step.qlayer)
+    (output,) = qnet.outputs
+    tensor = qnet.tensors[output.tensor]
+    got = output.as_onnx(tensor.quant.decode(run_network(qnet, qnet.encode(x))[output.tensor]))
+    wanted = runtime_outputs(net.model(last), x)[last]
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).max() < 6 * tensor.quant.scale
+
+
 def test_parts_of_a_concatenation_share_a_buffer(tmp_path):
     net, last, _ = random_float_net(0)
     qnet = quantise(load_model(net.save(tmp_path, last)))
-    (whole,) = [i for i, tensor in enumerate(qnet.tensors) if tensor.name.startswith("Concat")
-                and tensor.shape[2] == 21]
+    (whole,) = [
+        i
+        for i, tensor in enumerate(qnet.tensors)
+        if tensor.name.startswith("Concat") and tensor.shape[2] == 21
+    ]
     buffer = qnet.tensors[whole].buffer
     parts = [t for t in qnet.tensors if t.buffer == buffer and t.shape[2] < 21]
     assert qnet.buffers[buffer] == qnet.tensors[whole].shape
