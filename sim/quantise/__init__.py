@@ -5,8 +5,8 @@ from .quantise import load_samples, quantise
 from .run import run_network
 
 __all__ = [
-    "QuantOutput",
     "QuantNetwork",
+    "QuantOutput",
     "QuantStep",
     "QuantTensor",
     "TensorQuant",

@@ -7,11 +7,11 @@ from tightrope.sim.workload.builder import Draft
 from tightrope.sim.workload.constants import Constants
 from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.nodes import Node
-from tightrope.sim.workload.values import Value
+from tightrope.sim.workload.values import Value, per_channel
 
 from .weights import Weights
 
-__all__ = ["activation_limits", "join"]
+__all__ = ["activation_limits", "join", "own_affine"]
 
 
 def activation_limits(constants: Constants, draft: Draft) -> tuple[float, float]:
@@ -28,6 +28,27 @@ def activation_limits(constants: Constants, draft: Draft) -> tuple[float, float]
     if activation == b"Clip" and len(params) == 2:
         return float(params[0]), float(params[1])
     _fail(constants, node, f"has the activation {activation.decode('ascii', 'replace')}")
+
+
+def own_affine(constants: Constants, draft: Draft) -> Weights | None:
+    """Weights of the 1 x 1 depthwise convolution that a node is which scales and moves channels.
+
+    None for any other node.
+    """
+    node, value = draft.node, draft.sources[0]
+    operands = [constants.value(name) for name in node.inputs]
+    given = [operand for operand in operands if operand.constant]
+    if node.op == "BatchNormalization":
+        fits = all(operand.shape == (value.channels,) for operand in given)
+    else:
+        fits = node.op in ("Add", "Sub", "Mul", "Div") and not node.is_twin
+        fits = fits and len(given) == 1 and not (node.op == "Div" and operands[0].constant)
+        fits = fits and per_channel(given[0], value, node.attribute("axis"))
+    if not fits or draft.layer.in_shape != draft.layer.out_shape:
+        return None
+    channels = value.channels
+    unit = Weights(real=np.ones((1, 1, channels), np.float32), bias=np.zeros(channels))
+    return unit.scaled(*_affine(constants, node, value))
 
 
 def join(
@@ -64,7 +85,7 @@ def _affine(constants: Constants, node: Node, value: Value) -> tuple[np.ndarray,
     ones, zeros = np.ones(value.channels), np.zeros(value.channels)
     if node.op == "BatchNormalization":
         return _batch_norm(constants, node, ones, zeros)
-    is_first = constants.is_constant(node.inputs[0])
+    is_first = constants.value(node.inputs[0]).constant
     number = _by_channel(constants, node, node.inputs[0 if is_first else 1], value)
     if node.op == "Mul":
         return ones * number, zeros

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.layers import LayerOp
 
 from .layers import quant_layer, requantiser
@@ -100,9 +99,7 @@ class _Builder:
             self.changed[tensor, quant] = self._copy(name, tensor, place.shape, quant)
         return self.changed[tensor, quant]
 
-    def _copy(
-        self, name: str, tensor: int, shape: tuple[int, int, int], quant: TensorQuant
-    ) -> int:
+    def _copy(self, name: str, tensor: int, shape: tuple[int, int, int], quant: TensorQuant) -> int:
         qlayer = requantiser(self.label, name, shape, self.places[tensor].quant, quant)
         made = self._add(name, shape, quant)
         self.steps.append(QuantStep(qlayer=qlayer, inputs=(tensor,), output=made))
@@ -172,8 +169,6 @@ class _Builder:
         outputs = []
         for name, (source, value) in self.graph.outputs.items():
             origin = model.input if value.layer is None else model.drafts[value.layer].output
-            if any(value.pads):
-                raise WorkloadError(f"{self.label}: the output {name!r} is padded by zeros")
             order = element_order(origin, value)
             outputs.append(QuantOutput(name=name, tensor=self.index[source], order=order))
         return outputs

@@ -10,7 +10,7 @@ from .execute import run_real
 from .network import TensorQuant
 from .reals import RealGraph, RealLayer
 
-__all__ = ["smallest_window", "tensor_quants", "weight_scales"]
+__all__ = ["tensor_quants", "weight_scales"]
 
 WEIGHT_LIMIT = 127
 BIAS_LIMIT = float(1 << 30)
@@ -44,7 +44,7 @@ def tensor_quants(
             scales[classes[tensor]] = quant.scale
     _grow(graph, classes, scales, stated)
     made = {
-        root: TensorQuant(scale=scale, zero_point=int(np.rint(-128 + 255 * zeros[root])))
+        root: TensorQuant(scale=float(scale), zero_point=int(np.rint(-128 + 255 * zeros[root])))
         for root, scale in scales.items()
     }
     return [quant or made[classes[tensor]] for tensor, quant in enumerate(stated)]
@@ -93,19 +93,24 @@ def _ranges(
     """(tensors,) float64 each: the lowest and the highest value seen."""
     low = np.zeros(len(graph.stated))
     high = np.zeros(len(graph.stated))
-    for x in samples:
-        for tensor, values in enumerate(run_real(graph, x)):
-            if percentile == 100:
-                edges = (values.min(), values.max())
-            else:
-                edges = np.percentile(values, (100 - percentile, percentile))
-            low[tensor] = min(low[tensor], edges[0])
-            high[tensor] = max(high[tensor], edges[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        for x in samples:
+            for tensor, values in enumerate(run_real(graph, x)):
+                edges = _edges(values, percentile)
+                low[tensor] = np.minimum(low[tensor], edges[0])
+                high[tensor] = np.maximum(high[tensor], edges[1])
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise WorkloadError(
             f"{graph.model.label}: its activations overflow float32 on the calibration's inputs"
         )
     return low, high
+
+
+def _edges(values: np.ndarray, percentile: float) -> tuple[float, float]:
+    if percentile == 100:
+        return float(values.min()), float(values.max())
+    low, high = np.percentile(values, (100 - percentile, percentile))
+    return float(low), float(high)
 
 
 def _grow(
@@ -137,18 +142,5 @@ def _least_scale(real: RealLayer, in_scale: float) -> float:
     if layer.op is LayerOp.GLOBAL_AVGPOOL:
         return in_scale / (layer.in_shape[0] * layer.in_shape[1])
     if layer.op is LayerOp.AVGPOOL:
-        return in_scale / smallest_window(real)
+        return in_scale / real.smallest_divisor
     return 0.0
-
-
-def smallest_window(real: RealLayer) -> int:
-    """The fewest pixels that a window of an AVGPOOL divides by."""
-    layer = real.layer
-    if real.count_include_pad:
-        return layer.kernel[0] * layer.kernel[1]
-    counts = []
-    for axis in (0, 1):
-        begins = np.arange(layer.out_shape[axis]) * layer.stride[axis] - layer.pads[axis]
-        ends = np.minimum(begins + layer.kernel[axis], layer.in_shape[axis])
-        counts.append(int((ends - np.maximum(begins, 0)).min()))
-    return max(1, counts[0] * counts[1])

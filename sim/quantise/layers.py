@@ -6,7 +6,7 @@ from tightrope.sim.golden.errors import GoldenError
 from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.layers import Layer, LayerOp, QuantLayer
 
-from .calibrate import smallest_window, weight_scales
+from .calibrate import weight_scales
 from .network import TensorQuant
 from .reals import RealLayer
 from .weights import Weights
@@ -70,7 +70,7 @@ def _ratios(real: RealLayer, ratio: float) -> np.ndarray:
     if layer.op is LayerOp.AVGPOOL:
         counts = np.arange(1, layer.kernel[0] * layer.kernel[1] + 1)
         # No window is smaller than the smallest: entries below are never read.
-        return ratio / np.maximum(counts, smallest_window(real))
+        return ratio / np.maximum(counts, real.smallest_divisor)
     return np.array([ratio])
 
 

@@ -11,7 +11,7 @@ from tightrope.sim.workload.model import Model
 from .build import build_network
 from .calibrate import tensor_quants
 from .network import QuantNetwork
-from .reals import read_graph
+from .reader import read_graph
 
 __all__ = ["load_samples", "quantise"]
 

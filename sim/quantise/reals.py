@@ -1,25 +1,16 @@
-"""A model as layers on real numbers, with what its file says of their integers."""
+"""Layers on real numbers, with what their file says of integers."""
 
 import dataclasses
-from typing import NoReturn
 
 import numpy as np
-from tightrope.sim.workload.builder import Draft
-from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.layers import Layer, LayerOp
 from tightrope.sim.workload.model import Model
 from tightrope.sim.workload.values import Value
 
-from .affine import activation_limits, join
-from .formats import own_formats, value_formats
 from .network import TensorQuant
-from .order import in_place
-from .weights import Weights, read_weights
+from .weights import Weights
 
-__all__ = ["RealGraph", "RealLayer", "read_graph"]
-
-HOST_OPS = ("Softmax", "LogSoftmax", "QLinearSoftmax")
-"""Left to the host at the end of a network."""
+__all__ = ["RealGraph", "RealLayer", "smallest_window"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +34,12 @@ class RealLayer:
         """Whether inputs and output have the same scale unless the file says otherwise."""
         return self.is_concat or self.layer.op in (LayerOp.MAXPOOL, LayerOp.CLIP)
 
+    @property
+    def smallest_divisor(self) -> int:
+        """The fewest pixels that a window of an AVGPOOL divides by."""
+        kernel = self.layer.kernel
+        return kernel[0] * kernel[1] if self.count_include_pad else smallest_window(self.layer)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RealGraph:
@@ -57,155 +54,11 @@ class RealGraph:
     notes: tuple[str, ...] = ()
 
 
-def read_graph(model: Model, rng: np.random.Generator) -> RealGraph:
-    """The layers of ``model`` with their constants, as channels-last arrays.
-
-    ``rng`` makes the weights of files that hold none. Raises WorkloadError, naming node and
-    operator, for what the int8 kernels can't run.
-    """
-    return _Reader(model, rng).read()
-
-
-class _Reader:
-    """The state of one call of :func:`read_graph`."""
-
-    def __init__(self, model: Model, rng: np.random.Generator):
-        self.model = model
-        self.rng = rng
-        self.tensors: dict[int | None, int] = {None: 0}
-        self.origins: list[Value] = [model.input]
-        self.stated: list[TensorQuant | None] = [None]
-        self.layers: list[RealLayer] = []
-        self.notes: list[str] = []
-        self.blank_count = 0
-
-    def read(self) -> RealGraph:
-        last = self._host_layers()
-        for index, draft in enumerate(self.model.drafts):
-            if index not in last:
-                self._read_draft(index, draft)
-        outputs = {}
-        for name, value in self.model.outputs.items():
-            if value.layer in last:
-                value = last[value.layer]
-            tensor = self.tensors[value.layer]
-            self._state_chain(tensor, value_formats(self.model, value))
-            outputs[name] = (tensor, value)
-        if self.blank_count:
-            self.notes.append(
-                f"The file holds no weights for {self.blank_count} layer(s); they got seeded ones."
-            )
-        return RealGraph(
-            model=self.model,
-            layers=tuple(self.layers),
-            stated=tuple(self.stated),
-            outputs=outputs,
-            notes=tuple(self.notes),
-        )
-
-    def _host_layers(self) -> dict[int | None, Value]:
-        """Layers at the end that the host computes, and what they read."""
-        read = {source.layer for draft in self.model.drafts for source in draft.sources}
-        found: dict[int | None, Value] = {}
-        for index, draft in enumerate(self.model.drafts):
-            if draft.node.source_op in HOST_OPS and index not in read:
-                found[index] = draft.sources[0]
-                self.notes.append(
-                    f"Node {draft.node.name!r} ({draft.node.source_op}) is left to the host."
-                )
-        return found
-
-    def _read_draft(self, index: int, draft: Draft) -> None:
-        layer = draft.layer
-        is_concat = draft.node.op == "Concat"
-        if layer.op is LayerOp.ELEMENTWISE and not is_concat:
-            self._fail(draft, "has no int8 kernel")
-        if is_concat:
-            self._check_concat(draft)
-        sources = tuple(self.tensors[value.layer] for value in draft.sources)
-        in_quants = self._state_formats(index, draft, sources)
-        weights, low, high = None, -np.inf, np.inf
-        if layer.has_weights:
-            origin = self.origins[sources[0]]
-            weights = read_weights(self.model.constants, draft, origin, self.rng)
-            self.blank_count += weights.blank
-        low, high = activation_limits(self.model.constants, draft)
-        if draft.joined:
-            weights, low, high = join(self.model.constants, draft, weights, low, high)
-        if layer.op is not LayerOp.DENSE:
-            self._check_order(draft, sources)
-        self.layers.append(
-            RealLayer(
-                layer=layer,
-                sources=sources,
-                weights=weights,
-                low=low,
-                high=high,
-                count_include_pad=self._counts_pads(draft),
-                in_quants=in_quants,
-                is_concat=is_concat,
-            )
-        )
-
-    def _state_formats(
-        self, index: int, draft: Draft, sources: tuple[int, ...]
-    ) -> tuple[TensorQuant | None, ...]:
-        """Note the output as a tensor; what its inputs are quantised to."""
-        constants, node = self.model.constants, draft.node
-        own, made = own_formats(constants, node, len(sources))
-        in_quants: list[TensorQuant | None] = []
-        for tensor, value, quant in zip(sources, draft.sources, own, strict=True):
-            chain = value_formats(self.model, value)
-            if quant is not None and chain[-1:] != [quant]:
-                chain.append(quant)
-            self._state_chain(tensor, chain)
-            in_quants.append(chain[-1] if chain else None)
-        self.tensors[index] = len(self.origins)
-        self.origins.append(draft.output)
-        self.stated.append(made)
-        for joined, value in draft.joined:
-            self._state_chain(self.tensors[index], value_formats(self.model, value))
-            if joined.is_twin and joined.source_op.startswith("QLinear"):
-                raise WorkloadError(
-                    f"{self.model.label}: node {joined.name!r} ({joined.source_op}) has a constant "
-                    "operand, which has no int8 kernel"
-                )
-        return tuple(in_quants)
-
-    def _state_chain(self, tensor: int, chain: list[TensorQuant]) -> None:
-        """Take the first of the formats as the tensor's own."""
-        if not chain:
-            return
-        stated = self.stated[tensor]
-        if stated is not None and stated != chain[0]:
-            maker = self.origins[tensor].layer
-            name = "input" if maker is None else self.model.drafts[maker].node.name
-            raise WorkloadError(
-                f"{self.model.label}: the output of {name!r} is quantised in two ways"
-            )
-        self.stated[tensor] = chain[0]
-
-    def _check_concat(self, draft: Draft) -> None:
-        rank = len(draft.output.shape)
-        if len(draft.sources) != len([name for name in draft.node.inputs if name]):
-            self._fail(draft, "has a constant operand, which has no int8 kernel")
-        if draft.node.attribute("axis", 1) % rank != draft.output.axis:
-            self._fail(draft, "joins something else than channels, which has no int8 kernel")
-
-    def _check_order(self, draft: Draft, sources: tuple[int, ...]) -> None:
-        for tensor, value in zip(sources, draft.sources, strict=True):
-            if not in_place(self.origins[tensor], value):
-                self._fail(draft, "reads its input in another order, which has no int8 kernel")
-
-    def _counts_pads(self, draft: Draft) -> bool:
-        layer, node = draft.layer, draft.node
-        if layer.op is not LayerOp.AVGPOOL or not any(layer.pads):
-            return False
-        counts = bool(node.attribute("count_include_pad", 0))
-        if counts and tuple(node.attribute("pads") or layer.pads) != layer.pads:
-            self._fail(draft, "counts pads and rounds its size up, which has no int8 kernel")
-        return counts
-
-    def _fail(self, draft: Draft, what: str) -> NoReturn:
-        node = draft.node
-        raise WorkloadError(f"{self.model.label}: node {node.name!r} ({node.source_op}) {what}")
+def smallest_window(layer: Layer) -> int:
+    """The fewest pixels of the image in a window of a pool; 0 if one lies outside."""
+    counts = []
+    for axis in (0, 1):
+        begins = np.arange(layer.out_shape[axis]) * layer.stride[axis] - layer.pads[axis]
+        ends = np.minimum(begins + layer.kernel[axis], layer.in_shape[axis])
+        counts.append(max(0, int((ends - np.maximum(begins, 0)).min())))
+    return counts[0] * counts[1]

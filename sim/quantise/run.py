@@ -15,9 +15,7 @@ def run_network(qnet: QuantNetwork, x: np.ndarray) -> list[np.ndarray]:
     Tensors that share a buffer are views of one array. Raises WorkloadError for another input.
     """
     if x.dtype != np.int8 or x.shape != qnet.input.shape:
-        raise WorkloadError(
-            f"the input must be int8 {qnet.input.shape}, not {x.dtype} {x.shape}"
-        )
+        raise WorkloadError(f"the input must be int8 {qnet.input.shape}, not {x.dtype} {x.shape}")
     buffers = [np.zeros(shape, np.int8) for shape in qnet.buffers]
     arrays = [_view(buffers[tensor.buffer], tensor) for tensor in qnet.tensors]
     arrays[0][:] = x

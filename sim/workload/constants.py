@@ -67,9 +67,9 @@ class Constants:
         """The tensor of this name. Raises WorkloadError if it is damaged or made in an odd way."""
         return self._read(name, 0)
 
-    def is_constant(self, name: str) -> bool:
-        """Whether the tensor of this name does not depend on the network's input."""
-        return self._values[name].constant
+    def value(self, name: str) -> Value:
+        """What the importer knows of the tensor of this name."""
+        return self._values[name]
 
     def numbers(self, name: str) -> np.ndarray:
         """The tensor of this name as it is stored, without a scale."""

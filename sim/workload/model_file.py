@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, external_data_helper, inliner
+from tightrope.sim.digits import MODEL_FILE as DIGITS_FILE
 from tightrope.sim.workload.errors import WorkloadError
 from tightrope.sim.workload.zoo import BUILT_NETWORKS, built_file
 
@@ -36,6 +37,8 @@ def find_network(name_or_path: str | os.PathLike[str]) -> Path:
     name = os.fspath(name_or_path)
     if name in BUILT_NETWORKS:
         return built_file(name)
+    if name == DIGITS_FILE.stem:
+        return DIGITS_FILE
     file_name = KNOWN_NETWORKS.get(name)
     if file_name is not None:
         path = Path(onnx.__file__).parent / _LIGHT_FOLDER / file_name
@@ -46,7 +49,7 @@ def find_network(name_or_path: str | os.PathLike[str]) -> Path:
         return path
     path = Path(name_or_path)
     if not path.exists():
-        names = ", ".join(sorted((*KNOWN_NETWORKS, *BUILT_NETWORKS)))
+        names = ", ".join(sorted((*KNOWN_NETWORKS, *BUILT_NETWORKS, DIGITS_FILE.stem)))
         raise WorkloadError(f"{path} is neither a file nor one of the known networks: {names}")
     if not path.is_file():
         raise WorkloadError(f"{path} is not a file")

@@ -120,14 +120,14 @@ def load_model(
         builder.notes.append(
             f"{len(nodes) - len(live)} node(s) lead to no output and were left out."
         )
-    entry = builder.values[info.name]
-    for node in live:
-        _import_node(builder, node, context, path.parent)
-    for output in proto.graph.output:
-        if output.name not in builder.values:
-            raise WorkloadError(f"{path}: nothing makes the output {output.name!r}")
-    if not builder.drafts:
-        raise WorkloadError(f"{path} has no layers that compute anything")
+    _walk(builder, live, context, path.parent)
+    constants = Constants(
+        label=str(path),
+        folder=path.parent,
+        initializers={tensor.name: tensor for tensor in proto.graph.initializer},
+        makers=builder.makers,
+        values=builder.values,
+    )
     return Model(
         network=Network(
             name=network_name(path), layers=builder.network_layers(), notes=builder.all_notes()
@@ -135,17 +135,24 @@ def load_model(
         label=str(path),
         drafts=tuple(builder.drafts),
         input_name=info.name,
-        input=entry,
+        input=builder.values[info.name],
         input_type=info.type.tensor_type.elem_type,
         outputs={output.name: builder.values[output.name] for output in proto.graph.output},
-        constants=Constants(
-            label=str(path),
-            folder=path.parent,
-            initializers={tensor.name: tensor for tensor in proto.graph.initializer},
-            makers=builder.makers,
-            values=builder.values,
-        ),
+        constants=constants,
     )
+
+
+def _walk(
+    builder: Builder, nodes: Sequence[Node], context: checker.C.CheckerContext, folder: Path
+) -> None:
+    """Import the nodes in order, and see that they make something."""
+    for node in nodes:
+        _import_node(builder, node, context, folder)
+    for name in builder.outputs:
+        if name not in builder.values:
+            raise WorkloadError(f"{builder.label}: nothing makes the output {name!r}")
+    if not builder.drafts:
+        raise WorkloadError(f"{builder.label} has no layers that compute anything")
 
 
 def _live(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
@@ -176,7 +183,7 @@ def _start(
         opsets=opsets,
         ir_version=model.ir_version,
         consumers=consumers,
-        outputs={output.name for output in graph.output},
+        outputs=[output.name for output in graph.output],
     )
     for tensor in graph.initializer:
         if tensor.name in consumers:
