@@ -1,6 +1,6 @@
 """The cluster: instances and wires."""
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, Const, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect
 
@@ -92,9 +92,7 @@ class Cluster(wiring.Component):
             m.d.comb += [
                 hart.asleep.eq(sync.asleep[i]),
                 hart.beats.eq(memory.beats[2 * i : 2 * i + 2]),
-                hart.happened.eq(
-                    Mux(sync.met[i], Event.BARRIER, 0) | Mux(_ended(loose, i), Event.STREAM, 0)
-                ),
+                hart.happened.eq(Mux(sync.met[i], Event.BARRIER, 0) | _loose_events(loose, i)),
                 getattr(self, f"hart_state_{i}").eq(hart.state),
             ]
             if config.tight_tiles_per_hart:
@@ -147,6 +145,15 @@ class Cluster(wiring.Component):
         return dma
 
 
-def _ended(tiles, hart):
-    """Whether a job of a tile that this hart holds has ended."""
-    return Cat(tile.ended & (tile.owner == hart) for tile in tiles).any()
+def _loose_events(tiles, hart):
+    """What loose tiles have to say to a hart."""
+    held = [tile.owner == hart for tile in tiles]
+    events = {
+        Event.STREAM: [tile.ended & own for tile, own in zip(tiles, held, strict=True)],
+        Event.TILE: [tile.answered & own for tile, own in zip(tiles, held, strict=True)],
+        Event.RELEASE: [tile.released for tile in tiles],
+    }
+    happened = Const(0)
+    for event, pulses in events.items():
+        happened |= Mux(Cat(pulses).any(), event, 0)
+    return happened

@@ -19,6 +19,11 @@ def probes(config: ClusterConfig) -> dict[str, tuple[str, ...]]:
         hart, then DMA.
     shared_transfer
         A transfer on the shared peripheral bus completes.
+    stream_in, stream_out
+        A bit per loose tile, if they stream: the input of an MVM of a job goes to the tile, from
+        its first bytes to its last; the result of one goes to the scratchpad.
+    dma_load, dma_store
+        With a DMA engine: a block of that direction has begun and not ended.
     """
     inner = "tile.tile" if config.stream_ports else "tile"
     tiles = [
@@ -28,9 +33,23 @@ def probes(config: ClusterConfig) -> dict[str, tuple[str, ...]]:
     ]
     tiles += [f"loose_{tile}.{inner}" for tile in range(config.loose_tiles)]
     ports = 2 * config.harts + (2 if config.dma_bytes_per_cycle else 0)
-    return {
+    return _stream_probes(config) | {
         "mvm_start": tuple(f"{tile}.array.bus__start_en" for tile in tiles),
         "mvm_busy": tuple(f"{tile}.computing" for tile in tiles),
         "memory_beat": tuple(f"memory.beats[{port}]" for port in range(ports)),
         "shared_transfer": ("shared.transfer",),
     }
+
+
+def _stream_probes(config: ClusterConfig) -> dict[str, tuple[str, ...]]:
+    """Those of what moves data without a hart."""
+    streams = {"stream_in": "feeder.feeding", "stream_out": "drain.draining"}
+    moves = {"dma_load": "loading", "dma_store": "storing"}
+    found = {}
+    if config.stream_ports and config.loose_tiles:
+        for name, path in streams.items():
+            tiles = range(config.loose_tiles)
+            found[name] = tuple(f"loose_{tile}.tile.streamer.{path}" for tile in tiles)
+    if config.dma_bytes_per_cycle:
+        found |= {name: (f"dma.{path}",) for name, path in moves.items()}
+    return found

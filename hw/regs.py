@@ -76,7 +76,10 @@ class Event(enum.IntFlag):
     STREAM = 4
     """A job of a loose tile that this hart holds has ended."""
     TILE = 8
-    """A tight tile of this hart has a result and had none before."""
+    """A tile that this hart holds has a result and had none before; or a loose one has an error,
+    which may be all that comes. Jobs of a streamer are STREAM."""
+    RELEASE = 16
+    """A loose tile was released by the hart that held it."""
 
 
 HART_LOCAL_REGS = (

@@ -70,8 +70,11 @@ class LooseTile(wiring.Component):
         ``busy`` of the tile.
     memory : Out(WideRequest)
         With ``stream_words`` only.
-    ended, owner : Out(1), Out(3)
-        A job has ended in this cycle; the hart that holds the tile.
+    owner : Out(3)
+        The hart that holds the tile, or held it last.
+    ended, answered, released : Out(1)
+        For a cycle: a job has ended; RESULT or an error bit rose without a job; the owner has
+        written RELEASE.
 
     Raises
     ------
@@ -95,6 +98,8 @@ class LooseTile(wiring.Component):
                 "bus": In(RegisterBus(addr_width=12)),
                 "busy": Out(1),
                 "ended": Out(1),
+                "answered": Out(1),
+                "released": Out(1),
                 "owner": Out(3),
             }
         )
@@ -134,6 +139,11 @@ class LooseTile(wiring.Component):
         if self._stream_words:
             jobs = self._add_jobs(m, tile, mine)
 
+        answer = ~streaming & (tile.result | tile.failed)
+        had_answer = Signal()
+        m.d.sync += had_answer.eq(answer)
+        m.d.comb += self.answered.eq(answer & ~had_answer)
+
         with m.Switch(bus.addr[2:]):
             with m.Case(*_words("ACQUIRE")):
                 granted = mine | ~owned
@@ -142,6 +152,7 @@ class LooseTile(wiring.Component):
                     m.d.sync += [owned.eq(1), owner.eq(bus.hart)]
             with m.Case(*_words("RELEASE")), m.If(write):
                 m.d.sync += owned.eq(0)
+                m.d.comb += self.released.eq(1)
             with m.Case(*_words("PROCESS")):
                 m.d.comb += [hold.eq(mine & bus.we & delayed), tile.process.valid.eq(write)]
                 m.d.comb += tile.error.error_range.eq(write & ~tile.process.ready)

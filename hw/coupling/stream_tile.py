@@ -40,7 +40,7 @@ class StreamTile(wiring.Component):
     Members
     -------
     queue, process, dequeue, program, config_*, status_*, error, waiting, result, coming, pending,
-    busy
+    failed, busy
         As of a :class:`Tile` with default widths. ``status_data`` has the STREAM counters too.
     job, memory, done, done_tag, done_error
         As of :class:`TileStreamer`.
@@ -81,6 +81,7 @@ class StreamTile(wiring.Component):
                 "result": Out(1),
                 "coming": Out(1),
                 "pending": Out(1),
+                "failed": Out(1),
                 "busy": Out(1),
                 "job": In(stream.Signature(StreamJob)),
                 "memory": Out(WideRequest(words=words, addr_width=addr_width)),
@@ -107,6 +108,7 @@ class StreamTile(wiring.Component):
             self.result.eq(tile.result),
             self.coming.eq(tile.coming),
             self.pending.eq(tile.pending),
+            self.failed.eq(tile.failed),
             self.busy.eq(tile.busy),
         ]
         user = self._choose(m, tile, streamer)

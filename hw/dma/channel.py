@@ -41,6 +41,8 @@ class DmaChannel(wiring.Component):
         A piece with ``last`` has been moved in this cycle.
     busy : Out(1)
         There is a block.
+    moving : Out(1)
+        One has begun and not ended.
     done, error : Out(1), Out(DmaError)
         A block has ended in this cycle, and how.
     """
@@ -60,6 +62,7 @@ class DmaChannel(wiring.Component):
                 "store": Out(1),
                 "moved": In(1),
                 "busy": Out(1),
+                "moving": Out(1),
                 "done": Out(1),
                 "error": Out(DmaError),
             }
@@ -83,7 +86,8 @@ class DmaChannel(wiring.Component):
                 & ((pending == 0) | (same_way & (pending != _PENDING)))
             ),
             refuse.eq(waits & known & (bad != DmaError.NONE) & (pending == 0)),
-            self.busy.eq(waits | (pending != 0)),
+            self.moving.eq(pending != 0),
+            self.busy.eq(waits | self.moving),
             self.done.eq(self.moved | refuse),
             self.error.eq(Mux(refuse, bad, DmaError.NONE)),
         ]  # fmt: skip

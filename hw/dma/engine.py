@@ -73,6 +73,8 @@ class DmaEngine(wiring.Component):
     scratchpad : Out(WideRequest(words=words, addr_width=addr_width))
     busy : Out(channel_count)
         The channel has a block.
+    loading, storing : Out(1)
+        A block of that direction has begun and not ended. For waveforms.
     done, errors : Out(channel_count), Out(DmaError * channel_count)
         A block of the channel has ended in this cycle, and how.
     load_bytes, store_bytes, busy_cycles, wait_cycles : Out(32)
@@ -118,6 +120,8 @@ class DmaEngine(wiring.Component):
                 "memory_write": Out(BeatWritePort(width_bytes=config.bytes_per_cycle)),
                 "scratchpad": Out(WideRequest(words=words, addr_width=addr_width)),
                 "busy": Out(channel_count),
+                "loading": Out(1),
+                "storing": Out(1),
                 "done": Out(channel_count),
                 "errors": Out(data.ArrayLayout(DmaError, channel_count)),
                 **{name: Out(32) for name in counters},
@@ -155,6 +159,10 @@ class DmaEngine(wiring.Component):
                 self.errors[i].eq(channel.error),
             ]
             channels.append(channel)
+        m.d.comb += [
+            self.loading.eq(Cat(c.moving & ~c.store for c in channels).any()),
+            self.storing.eq(Cat(c.moving & c.store for c in channels).any()),
+        ]
         self._check(m, channels)
         piece = Piece(addr_width=width, channel_count=count)
         loads = self._take_turns(m, "load", channels, [~c.store for c in channels], loader, piece)

@@ -34,6 +34,8 @@ class ResultDrain(wiring.Component):
         Words written in this cycle.
     done, done_tag, done_error : Out(1), Out(16), Out(JobError)
         A job has ended; the other two are valid in that cycle only.
+    draining : Out(1)
+        A result goes to memory: from its first write to its last. For waveforms.
     """
 
     def __init__(self, *, words, addr_width):
@@ -48,6 +50,7 @@ class ResultDrain(wiring.Component):
                 "done": Out(1),
                 "done_tag": Out(16),
                 "done_error": Out(JobError),
+                "draining": Out(1),
             }
         )
 
@@ -64,6 +67,7 @@ class ResultDrain(wiring.Component):
             request.count.eq(self.dequeue_words),
             request.data.eq(self.dequeue.payload),
             self.taken_words.eq(Mux(taken, self.dequeue_words, 0)),
+            self.draining.eq(begun | taken),
             self.dequeue.ready.eq(taken),
             self.done.eq(self.tickets.valid & ticket.end),
             self.done_tag.eq(ticket.tag),

@@ -28,6 +28,8 @@ class TileFeeder(wiring.Component):
         What the memory said to the READ beats.
     queue, process, drop, config_en, config_index, config_data
         To the ports of the tile's names.
+    feeding : Out(1)
+        The input of an MVM goes to the tile: from its first beat to its last. For waveforms.
     """
 
     def __init__(self, *, words):
@@ -42,6 +44,7 @@ class TileFeeder(wiring.Component):
                 "config_en": Out(1),
                 "config_index": Out(3),
                 "config_data": Out(32),
+                "feeding": Out(1),
             }
         )
 
@@ -49,6 +52,8 @@ class TileFeeder(wiring.Component):
         m = Module()
         beat = self.beats.payload
         zero_point = Signal(8)
+        begun = Signal()  # part of the input is in the tile
+        moved = self.queue.valid & self.queue.ready
         shifted = Array(self.answers.payload >> 8 * shift for shift in range(4))[beat.shift]
         filling = Cat(zero_point for _ in range(4 * self._words))
         m.d.comb += [
@@ -58,7 +63,12 @@ class TileFeeder(wiring.Component):
             self.process.valid.eq(self.queue.valid & beat.last),
             self.config_index.eq(beat.count),
             self.config_data.eq(beat.value),
+            self.feeding.eq(begun | moved),
         ]
+        with m.If(self.drop):
+            m.d.sync += begun.eq(0)
+        with m.Elif(moved):
+            m.d.sync += begun.eq(~beat.last)
         with m.Switch(beat.kind):
             with m.Case(StepKind.READ):
                 m.d.comb += [

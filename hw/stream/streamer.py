@@ -135,7 +135,9 @@ class TileStreamer(wiring.Component):
         waiting = stream.Signature(StreamJob).create()
         m.d.comb += self.job.ready.eq(~waiting.valid | waiting.ready)
         with m.If(self.job.ready):
-            m.d.sync += [waiting.valid.eq(self.job.valid), waiting.payload.eq(self.job.payload)]
+            m.d.sync += waiting.valid.eq(self.job.valid)
+        with m.If(self.job.ready & self.job.valid):
+            m.d.sync += waiting.payload.eq(self.job.payload)
         connect(m, waiting, walker.job)
         connect(m, walker.steps, merger.i)
         connect(m, merger.o, fetcher.steps)

@@ -81,8 +81,8 @@ class PatchWalker(wiring.Component):
             m.d.comb += self.busy.eq(~fsm.ongoing("WAIT"))
             with m.State("WAIT"):
                 m.d.comb += self.job.ready.eq(1)
-                m.d.sync += job.eq(self.job.payload)
                 with m.If(self.job.valid):
+                    m.d.sync += job.eq(self.job.payload)
                     m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.comb += loops.begin.eq(1)

@@ -35,6 +35,8 @@ class StatusRegisters(wiring.Component):
         Read of TileStatusReg ``index``; others read as 0.
     state : In(StatusBits)
         State bits are shown as they are, error bits stick.
+    failed : Out(1)
+        An error bit is set.
     clear_errors : In(1)
         Clears the errors; wins over a pulse.
     start, rows, cols : In(1), In(bits_for(rows)), In(bits_for(cols))
@@ -60,6 +62,7 @@ class StatusRegisters(wiring.Component):
                 "index": In(4),
                 "data": Out(32),
                 "state": In(StatusBits),
+                "failed": Out(1),
                 "clear_errors": In(1),
                 "start": In(1),
                 "rows": In(bits_for(config.rows)),
@@ -98,6 +101,7 @@ class StatusRegisters(wiring.Component):
             with m.If(event):
                 m.d.sync += counters[number].eq(counters[number] + amount)
 
+        m.d.comb += self.failed.eq(errors != 0)
         state = self.state.as_value()
         raised = state & _ERRORS
         with m.If(self.clear_errors):

@@ -89,6 +89,8 @@ class Tile(wiring.Component):
         A result is in post-processing: its next words come within a few cycles.
     pending : Out(1)
         An MVM is handed over and has no result yet.
+    failed : Out(1)
+        An error bit is set.
     busy : Out(1)
         TileStatus.BUSY: the array computes or is being programmed.
 
@@ -124,6 +126,7 @@ class Tile(wiring.Component):
                 "result": Out(1),
                 "coming": Out(1),
                 "pending": Out(1),
+                "failed": Out(1),
                 "busy": Out(1),
             }
         )
@@ -158,6 +161,7 @@ class Tile(wiring.Component):
             finish.eq(computing & idle),
             self.program.ready.eq(idle & ~buffers.pending),
             self.pending.eq(buffers.pending),
+            self.failed.eq(status.failed),
             self.busy.eq(computing | programming | array.bus.busy),
         ]
         with m.If(timer != 0):

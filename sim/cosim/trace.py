@@ -11,20 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from tightrope.hw.config import ClusterConfig
+from tightrope.hw.probes import probes
 
 from .vcd import RunWave, read_run
 from .wrapper import traced_signals
 
-__all__ = ["HART_STATES", "TILE_STATES", "Interval", "read_intervals", "write_timeline"]
+__all__ = [
+    "HART_STATES",
+    "MOVE_STATES",
+    "TILE_STATES",
+    "Interval",
+    "read_intervals",
+    "write_timeline",
+]
 
 HART_STATES = {0: "compute", 1: "asleep", 2: "bus", 3: "fetch", 4: "CFU"}
 """Names of the values of ``hart_state_<h>``."""
 TILE_STATES = {1: "MVM"}
+MOVE_STATES = {
+    "stream_in": "stream-in", "stream_out": "stream-out", "dma_load": "load", "dma_store": "store",
+}  # fmt: skip
+"""What it is called when a bit of such a probe is set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A hart or tile in one state, in cycles since the release of reset."""
+    """A hart, a tile or what moves data in one state, in cycles since the release of reset."""
 
     track: str
     state: str
@@ -49,7 +61,8 @@ def read_intervals(vcd: Path, config: ClusterConfig, *, run_idx: int = 0) -> lis
     CosimError
         The file is no such waveform, or it holds fewer runs.
     """
-    run = read_run(vcd, list(traced_signals(config)), run_idx=run_idx)
+    moves = [name for name in probes(config) if name in MOVE_STATES]
+    run = read_run(vcd, [*traced_signals(config), *moves], run_idx=run_idx)
     return [
         Interval(track=track.name, state=track.states[value], begin_cycle=first, end_cycle=last)
         for track in _tracks(config)
@@ -61,8 +74,10 @@ def read_intervals(vcd: Path, config: ClusterConfig, *, run_idx: int = 0) -> lis
 def write_timeline(
     vcd: Path, output: Path, config: ClusterConfig, *, clock_mhz: float, run_idx: int = 0
 ) -> None:
-    """Write the timeline of one run: a track for each hart and tile, as Chrome's trace JSON.
+    """Write the timeline of one run: tracks as Chrome's trace JSON.
 
+    There is one for each hart and tile, two more for each streaming tile, in between which it
+    computes, and one for each direction of the DMA engine.
     A cycle lasts 1 / ``clock_mhz`` microseconds. With a name that ends in .gz the file is
     compressed, which Perfetto reads as well. The file appears only when it is complete.
     """
@@ -98,18 +113,35 @@ def _event(interval: Interval, row: int, clock_mhz: float) -> dict[str, Any]:
 
 
 def _tracks(config: ClusterConfig) -> list[_Track]:
-    """Harts, then tiles, in the order of the bits of ``tile_busy``."""
+    """Harts, then tiles in the order of the bits of ``tile_busy``, then the DMA engine."""
     tight = config.tight_tiles_per_hart
     tiles = [f"hart {hart} tile {tile}" for hart in range(config.harts) for tile in range(tight)]
-    tiles += [f"loose tile {tile}" for tile in range(config.loose_tiles)]
-    harts = [
+    tracks = [
         _Track(name=f"hart {h}", signal=f"hart_state_{h}", shift=0, mask=7, states=HART_STATES)
         for h in range(config.harts)
     ]
-    return harts + [
-        _Track(name=name, signal="tile_busy", shift=bit, mask=1, states=TILE_STATES)
-        for bit, name in enumerate(tiles)
+    tracks += [_bit_track(name, "tile_busy", bit, TILE_STATES[1]) for bit, name in enumerate(tiles)]
+    for tile in range(config.loose_tiles):
+        name = f"loose tile {tile}"
+        computes = _bit_track(name, "tile_busy", len(tiles) + tile, TILE_STATES[1])
+        tracks += _move_tracks(config, name, ("stream_in",), tile)
+        tracks += [computes, *_move_tracks(config, name, ("stream_out",), tile)]
+    return tracks + _move_tracks(config, "DMA", ("dma_load", "dma_store"), 0)
+
+
+def _move_tracks(
+    config: ClusterConfig, name: str, signals: tuple[str, ...], bit: int
+) -> list[_Track]:
+    """Of those ``signals`` that the machine has."""
+    return [
+        _bit_track(f"{name} {MOVE_STATES[signal]}", signal, bit, MOVE_STATES[signal])
+        for signal in signals
+        if signal in probes(config)
     ]
+
+
+def _bit_track(name: str, signal: str, bit: int, state: str) -> _Track:
+    return _Track(name=name, signal=signal, shift=bit, mask=1, states={1: state})
 
 
 def _constant_parts(track: _Track, run: RunWave) -> Iterator[tuple[int, int, int]]:

@@ -46,6 +46,10 @@ typedef struct {
 extern host_machine_t host_machine;
 extern unsigned host_hart;
 
+/* Something happened that `hart` could wait for. */
+void host_event(unsigned hart, uint32_t events);
+void host_events_reset(void);
+
 void host_tiles_reset(void);
 void tiles_forget(void);
 host_tile_t *host_tight_tile(uint32_t hart, uint32_t tile);

@@ -58,8 +58,15 @@ static void loose_write(uint32_t addr, uint32_t bytes, uint32_t value)
         tile_queue(tile, bytes, value);
     } else if (offset == LOOSE_TILE_RELEASE_OFFSET_BYTES) {
         tile->owner = 0;
+        for (unsigned hart = 0; hart < host_machine.hart_count; hart++) {
+            host_event(hart, EVENT_RELEASE_MASK);
+        }
     } else if (offset == LOOSE_TILE_PROCESS_OFFSET_BYTES) {
         tile_process(tile);
+        if (tile_status(tile, TILE_STATUS_STATUS) &
+            (TILE_STATUS_RESULT_MASK | TILE_STATUS_ERRORS_MASK)) {
+            host_event(host_hart, EVENT_TILE_MASK);
+        }
     } else if (offset == LOOSE_TILE_PROGRAM_ADDR_OFFSET_BYTES) {
         tile->program_addr = value;
     } else if (offset == LOOSE_TILE_PROGRAM_DATA_OFFSET_BYTES) {

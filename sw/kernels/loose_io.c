@@ -1,32 +1,25 @@
 /* Loose tiles: registers on the shared peripheral bus. */
+#include "events.h"
 #include "kernels.h"
 #include "output.h"
 #include "tile_io.h"
 
 #define LOOSE(port, name) ((port) + LOOSE_TILE_##name##_OFFSET_BYTES)
 
-/* Spins with a few cycles between two looks, so that waiting harts leave the bus to the others. */
-static void back_off(uint32_t cycles)
-{
-    for (uint32_t i = 0; i < cycles; i++) {
-        __asm__ volatile("nop"); /* a loop of nothing is unrolled away */
-    }
-}
-
+/* There is room: a kernel has one MVM in a tile when it queues the next. So this takes one look. */
 static void wait_for_room(uint32_t port)
 {
     while ((mmio_read32(LOOSE(port, STATUS)) & TILE_STATUS_INPUT_FULL_MASK) != 0) {
-        back_off(4);
     }
 }
 
 /* An MVM that the tile refused has no result: its error, which ends the run after the layer, ends
- * the wait too. */
+ * the wait too, and is an event like a result. */
 static void wait_for_result(uint32_t port)
 {
     const uint32_t mask = TILE_STATUS_RESULT_MASK | TILE_STATUS_ERRORS_MASK;
     while ((mmio_read32(LOOSE(port, STATUS)) & mask) == 0) {
-        back_off(4);
+        (void)event_wait(EVENT_TILE_MASK);
     }
 }
 
@@ -78,9 +71,9 @@ const tile_io_t loose_io = {.configure = loose_configure,
 
 void loose_acquire(uint32_t tile, unsigned hart)
 {
-    /* Harts look at different intervals, so that they don't meet on the bus every time. */
+    (void)hart;
     while (mmio_read32(LOOSE(loose_port(tile), ACQUIRE)) == 0) {
-        back_off(8 + 4 * hart);
+        (void)event_wait(EVENT_RELEASE_MASK);
     }
 }
 

@@ -5,7 +5,7 @@
 void hart_sleep(void)
 {
     for (;;) {
-        barrier();
+        barrier_stall();
     }
 }
 

@@ -2,12 +2,14 @@
 #ifndef RUNTIME_H
 #define RUNTIME_H
 
+#include "events.h"
 #include "image_layout.h"
 #include "target.h"
 
 enum { MUTEX_LOG = 0, MUTEX_TRAP = 1 };
 
-INLINE void barrier(void)
+/* Waits at the barrier in the read itself, in a trap handler too. */
+INLINE void barrier_stall(void)
 {
     (void)mmio_read32(SYNC_BASE_ADDR + SYNC_BARRIER_OFFSET_BYTES);
 }

@@ -11,6 +11,7 @@ from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.memmap import MAIN_MEMORY
 from tightrope.hw.stream.descriptor import JOB_FIELDS
 from tightrope.sim.cosim.run import run_images
+from tightrope.sim.cosim.trace import read_intervals
 from tightrope.sim.cosim.waveform import count_events, read_events, transfer_cycles
 from tightrope.sim.golden.random_layers import random_inputs, random_quant_layer
 from tightrope.sim.image.layout import IMAGE_ADDR
@@ -93,6 +94,7 @@ class Reported:
         self.run.check()
         self.machine = machine
         self.wave = read_events(vcd, machine)
+        self.intervals = read_intervals(vcd, machine)
         words = self.run.words(RESULTS_ADDR, HART_WORDS * machine.harts)
         self._words = words.reshape(machine.harts, HART_WORDS).astype(np.int64)
 
@@ -108,6 +110,14 @@ class Reported:
         beats, transfers."""
         first = 2 + 2 * self.machine.tight_tiles_per_hart
         return self.samples(0, first, BUSY_SAMPLES + 2 * self.machine.loose_tiles + 2)
+
+    def spans(self, track):
+        """First and last cycle of each interval of a track, the last one excluded."""
+        return [(i.begin_cycle, i.end_cycle) for i in self.intervals if i.track == track]
+
+    def cycles(self, track):
+        """Every cycle of the intervals of a track."""
+        return [cycle for first, last in self.spans(track) for cycle in range(first, last)]
 
     def before(self, cycle):
         return count_events(self.wave, self.machine, end_cycle=cycle)
@@ -185,6 +195,29 @@ def test_totals_of_the_host(reported):
     # A transfer is counted from the cycle after it on: the read does not see itself.
     wave, counter = reported.exact(transfers, lambda c: c.shared_transfers)
     assert wave == counter > 0
+
+
+def test_streams_and_computing_overlap(reported):
+    # Input and result of an MVM are a beat, and so a cycle, each.
+    reads = reported.cycles("loose tile 0 stream-in")
+    writes = reported.cycles("loose tile 0 stream-out")
+    loads, stores = reported.spans("DMA load"), reported.spans("DMA store")
+    if not reported.machine.stream_ports:
+        assert not reads + writes + loads + stores
+        return
+    assert len(reads) == len(writes) == ROUNDS * STREAMED_MVMS
+    assert len(loads) == len(stores) == ROUNDS
+    computing = reported.cycles("loose tile 0")
+    latency = reported.machine.tile.mvm_latency_cycles
+    for job, (load, store) in enumerate(zip(loads, stores, strict=True)):
+        # Jobs lie between the blocks, and what the hart itself starts doesn't.
+        busy = [cycle for cycle in computing if load[1] <= cycle < store[0]]
+        assert len(busy) == STREAMED_MVMS * latency
+        first = job * STREAMED_MVMS
+        for n in range(1, STREAMED_MVMS - 1):
+            mvm = range(busy[n * latency], busy[(n + 1) * latency - 1] + 1)
+            assert reads[first + n] < mvm[0] and mvm[-1] < writes[first + n]
+            assert reads[first + n + 1] in mvm and writes[first + n - 1] in mvm
 
 
 def test_harts(reported):

@@ -5,7 +5,7 @@ import json
 import signal
 
 import pytest
-from tightrope.hw.config import ClusterConfig
+from tightrope.hw.config import ClusterConfig, ScratchpadConfig, TileConfig
 from tightrope.sim.cosim.errors import CosimError
 from tightrope.sim.cosim.trace import read_intervals, write_timeline
 
@@ -50,6 +50,51 @@ b100 c
 #135000
 """
 
+STREAMING = ClusterConfig(
+    harts=1, loose_tiles=1, tight_tiles_per_hart=0, tile=TileConfig(rows=16, cols=16, adc_bits=8),
+    scratchpad=ScratchpadConfig(size_bytes=16 << 10, banks=8),
+    stream_ports=1, stream_bytes_per_cycle=16, dma_bytes_per_cycle=16,
+)  # fmt: skip
+STREAMING_VCD = """$timescale 1ps $end
+$scope module cosim_top $end
+$var wire 1 a rst $end
+$var wire 1 b done $end
+$var wire 3 c hart_state_0 [2:0] $end
+$var wire 1 d tile_busy $end
+$var wire 1 e stream_in $end
+$var wire 1 f stream_out $end
+$var wire 1 g dma_load $end
+$var wire 1 h dma_store $end
+$upscope $end
+$enddefinitions $end
+#0
+1a
+0b
+b1 c
+0d
+0e
+0f
+0g
+0h
+#20000
+0a
+1g
+#35000
+0g
+1e
+#45000
+0e
+1d
+#55000
+0d
+1f
+#65000
+0f
+1h
+#75000
+1b
+"""
+
 
 @pytest.fixture
 def vcd(tmp_path):
@@ -77,6 +122,19 @@ def test_second_run_starts_at_cycle_zero_and_ends_with_the_file(vcd):
     assert spans(read_intervals(vcd, CONFIG, run_idx=1)) == [
         ("hart 0", "compute", 0, 2),
         ("hart 0", "CFU", 2, 4),
+    ]
+
+
+def test_what_moves_data_has_tracks_around_the_tile_it_serves(tmp_path):
+    path = tmp_path / "run.vcd"
+    path.write_text(STREAMING_VCD)
+    assert spans(read_intervals(path, STREAMING)) == [
+        ("hart 0", "asleep", 0, 6),
+        ("loose tile 0 stream-in", "stream-in", 2, 3),
+        ("loose tile 0", "MVM", 3, 4),
+        ("loose tile 0 stream-out", "stream-out", 4, 5),
+        ("DMA load", "load", 0, 2),
+        ("DMA store", "store", 5, 6),
     ]
 
 

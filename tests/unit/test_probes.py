@@ -47,6 +47,15 @@ def test_a_tile_has_a_bit_in_the_order_of_tile_busy():
     ]  # fmt: skip
 
 
+def test_machines_that_do_not_stream_have_no_probes_of_it():
+    moves = {"stream_in", "stream_out", "dma_load", "dma_store"}
+    assert not moves & set(probes(MACHINES["both couplings"]))
+    found = probes(MACHINES["streaming with post-processing"])
+    assert {name: len(found[name]) for name in moves} == {
+        "stream_in": 2, "stream_out": 2, "dma_load": 1, "dma_store": 1,
+    }  # fmt: skip
+
+
 def test_every_port_of_main_memory_has_a_bit():
     machine = MACHINES["streaming with post-processing"]
     # Two for each hart, DMA's reads and its writes.

@@ -48,7 +48,7 @@ void run_end(uint32_t status)
 void hart_sleep(void)
 {
     for (;;) {
-        barrier();
+        barrier_stall();
     }
 }
 
