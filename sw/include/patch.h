@@ -51,4 +51,7 @@ INLINE const int8_t *pixel_ptr(const layer_t *layer, int32_t y, int32_t x)
 /* Copies a patch, padding included, and fills it with zeros up to weight_pitch bytes. */
 void patch_gather(const layer_t *layer, const patch_t *patch, int8_t *out);
 
+/* Copies words, by four as long as there are four. */
+void words_copy(int8_t *out, const int8_t *in, uint32_t bytes);
+
 #endif
