@@ -19,6 +19,9 @@ PIXEL_UNIT = 4
 """Pixels that the DOT4 kernel computes together."""
 LINE_CHANNELS = DCACHE_LINE_BYTES
 """Channels that the depth-wise kernel computes together."""
+COPY_CHANNELS = 7
+"""Channels of an output pixel that take the depth-wise kernel as long as copying LINE_CHANNELS of an
+input pixel."""
 STEAL_CHUNKS = 6
 """Chunks per hart that stealing aims at, and the most if channels must be cut too."""
 STEAL_CHUNKS_MAX = 8
@@ -128,23 +131,24 @@ def _line_shares(layer: Layer, harts: int, balance: Balance) -> list[list[Chunk]
     cut into equal shares. STATIC: one for each hart; STEAL: several, in one list."""
     rows, columns, channels = layer.out_shape
     lines = split_full((0, channels), LINE_CHANNELS)
+    # To copy a row's input takes as long as some more channels would.
+    copying = COPY_CHANNELS * layer.stride[0] * layer.stride[1]
+    weights = [last - first + copying for first, last in lines]
     count = harts if balance is Balance.STATIC else min(STEAL_CHUNKS * harts, rows * len(lines))
-    edges = [part * rows * channels / count for part in range(count + 1)]
-    shares = [
-        [cut for line in lines for cut in _rows_of_line(line, begin, end, rows, columns)]
-        for begin, end in zip(edges, edges[1:], strict=False)
-    ]
-    shares = [_join_lines(share, layer.pixels) for share in shares]
+    edges = [part * sum(weights) / count for part in range(count + 1)]
+    shares: list[list[Chunk]] = []
+    for begin, end in zip(edges, edges[1:], strict=False):
+        share: list[Chunk] = []
+        done = 0
+        for line, weight in zip(lines, weights, strict=True):
+            first, last = (
+                columns * round(rows * min(1.0, max(0.0, (edge - done) / weight)))
+                for edge in (begin, end)
+            )
+            share += _chunks([(first, last)], [line])
+            done += weight
+        shares.append(_join_lines(share, layer.pixels))
     return shares if balance is Balance.STATIC else [[cut for share in shares for cut in share]]
-
-
-def _rows_of_line(line: Range, begin: float, end: float, rows: int, columns: int) -> list[Chunk]:
-    """What lies between two edges, which count rows times channels, in whole rows."""
-    done, width = rows * line[0], line[1] - line[0]
-    first, last = (
-        columns * min(rows, max(0, round((edge - done) / width))) for edge in (begin, end)
-    )
-    return _chunks([(first, last)], [line])
 
 
 def _join_lines(share: list[Chunk], pixels: int) -> list[Chunk]:

@@ -8,12 +8,7 @@
 void words_copy(int8_t *out, const int8_t *in, uint32_t bytes)
 {
     for (; bytes >= 16; bytes -= 16, out += 16, in += 16) {
-        uint32_t a = load_word(in), b = load_word(in + 4);
-        uint32_t c = load_word(in + 8), d = load_word(in + 12);
-        store_word(out, a);
-        store_word(out + 4, b);
-        store_word(out + 8, c);
-        store_word(out + 12, d);
+        words_copy_four(out, in);
     }
     for (; bytes >= 4; bytes -= 4, out += 4, in += 4) {
         store_word(out, load_word(in));
