@@ -44,8 +44,8 @@ LOG_BYTES = 4096
 """Capacity of the firmware's log."""
 SCRATCH_MARGIN_BYTES = 64
 """Per hart, beyond four patches or one accumulator per output channel."""
-SCRATCH_MIN_BYTES = 2048
-"""Per hart: as many patches as may stay in half the data cache, if four are fewer."""
+SCRATCH_MIN_BYTES = DCACHE_BYTES // 2 + DCACHE_BYTES
+"""Per hart: as many patches as may stay in half the data cache, anywhere in a round of it."""
 
 
 def build_image(

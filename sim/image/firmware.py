@@ -28,7 +28,8 @@ _FLAGS = (
 )
 
 _TEXT_ORDER = (
-    "conv_dot4_s8", "dot_4x4", "dot_1x4", "dwconv_dot4_s8", "run_3_by_*", "main",
+    "words_copy", "conv_dot4_s8", "run_panel", "dot_4x4", "dot_1x4",
+    "dwconv_dot4_s8", "run_3x3_*", "run_strip", "window_add", "main",
     "loose_program", "loose_status*", "loose_queue_pixels", "loose_queue_unaligned",
     "loose_accumulate", "event_wait", "loose_*", "conv_loose_s8", "run_group", "run_block",
     "conv_tight_s8", "tight_configure", "tight_queue", "tight_queue_bytes", "tight_finish",

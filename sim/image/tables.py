@@ -73,15 +73,18 @@ def put_chunks(arena: Arena, plan: LayerPlan) -> dict[str, int]:
 
 
 def put_weights(arena: Arena, qlayer: QuantLayer, group: int) -> dict[str, int]:
-    """Digital weights: CONV (one group's) [out_c][weight_pitch], DWCONV [kernel][out_c]."""
+    """Digital weights: CONV (one group's) [out_c][weight_pitch], DWCONV [kernel][out_c].
+
+    CONV has rows of zeros up to a multiple of four, which the kernel computes together.
+    """
     layer, weight = qlayer.layer, qlayer.weight
     if weight is None:
         return {}
     if layer.op is LayerOp.DWCONV:
         return {"weights_addr": _put_digital(arena, np.ascontiguousarray(weight))}
     part = weight[channel_slice(qlayer, group)].reshape(-1, layer.patch)
-    padded = np.pad(part, ((0, 0), (0, weight_pitch(qlayer) - layer.patch)))
-    return {"weights_addr": _put_digital(arena, padded)}
+    padding = ((0, -len(part) % 4), (0, weight_pitch(qlayer) - layer.patch))
+    return {"weights_addr": _put_digital(arena, np.pad(part, padding))}
 
 
 def _put_digital(arena: Arena, weights: np.ndarray) -> int:

@@ -4,18 +4,24 @@ import math
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig, TileConfig
+from tightrope.hw.headers import DCACHE_LINE_BYTES
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
 from .plan import Chunk, Group, LayerPlan, TightSplit
-from .split import COLUMN_UNIT, Range, split_evenly
+from .split import COLUMN_UNIT, Range, split_evenly, split_full
 
 __all__ = ["nominal_adc_shift", "plan_layer"]
 
 PIXEL_UNIT = 4
 """Pixels that the DOT4 kernel computes together."""
+LINE_CHANNELS = DCACHE_LINE_BYTES
+"""Channels that the depth-wise kernel computes together."""
+COPY_CHANNELS = 7
+"""Channels of an output pixel that take the depth-wise kernel as long as copying LINE_CHANNELS of
+an input pixel."""
 STEAL_CHUNKS = 6
 """Chunks per hart that stealing aims at, and the most if channels must be cut too."""
 STEAL_CHUNKS_MAX = 8
@@ -51,8 +57,10 @@ def plan_layer(
         if groups or split is not None:
             raise MappingError(f"layer {layer.name}: a {body.name} body has no groups")
         channels = layer.out_shape[2] // layer.groups
-        if balance is Balance.STATIC:
-            shares = _digital_static(layer.pixels, channels, machine.harts)
+        if layer.op is LayerOp.DWCONV:
+            shares = _line_shares(layer, machine.harts, balance)
+        elif balance is Balance.STATIC:
+            shares = _digital_static(layer, channels, machine.harts)
         else:
             shares = [_digital_steal(layer.pixels, channels, machine.harts)]
         shift, used_split = 0, None
@@ -93,15 +101,63 @@ def _chunks(pixels: Sequence[Range], others: Sequence[Range]) -> list[Chunk]:
     ]
 
 
-def _digital_static(pixels: int, channels: int, harts: int) -> list[list[Chunk]]:
-    """One chunk per hart: pixels, or channels where there are too few pixels to go round."""
+def _digital_static(layer: Layer, channels: int, harts: int) -> list[list[Chunk]]:
+    """One chunk per hart: pixels, or channels where there are too few pixels to go round.
+
+    Convolutions may have a second one: equal pixels for all, and of those that are left each hart
+    takes some channels.
+    """
+    pixels = layer.pixels
     by_pixels = split_evenly(pixels, harts, PIXEL_UNIT)
     by_channels = split_evenly(channels, harts, COLUMN_UNIT)
     # The first share is the largest.
-    channels_faster = by_channels[0][1] * pixels < by_pixels[0][1] * channels
-    if -(-pixels // PIXEL_UNIT) < harts and channels_faster:
+    most, part = by_pixels[0][1] * channels, by_channels[0][1]
+    equal = pixels // (PIXEL_UNIT * harts) * PIXEL_UNIT * harts
+    left = pixels - equal
+    # All harts gather the patches that are left: as long as some more channels would take.
+    both = equal // harts * channels + left * (part + COLUMN_UNIT)
+    if not equal and part * pixels < most:
         return [_chunks([(0, pixels)], [part]) for part in by_channels]
-    return [_chunks([part], [(0, channels)]) for part in by_pixels]
+    if equal and both < most and layer.op in (LayerOp.CONV, LayerOp.DENSE):
+        return [
+            _chunks([own], [(0, channels)]) + _chunks([(equal, pixels)], [part])
+            for own, part in zip(split_evenly(equal, harts), by_channels, strict=True)
+        ]
+    return [_chunks([own], [(0, channels)]) for own in by_pixels]
+
+
+def _line_shares(layer: Layer, harts: int, balance: Balance) -> list[list[Chunk]]:
+    """Of a depth-wise convolution: for LINE_CHANNELS after another, rows of the output, all of them
+    cut into equal shares. STATIC: one for each hart; STEAL: several, in one list."""
+    rows, columns, channels = layer.out_shape
+    lines = split_full((0, channels), LINE_CHANNELS)
+    # To copy a row's input takes as long as some more channels would.
+    copying = COPY_CHANNELS * layer.stride[0] * layer.stride[1]
+    weights = [last - first + copying for first, last in lines]
+    count = harts if balance is Balance.STATIC else min(STEAL_CHUNKS * harts, rows * len(lines))
+    edges = [part * sum(weights) / count for part in range(count + 1)]
+    shares: list[list[Chunk]] = []
+    for begin, end in zip(edges, edges[1:], strict=False):
+        share: list[Chunk] = []
+        done = 0
+        for line, weight in zip(lines, weights, strict=True):
+            first, last = (
+                columns * round(rows * min(1.0, max(0.0, (edge - done) / weight)))
+                for edge in (begin, end)
+            )
+            share += _chunks([(first, last)], [line])
+            done += weight
+        shares.append(_join_lines(share, layer.pixels))
+    return shares if balance is Balance.STATIC else [[cut for share in shares for cut in share]]
+
+
+def _join_lines(share: list[Chunk], pixels: int) -> list[Chunk]:
+    """The chunks of all rows, which are neighbours, as one."""
+    whole = [chunk for chunk in share if chunk.pixel_end - chunk.pixel_begin == pixels]
+    if not whole:
+        return share
+    joined = _chunks([(0, pixels)], [(whole[0].begin, whole[-1].end)])
+    return joined + [chunk for chunk in share if chunk not in whole]
 
 
 def _digital_steal(pixels: int, channels: int, harts: int) -> list[Chunk]:

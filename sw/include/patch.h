@@ -51,4 +51,17 @@ INLINE const int8_t *pixel_ptr(const layer_t *layer, int32_t y, int32_t x)
 /* Copies a patch, padding included, and fills it with zeros up to weight_pitch bytes. */
 void patch_gather(const layer_t *layer, const patch_t *patch, int8_t *out);
 
+INLINE void words_copy_four(int8_t *out, const int8_t *in)
+{
+    uint32_t a = load_word(in), b = load_word(in + 4);
+    uint32_t c = load_word(in + 8), d = load_word(in + 12);
+    store_word(out, a);
+    store_word(out + 4, b);
+    store_word(out + 8, c);
+    store_word(out + 12, d);
+}
+
+/* Copies words, by four as long as there are four. */
+void words_copy(int8_t *out, const int8_t *in, uint32_t bytes);
+
 #endif

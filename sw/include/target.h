@@ -10,6 +10,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
+/* The compiler forgets how a variable was made, so it keeps it rather than what it was made from. */
+#define OPAQUE(variable) __asm__ volatile("" : "+r"(variable))
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

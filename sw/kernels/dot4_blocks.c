@@ -25,13 +25,16 @@ INLINE const uint32_t *words_of(const int8_t *bytes)
 
 #define ADVANCE_4X4(n) x0 += n, x1 += n, x2 += n, x3 += n, w0 += n, w1 += n, w2 += n, w3 += n;
 
-INLINE void sum_4x4(const int8_t *const *x, const channels_t *block)
+INLINE void sum_4x4(const int8_t *x, const int8_t *w, uint32_t words)
 {
-    const uint32_t *x0 = words_of(x[0]), *x1 = words_of(x[1]);
-    const uint32_t *x2 = words_of(x[2]), *x3 = words_of(x[3]);
-    const uint32_t *w0 = words_of(block->weights[0]), *w1 = words_of(block->weights[1]);
-    const uint32_t *w2 = words_of(block->weights[2]), *w3 = words_of(block->weights[3]);
-    uint32_t words = block->patch_bytes / 4;
+    const uint32_t *x0 = words_of(x), *x1 = x0 + words, *x2 = x1 + words, *x3 = x2 + words;
+    const uint32_t *w0 = words_of(w), *w1 = w0 + words, *w2 = w1 + words, *w3 = w2 + words;
+    OPAQUE(x1);
+    OPAQUE(x2);
+    OPAQUE(x3);
+    OPAQUE(w1);
+    OPAQUE(w2);
+    OPAQUE(w3);
     for (const uint32_t *end = x0 + (words & ~7u); x0 != end;) {
         STEP_4X4(0)
         STEP_4X4(1)
@@ -56,12 +59,17 @@ INLINE void sum_4x4(const int8_t *const *x, const channels_t *block)
     }
 }
 
-void dot_4x4(const int8_t *const *patches, uint32_t count, const channels_t *block, int8_t *out)
+/* All in registers: the stack's lines come and go with those of weights and patches. So nothing is
+ * computed ahead of the loop, either. */
+void dot_4x4(const int8_t *patches, uint32_t count, const channels_t *block, int8_t *out)
 {
+    const int8_t *weights = block->weights;
+    uint32_t bytes = block->patch_bytes, pitch = block->out_pitch;
     bool stores_words = block->stores_words;
-    uint32_t pitch = block->out_pitch;
-    for (; count > 0; count--, patches += 4, out += 4 * pitch) {
-        sum_4x4(patches, block);
+    for (; count > 0; count--, patches += 4 * bytes, out += 4 * pitch) {
+        OPAQUE(bytes);
+        OPAQUE(pitch);
+        sum_4x4(patches, weights, bytes / 4);
         if (LIKELY(stores_words)) {
             rows_store(out, pitch);
         } else {
@@ -78,10 +86,10 @@ void dot_4x4(const int8_t *const *patches, uint32_t count, const channels_t *blo
 
 INLINE void sum_1x4(const int8_t *patch, const channels_t *block)
 {
-    const uint32_t *x = words_of(patch);
-    const uint32_t *w0 = words_of(block->weights[0]), *w1 = words_of(block->weights[1]);
-    const uint32_t *w2 = words_of(block->weights[2]), *w3 = words_of(block->weights[3]);
-    const uint32_t *end = x + block->patch_bytes / 4;
+    uint32_t words = block->patch_bytes / 4;
+    const uint32_t *x = words_of(patch), *end = x + words;
+    const uint32_t *w0 = words_of(block->weights), *w1 = w0 + words;
+    const uint32_t *w2 = w1 + words, *w3 = w2 + words;
     const uint32_t *unrolled_end = x + block->patch_bytes / 16 * 4;
     while (x != unrolled_end) {
         STEP_1X4(0)
@@ -96,10 +104,10 @@ INLINE void sum_1x4(const int8_t *patch, const channels_t *block)
     }
 }
 
-void dot_1x4(const int8_t *const *patches, uint32_t count, const channels_t *block, int8_t *out)
+void dot_1x4(const int8_t *patches, uint32_t count, const channels_t *block, int8_t *out)
 {
-    for (; count > 0; count--, patches++, out += block->out_pitch) {
-        sum_1x4(*patches, block);
+    for (; count > 0; count--, patches += block->patch_bytes, out += block->out_pitch) {
+        sum_1x4(patches, block);
         if (LIKELY(block->stores_words)) {
             CFU_OUT_ROW(0);
             store_word(out, CFU_TAKE());

@@ -5,20 +5,22 @@
  * source and destination are aligned alike, else by bytes (unrolled by 4). */
 #include "patch.h"
 
+void words_copy(int8_t *out, const int8_t *in, uint32_t bytes)
+{
+    for (; bytes >= 16; bytes -= 16, out += 16, in += 16) {
+        words_copy_four(out, in);
+    }
+    for (; bytes >= 4; bytes -= 4, out += 4, in += 4) {
+        store_word(out, load_word(in));
+    }
+}
+
 static void copy_bytes(int8_t *out, const int8_t *in, uint32_t count)
 {
     if (is_word_aligned((uintptr_t)out | (uintptr_t)in)) {
-        for (; count >= 16; count -= 16, out += 16, in += 16) {
-            uint32_t a = load_word(in), b = load_word(in + 4);
-            uint32_t c = load_word(in + 8), d = load_word(in + 12);
-            store_word(out, a);
-            store_word(out + 4, b);
-            store_word(out + 8, c);
-            store_word(out + 12, d);
-        }
-        for (; count >= 4; count -= 4, out += 4, in += 4) {
-            store_word(out, load_word(in));
-        }
+        uint32_t whole = count & ~3u;
+        words_copy(out, in, whole);
+        out += whole, in += whole, count -= whole;
     }
     for (; count >= 4; count -= 4, out += 4, in += 4) {
         int8_t a = in[0], b = in[1], c = in[2], d = in[3];
