@@ -187,6 +187,7 @@ class _Builder:
             if entries:
                 fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
                 fields |= put_groups(self.arena, entries)
+                fields["post"] = int(step.plan.post_processes(self.config.tile))
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             self._append(name, index, fields)
         self.outputs.append(output)

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 
+from tightrope.hw.config import TileConfig
 from tightrope.sim.image.layout import Balance, Body
 
 
@@ -62,3 +63,8 @@ class LayerPlan:
     groups: tuple[Group, ...] = ()
     split: TightSplit | None = None
     adc_shift: int = 0
+
+    def post_processes(self, tile: TileConfig) -> bool:
+        """Whether tiles requantise the layer's results by themselves: each is one block's sum."""
+        whole = all(len(group.blocks) == 1 and not group.reprogram for group in self.groups)
+        return bool(tile.post_lanes and self.groups) and whole

@@ -65,7 +65,7 @@ static void loose_write(uint32_t addr, uint32_t bytes, uint32_t value)
     } else if (offset == LOOSE_TILE_PROGRAM_DATA_OFFSET_BYTES) {
         tile_initialize(tile, tile->program_addr, value);
         tile->program_addr += 4 << 16;
-    } else if (reg < 4) {
+    } else if (reg < TILE_CONFIG_COUNT) {
         tile_config(tile, reg, value);
     } else {
         host_fail("register 0x%x can't be written", addr);

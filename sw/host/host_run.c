@@ -81,6 +81,7 @@ int host_run(const host_machine_t *machine, uint8_t *memory)
     message[0] = 0;
     host_tiles_reset();
     tiles_forget();
+    constants_forget();
     if (setjmp(failed) != 0) {
         return -1;
     }

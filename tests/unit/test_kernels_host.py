@@ -28,6 +28,7 @@ def machine(rng, *, tight=0, loose=0, rows=64, cols=32):
             cols=cols,
             weight_bits=int(rng.choice([4, 8])),
             adc_bits=int(rng.choice([4, 7, 8, 9, 16, 32])),
+            post_lanes=int(rng.choice([0, 1, 4, 8])),
         ),
         memory=MemoryConfig(size_bytes=1 << 24),
     )
