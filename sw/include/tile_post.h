@@ -10,9 +10,12 @@ typedef struct {
     uint32_t out_pitch;
     uint32_t pixels;
     uint32_t patch_bytes;
-    uint32_t channel_count;
+    uint32_t count; /* channels */
+    uint32_t words; /* of these, the first ones that are stored as words */
     uint32_t cols;
 } post_job_t;
+
+post_job_t post_job(const layer_t *layer, const chunk_t *chunk, const group_t *group);
 
 /* Patches that are runs of words: where the next one lies. */
 typedef struct {

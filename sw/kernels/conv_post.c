@@ -43,6 +43,23 @@ void post_group(const layer_t *layer, const chunk_t *chunk, const group_t *group
     }
 }
 
+post_job_t post_job(const layer_t *layer, const chunk_t *chunk, const group_t *group)
+{
+    const block_t *block = mem_ptr(group->block_addr);
+    uint32_t pixels = chunk->pixel_end - chunk->pixel_begin;
+    uint32_t offset = chunk->pixel_begin * layer->out_pitch + group->channel_begin;
+    bool aligned = is_word_aligned((layer->out_addr + offset) | (pixels > 1 ? layer->out_pitch : 0));
+    return (post_job_t){
+        .out = mem_ptr(layer->out_addr + offset),
+        .out_pitch = layer->out_pitch,
+        .pixels = pixels,
+        .patch_bytes = block->row_count,
+        .count = group->channel_count,
+        .words = aligned ? group->channel_count & ~3u : 0,
+        .cols = block->col_count,
+    };
+}
+
 /* True if no patch reaches out of the image, along one axis. */
 static bool is_inside(uint32_t outputs, uint32_t stride, uint32_t kernel, uint32_t pad,
                       uint32_t size)
