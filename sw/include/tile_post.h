@@ -21,7 +21,7 @@ post_job_t post_job(const layer_t *layer, const chunk_t *chunk, const group_t *g
 typedef struct {
     const int8_t *in;
     uint32_t step; /* bytes to the next pixel's */
-    uint32_t jump; /* and to the one after the last of a row */
+    int32_t jump;  /* and more to the one after the last of a row */
     uint32_t left; /* pixels of this row, from `in` on */
     uint32_t out_w;
 } runs_t;

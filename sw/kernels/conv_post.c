@@ -74,10 +74,10 @@ bool runs_find(const layer_t *layer, uint32_t pixel, runs_t *runs)
     runs->out_w = layer->out_w;
     runs->left = layer->out_w - x;
     runs->step = layer->stride_w * layer->in_pitch;
-    runs->jump = layer->stride_h * row_bytes - layer->out_w * runs->step;
+    runs->jump = (int32_t)(layer->stride_h * row_bytes - layer->out_w * runs->step);
     runs->in = pixel_ptr(layer, (int32_t)(y * layer->stride_h), (int32_t)(x * layer->stride_w));
     return layer->kernel_h == 1 && (layer->kernel_w == 1 || layer->in_pitch == layer->in_c) &&
            is_inside(layer->out_w, layer->stride_w, layer->kernel_w, layer->pad_left, layer->in_w) &&
            is_inside(layer->out_h, layer->stride_h, 1, layer->pad_top, layer->in_h) &&
-           is_word_aligned((uintptr_t)runs->in | runs->step | runs->jump);
+           is_word_aligned((uintptr_t)runs->in | runs->step | (uint32_t)runs->jump);
 }
