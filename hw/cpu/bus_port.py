@@ -3,6 +3,7 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
 
 from ..bus import wishbone
 from ..bus.shared import RegisterBus
@@ -72,8 +73,10 @@ class FetchPort(wiring.Component):
 class DataPort(wiring.Component):
     """Loads and stores of one hart.
 
-    Stores to a memory are acknowledged at once into a one-word buffer that drains in order; loads
-    and register accesses wait until it is empty. Reads of main memory have the timing of
+    Stores to a memory are acknowledged at once into a buffer of one word of the scratchpad or one
+    beat of main memory, which drains as soon as it is granted. A store to another place waits for
+    that; one to the same beat of main memory joins what is still there. Loads and register accesses
+    wait until the buffer is empty. Reads of main memory have the timing of
     :class:`MemoryReader`, of the scratchpad that of :class:`ScratchpadReader`; register accesses
     that of their target. Anything else is answered with 0 in the same cycle and reported.
     Back-pressure: no acknowledgement. Reset: buffer empty.
@@ -129,6 +132,7 @@ class DataPort(wiring.Component):
         m.submodules.reader = reader = MemoryReader(width_bytes=self._config.bytes_per_cycle)
         buffered = Signal()
         drained = Signal()  # what is buffered is taken in this cycle
+        joins = Signal()  # a store goes to the beat that is buffered
         request = Signal()
         adr = self.bus.adr
         tile_idx = adr[10:22]
@@ -147,7 +151,7 @@ class DataPort(wiring.Component):
             reader.memory.rsp_data.eq(self.memory.rsp_data),
         ]
         with m.If(in_memory):
-            self._to_memory(m, reader, request, buffered, drained)
+            self._to_memory(m, reader, request, buffered, drained | joins)
         if scratchpad is not None:
             with m.Elif(in_scratchpad):
                 self._to_memory(m, scratchpad, request, buffered, drained)
@@ -160,7 +164,9 @@ class DataPort(wiring.Component):
         with m.Else():
             m.d.comb += [self.bus.ack.eq(request), self.bad.eq(request)]
             m.d.comb += self.bad_addr.eq(Cat(Const(0, 2), adr))
-        self._write_buffer(m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained)
+        stored = Signal()
+        m.d.comb += stored.eq(self.bus.ack & self.bus.we & (in_memory | in_scratchpad))
+        self._write_buffer(m, reader, scratchpad, in_memory, stored, buffered, drained, joins)
         for target in (self.local, self.sync, self.shared):
             m.d.comb += [
                 target.we.eq(self.bus.we),
@@ -182,7 +188,7 @@ class DataPort(wiring.Component):
         ]
         return reader
 
-    def _to_memory(self, m, reader, request, buffered, drained):
+    def _to_memory(self, m, reader, request, buffered, room):
         """Loads wait for the buffer, stores only until there is room in it."""
         with m.If(~self.bus.we):
             m.d.comb += [
@@ -192,7 +198,7 @@ class DataPort(wiring.Component):
                 self.bus.ack.eq(reader.bus.ack),
             ]
         with m.Else():
-            m.d.comb += self.bus.ack.eq(request & (~buffered | drained))
+            m.d.comb += self.bus.ack.eq(request & (~buffered | room))
 
     def _to_register(self, m, target, request):
         """Pass the access on; the other members of every register bus are driven always."""
@@ -202,16 +208,23 @@ class DataPort(wiring.Component):
             self.bus.dat_r.eq(target.dat_r),
         ]
 
-    def _write_buffer(self, m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained):
+    def _write_buffer(self, m, reader, scratchpad, in_memory, stored, buffered, drained, joins):
+        width = self._config.bytes_per_cycle
+        word_bits = exact_log2(width // 4)
         addr = Signal(27)
-        word = Signal(32)
-        mask = Signal(4)
+        data = Signal(8 * width)
+        mask = Signal(width)
         to_scratchpad = Signal()
         to_memory = Signal()
+        # The store's word lies on all lanes of the beat, and one of them counts.
+        place = self.bus.adr[:word_bits] if word_bits else 0
+        lanes = Signal(width)
         m.d.comb += [
+            lanes.eq(self.bus.sel << 4 * place),
+            joins.eq(to_memory & (addr[word_bits:] == self.bus.adr[word_bits:27])),
             to_memory.eq(buffered & ~to_scratchpad),
             drained.eq(self.memory.ready),
-            self.memory.data.eq(word),
+            self.memory.data.eq(data),
             self.memory.mask.eq(mask),
             self.memory.we.eq(to_memory),
             self.memory.line.eq(reader.memory.line & ~to_memory),
@@ -221,9 +234,10 @@ class DataPort(wiring.Component):
         if scratchpad is not None:
             port = self.scratchpad
             write = buffered & to_scratchpad
+            kept = addr[:word_bits] if word_bits else 0
             m.d.comb += [
-                port.data.eq(word),
-                port.mask.eq(mask),
+                port.data.eq(data.word_select(kept, 32)),
+                port.mask.eq(mask.word_select(kept, 4)),
                 port.write.eq(write),
                 port.valid.eq(write | scratchpad.memory.valid),
                 port.addr.eq(Mux(write, addr, scratchpad.memory.addr)),
@@ -231,10 +245,14 @@ class DataPort(wiring.Component):
                 scratchpad.memory.rdata.eq(port.rdata),
                 drained.eq(Mux(to_scratchpad, port.ready, self.memory.ready)),
             ]
-        with m.If(self.bus.ack & self.bus.we & (in_memory | in_scratchpad)):
+        with m.If(stored):
             m.d.sync += [
-                buffered.eq(1), addr.eq(self.bus.adr[:27]), word.eq(self.bus.dat_w),
-                mask.eq(self.bus.sel), to_scratchpad.eq(~in_memory),
+                buffered.eq(1), addr.eq(self.bus.adr[:27]), to_scratchpad.eq(~in_memory),
+                mask.eq(Mux(buffered & ~drained, mask | lanes, lanes)),
             ]
+            for lane in range(width):
+                with m.If(lanes[lane]):
+                    byte = self.bus.dat_w.word_select(lane % 4, 8)
+                    m.d.sync += data.word_select(lane, 8).eq(byte)
         with m.Elif(drained):
             m.d.sync += buffered.eq(0)
