@@ -6,12 +6,20 @@ from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.calibrate.cases import conv_layer
 from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.experiment.measure import measure
-from tightrope.sim.image.layout import Body
+from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .rows import Message, Progress, Row, checked
 
-__all__ = ["mvm_cases", "mvm_rows", "scaling_cases", "scaling_rows", "tile_rows"]
+__all__ = [
+    "mixed_cases",
+    "mixed_rows",
+    "mvm_cases",
+    "mvm_rows",
+    "scaling_cases",
+    "scaling_rows",
+    "tile_rows",
+]
 
 POST_LANES = 4
 SIDE = 256
@@ -23,15 +31,22 @@ SCALING_BAR = 7.2
 SCALING_HARTS = 8
 SCALING_SIZE = 28
 """Height and width of the layer that is shared by harts: one of MobileNetV1."""
+STEAL_BAR = 1.5
 
 
-def _machine(harts: int) -> ClusterConfig:
-    return ClusterConfig(harts=harts, tile=TileConfig(post_lanes=POST_LANES))
+def _machine(harts: int, tight_harts: int | None = None) -> ClusterConfig:
+    return ClusterConfig(
+        harts=harts, tight_harts=tight_harts, tile=TileConfig(post_lanes=POST_LANES)
+    )
 
 
 def tile_rows(*, on_message: Message, on_progress: Progress) -> list[Row]:
     """All of them, measured on RTL."""
-    parts = ((mvm_cases(), mvm_rows), (scaling_cases(), scaling_rows))
+    parts = (
+        (mvm_cases(), mvm_rows),
+        (scaling_cases(), scaling_rows),
+        (mixed_cases(), mixed_rows),
+    )
     cases = [case for members, _ in parts for case in members]
     found = iter(
         measure(
@@ -91,4 +106,26 @@ def scaling_rows(found: Sequence[Measurement]) -> Iterator[Row]:
         unit="speed-up",
         bar=SCALING_BAR,
         limit=SCALING_HARTS,
+    )
+
+
+def mixed_cases() -> list[Case]:
+    """The same layer where the last of the harts has no tile, shared out and stolen."""
+    layer = conv_layer(SCALING_SIZE, SIDE, SIDE)
+    mixed = _machine(SCALING_HARTS, SCALING_HARTS - 1)
+    return [
+        Case(layer=layer, machine=mixed, body=Body.TIGHT, balance=balance)
+        for balance in (Balance.STATIC, Balance.STEAL)
+    ]
+
+
+def mixed_rows(found: Sequence[Measurement]) -> Iterator[Row]:
+    """How many times faster stealing is."""
+    static, steal = found
+    yield checked(
+        max(found, key=lambda each: each.mismatches),
+        name=f"steal / static, one hart of {SCALING_HARTS} without a tile",
+        value=static.rtl_cycles / steal.rtl_cycles,
+        unit="speed-up",
+        bar=STEAL_BAR,
     )

@@ -22,6 +22,7 @@ from .layout import (
     MAGIC,
     TILE_COUNTER_WORDS,
     VERSION,
+    Body,
     Op,
     size_bytes,
 )
@@ -175,8 +176,9 @@ class _Builder:
         sources = [self._source(index, name) for name in step.inputs]
         output = self._put_activation(layer.out_shape, step.out_pitch)
         entries = self._group_entries(index)
+        digital = not entries or step.plan.needs_digital_harts(self.config)
         weights = [
-            {} if entries else put_weights(self.arena, step.qlayer, group)
+            put_weights(self.arena, step.qlayer, group) if digital else {}
             for group in range(layer.groups)
         ]
         self.arena.avoid_stacks(hot_bytes(step.plan, layer.out_shape[2]))
@@ -188,6 +190,8 @@ class _Builder:
                 fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
                 fields |= put_groups(self.arena, entries)
                 fields["post"] = int(step.plan.post_processes(self.config.tile))
+                if step.plan.body is Body.TIGHT:
+                    fields["tile_harts"] = (1 << self.config.tiled_harts) - 1
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             self._append(name, index, fields)
         self.outputs.append(output)

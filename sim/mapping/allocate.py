@@ -65,7 +65,7 @@ def allocate(
         for index, held in placed.items():
             groups[index] = held
         replicated = coupling == "tight" and split is TightSplit.REPLICATE
-        copies = machine.harts if replicated else 1
+        copies = machine.tiled_harts if replicated else 1
         used = copies * sum(sum(pool.used) for pool in pools)
     on_tiles = [
         layer for layer, held in zip(network.layers, groups, strict=True) if held is not None

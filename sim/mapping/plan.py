@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from tightrope.hw.config import TileConfig
+from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.image.layout import Balance, Body
 
 
@@ -68,3 +68,8 @@ class LayerPlan:
         """Whether tiles requantise the layer's results by themselves: each is one block's sum."""
         whole = all(len(group.blocks) == 1 and not group.reprogram for group in self.groups)
         return bool(tile.post_lanes and self.groups) and whole
+
+    def needs_digital_harts(self, machine: ClusterConfig) -> bool:
+        """Whether harts without a tight tile compute some chunks of the layer with DOT4."""
+        shared = self.body is Body.TIGHT and self.split is not TightSplit.CHANNELS
+        return shared and machine.tiled_harts < machine.harts

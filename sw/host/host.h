@@ -7,6 +7,7 @@
 typedef struct {
     uint32_t hart_count;
     uint32_t tight_tiles_per_hart;
+    uint32_t tight_harts; /* that have them */
     uint32_t loose_tiles;
     uint32_t rows;
     uint32_t cols;
@@ -56,6 +57,7 @@ extern unsigned host_hart;
 void host_tiles_reset(void);
 void tiles_forget(void);
 void constants_forget(void);
+uint32_t host_tight_tiles(uint32_t hart);
 host_tile_t *host_tight_tile(uint32_t hart, uint32_t tile);
 host_tile_t *host_loose_tile(uint32_t tile);
 

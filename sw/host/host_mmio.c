@@ -79,6 +79,7 @@ static uint32_t local_read(uint32_t offset)
     case HART_LOCAL_HART_COUNT_OFFSET_BYTES: return host_machine.hart_count;
     case HART_LOCAL_CONFIG_HASH_OFFSET_BYTES: return host_machine.config_hash;
     case HART_LOCAL_TILE_ADC_BITS_OFFSET_BYTES: return host_machine.adc_bits;
+    case HART_LOCAL_TIGHT_TILES_OFFSET_BYTES: return host_tight_tiles(host_hart);
     default: return 0;
     }
 }

@@ -14,9 +14,14 @@ void host_tiles_reset(void)
     tiles = calloc(TILE_COUNT, sizeof *tiles);
 }
 
+uint32_t host_tight_tiles(uint32_t hart)
+{
+    return hart < host_machine.tight_harts ? host_machine.tight_tiles_per_hart : 0;
+}
+
 host_tile_t *host_tight_tile(uint32_t hart, uint32_t tile)
 {
-    if (tile >= host_machine.tight_tiles_per_hart) {
+    if (tile >= host_tight_tiles(hart)) {
         host_fail("hart %u used tight tile %u", hart, tile);
     }
     return &tiles[hart * TIGHT_TILES_PER_HART_MAX + tile];

@@ -207,9 +207,30 @@ static void hold_tiles(const group_t *group, unsigned hart, bool acquire)
     }
 }
 
+/* A chunk on a hart without tiles: the channels of its groups, as many at a time as lie side by
+ * side. */
+static void run_digital(const layer_t *layer, const chunk_t *chunk, unsigned hart)
+{
+    const group_t *groups = mem_ptr(layer->groups_addr);
+    chunk_t part = *chunk;
+    part.begin = part.end = groups[chunk->begin].channel_begin;
+    for (uint32_t g = chunk->begin; g < chunk->end; g++) {
+        if (groups[g].channel_begin != part.end) {
+            conv_dot4_s8(layer, &part, hart);
+            part.begin = groups[g].channel_begin;
+        }
+        part.end = groups[g].channel_begin + groups[g].channel_count;
+    }
+    conv_dot4_s8(layer, &part, hart);
+}
+
 void conv_tight_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
     const group_t *groups = mem_ptr(layer->groups_addr);
+    if ((layer->tile_harts >> hart & 1) == 0) {
+        run_digital(layer, chunk, hart);
+        return;
+    }
     activation_set(layer, layer->out_zero_point);
     for (uint32_t g = chunk->begin; g < chunk->end; g++) {
         run_group(layer, chunk, &groups[g], hart);

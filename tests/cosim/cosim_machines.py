@@ -16,10 +16,11 @@ MACHINES = (
         tile=TileConfig(rows=8, cols=8, adc_bits=8, mvm_latency_cycles=3, post_lanes=2),
         memory=MemoryConfig(size_bytes=4 << 20, latency_cycles=3, bytes_per_cycle=4),
     ),
-    # Exact converter, a slow array, a slow memory.
+    # Exact converter, a slow array, a slow memory; the second hart has no tight tiles.
     ClusterConfig(
         harts=2,
         tight_tiles_per_hart=2,
+        tight_harts=1,
         loose_tiles=3,
         tile=TileConfig(
             rows=16, cols=16, mvm_latency_cycles=90, program_latency_cycles=9, post_lanes=8

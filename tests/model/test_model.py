@@ -84,6 +84,23 @@ def test_tile_counters_follow_exactly_from_the_plan(body, split):
     assert cells * 64 == pytest.approx(36 * 300 * 80)
 
 
+def test_a_hart_without_a_tile_slows_down_static_shares_more_than_stealing():
+    layer = conv_layer(28, 128, 128)
+    mixed = dataclasses.replace(MACHINE, tight_harts=7)
+    cycles = {
+        (machine.tiled_harts, balance): predict(
+            layer, machine, body=Body.TIGHT, balance=balance
+        ).model_cycles
+        for machine in (MACHINE, mixed)
+        for balance in Balance
+    }
+    assert cycles[7, Balance.STATIC] > 1.5 * cycles[8, Balance.STATIC]
+    assert cycles[7, Balance.STEAL] < 0.8 * cycles[7, Balance.STATIC]
+    found = predict(layer, mixed, body=Body.TIGHT, balance=Balance.STATIC)
+    mvms = [tile[TileStatusReg.MVMS] for tile in found.counters.tiles[:8]]
+    assert mvms == [pytest.approx(layer.pixels / 8, rel=0.05)] * 7 + [0]
+
+
 def test_elementwise_work_is_uncalibrated_and_says_so():
     layer = dataclasses.replace(
         conv_layer(8, 32, 32, op=LayerOp.CLIP), op=LayerOp.ELEMENTWISE, source_op="Sigmoid"

@@ -133,3 +133,10 @@ def test_scaling_is_that_of_eight_harts_and_nothing_if_one_of_both_is_wrong():
     assert row.value == 7.5 and row.holds
     (row,) = tiles.scaling_rows([measured(one, 750, mismatches=2), measured(eight, 100)])
     assert row.value is None and not row.holds
+
+
+def test_stealing_is_compared_with_static_shares_on_the_same_harts():
+    static, steal = tiles.mixed_cases()
+    assert static.machine == steal.machine and static.machine.tiled_harts == 7
+    (row,) = tiles.mixed_rows([measured(static, 320), measured(steal, 200)])
+    assert row.value == 1.6 and row.holds
