@@ -75,7 +75,7 @@ def predict_layer(
 
 def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPrediction:
     kernel = calibration.kernels[family]
-    clock = Clock(machine, calibration, plan.body)
+    clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
     costs = _costs_by_hart(layer, plan, machine, calibration)
     base = price({"layer": 1.0}, {}, kernel)
     # A hart's first chunk finds caches that hold nothing of the kernel.
@@ -150,7 +150,7 @@ def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, calibration) ->
             chunk.pixel_begin if layer.op is LayerOp.DWCONV else 0,
         )
         if key not in known:
-            work = chunk_work(layer, plan, chunk, machine.tile.output_bytes)
+            work = chunk_work(layer, plan, chunk, machine)
             cost = price(work.loops, work.lines, kernel)
             cost.mvms = work.pixel_mvms
             known[key] = cost
