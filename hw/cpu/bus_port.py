@@ -33,6 +33,11 @@ def _in_memory(adr, size_bytes, region=MAIN_MEMORY):
     return in_region & (adr[:region_low] < size_bytes // 4)
 
 
+def _low_bits(value, count):
+    """The lowest bits of a value, of which there may be none."""
+    return value[:count] if count else Const(0)
+
+
 class FetchPort(wiring.Component):
     """Instruction fetches: main memory, or a bad access.
 
@@ -210,17 +215,15 @@ class DataPort(wiring.Component):
 
     def _write_buffer(self, m, reader, scratchpad, in_memory, stored, buffered, drained, joins):
         width = self._config.bytes_per_cycle
-        word_bits = exact_log2(width // 4)
         addr = Signal(27)
         data = Signal(8 * width)
         mask = Signal(width)
         to_scratchpad = Signal()
         to_memory = Signal()
-        # The store's word lies on all lanes of the beat, and one of them counts.
-        place = self.bus.adr[:word_bits] if word_bits else 0
         lanes = Signal(width)
+        word_bits = exact_log2(width // 4)
         m.d.comb += [
-            lanes.eq(self.bus.sel << 4 * place),
+            lanes.eq(self.bus.sel << 4 * _low_bits(self.bus.adr, word_bits)),
             joins.eq(to_memory & (addr[word_bits:] == self.bus.adr[word_bits:27])),
             to_memory.eq(buffered & ~to_scratchpad),
             drained.eq(self.memory.ready),
@@ -232,19 +235,10 @@ class DataPort(wiring.Component):
             self.memory.addr.eq(Mux(to_memory, addr, reader.memory.addr)),
         ]
         if scratchpad is not None:
-            port = self.scratchpad
             write = buffered & to_scratchpad
-            kept = addr[:word_bits] if word_bits else 0
-            m.d.comb += [
-                port.data.eq(data.word_select(kept, 32)),
-                port.mask.eq(mask.word_select(kept, 4)),
-                port.write.eq(write),
-                port.valid.eq(write | scratchpad.memory.valid),
-                port.addr.eq(Mux(write, addr, scratchpad.memory.addr)),
-                scratchpad.memory.ready.eq(port.ready & ~write),
-                scratchpad.memory.rdata.eq(port.rdata),
-                drained.eq(Mux(to_scratchpad, port.ready, self.memory.ready)),
-            ]
+            place = _low_bits(addr, word_bits)
+            self._to_scratchpad(m, scratchpad, write, addr, data, mask, place)
+            m.d.comb += drained.eq(Mux(to_scratchpad, self.scratchpad.ready, self.memory.ready))
         with m.If(stored):
             m.d.sync += [
                 buffered.eq(1), addr.eq(self.bus.adr[:27]), to_scratchpad.eq(~in_memory),
@@ -256,3 +250,16 @@ class DataPort(wiring.Component):
                     m.d.sync += data.word_select(lane, 8).eq(byte)
         with m.Elif(drained):
             m.d.sync += buffered.eq(0)
+
+    def _to_scratchpad(self, m, scratchpad, write, addr, data, mask, place):
+        """The buffered word at ``place`` of the beat, or a read."""
+        port = self.scratchpad
+        m.d.comb += [
+            port.data.eq(data.word_select(place, 32)),
+            port.mask.eq(mask.word_select(place, 4)),
+            port.write.eq(write),
+            port.valid.eq(write | scratchpad.memory.valid),
+            port.addr.eq(Mux(write, addr, scratchpad.memory.addr)),
+            scratchpad.memory.ready.eq(port.ready & ~write),
+            scratchpad.memory.rdata.eq(port.rdata),
+        ]
