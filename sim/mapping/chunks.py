@@ -158,7 +158,8 @@ def _tile_shares(
         parts = split_evenly(len(groups), machine.harts)
         return [_chunks([(0, layer.pixels)], [part]) for part in parts]
     if body is Body.TIGHT and layer.pixels >= machine.harts:
-        unit = _pixel_unit(layer.pixels, machine.harts)
+        # Tiles take pixels one by one; DOT4, where a hart has none, four at a time.
+        unit = _pixel_unit(layer.pixels, machine.harts) if mixed else 1
         parts = split_evenly(layer.pixels, machine.harts, unit)
         return [_chunks([part], [(0, len(groups))]) for part in parts]
     if body is Body.LOOSE and len(groups) < machine.harts <= layer.pixels:

@@ -7,6 +7,7 @@ from simulate import simulate
 from tightrope.hw.bus.wishbone import CycleType
 from tightrope.hw.config import MemoryConfig
 from tightrope.hw.cpu.bus_port import DataPort, FetchPort
+from tightrope.hw.cpu.write_buffer import JOIN_CYCLES
 from tightrope.hw.memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SYNC, UNCACHED_BIT
 
 CONFIG = MemoryConfig(size_bytes=1 << 16, bytes_per_cycle=16)
@@ -135,6 +136,28 @@ def test_stores_to_the_beat_that_waits_join_it():
         assert log == [(16, "write", 7 | 9 << 32 | 10 << 64), (32, "write", 1), (0, "read", 0)]
 
     run(dut, testbench, memory(dut.memory, log, accept_after=8))
+
+
+def test_a_beat_goes_to_memory_when_it_is_complete_or_nothing_follows():
+    dut = DataPort(config=CONFIG, loose_tiles=0)
+    log = []
+
+    async def testbench(ctx):
+        base = MAIN_MEMORY.base_addr
+        for word in range(8):
+            assert (await access(ctx, dut.bus, base + 4 * word, write=word + 1))[1] == 0
+        await ctx.tick().repeat(2)
+        assert log == [
+            (16 * beat, "write", sum(4 * beat + i + 1 << 32 * i for i in range(4)))
+            for beat in range(2)
+        ]
+        await access(ctx, dut.bus, base + 36, write=5)
+        await ctx.tick().repeat(JOIN_CYCLES - 1)
+        assert len(log) == 2
+        await ctx.tick().repeat(2)
+        assert log[2:] == [(36, "write", 5)]
+
+    run(dut, testbench, memory(dut.memory, log))
 
 
 @pytest.mark.parametrize("width", [4, 8, 16, 32])
