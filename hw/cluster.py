@@ -39,7 +39,7 @@ class Cluster(wiring.Component):
         What the trap handler reported, if it did.
     hart_state_<h> : Out(HartState)
     tile_busy : Out
-        A bit per tile: the tight ones hart by hart, then the loose ones.
+        A bit per tile: the tight ones hart by hart, 0 where a hart has none, then the loose ones.
     """
 
     def __init__(self, *, config):

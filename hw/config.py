@@ -147,6 +147,8 @@ class ClusterConfig:
     """VexRiscv cores, 1 to 8."""
     tight_tiles_per_hart: int = 1
     """Tiles on each hart's CFU port, 0 to 16."""
+    tight_harts: int | None = None
+    """Harts that have them, from hart 0 on: 1 to ``harts``. None: all, or none without tiles."""
     loose_tiles: int = 0
     """Tiles on the shared peripheral bus, 0 to 64."""
     tile: TileConfig = TileConfig()
@@ -165,6 +167,12 @@ class ClusterConfig:
         _check_int("cluster", "harts", self.harts, 1, 8)
         _check_int("cluster", "tight_tiles_per_hart", self.tight_tiles_per_hart, 0, 16)
         _check_int("cluster", "loose_tiles", self.loose_tiles, 0, 64)
+        if self.tight_harts is not None:
+            _check_int("cluster", "tight_harts", self.tight_harts, 1, self.harts)
+            if not self.tight_tiles_per_hart:
+                raise HwConfigError(
+                    f"cluster.tight_harts must be None without tight tiles, not {self.tight_harts}"
+                )
         for name, kind in _PARTS.items():
             check_kind(f"cluster.{name}", getattr(self, name), kind)
         _check_int("cluster", "stream_ports", self.stream_ports, 0, 16)
@@ -192,6 +200,16 @@ class ClusterConfig:
                 f"cluster.{name} must be at most 4 * scratchpad.banks, "
                 f"{4 * self.scratchpad.banks}, not {width!r}"
             )
+
+    @property
+    def tiled_harts(self) -> int:
+        """Harts with tight tiles: 0 .. tiled_harts - 1."""
+        every = self.harts if self.tight_tiles_per_hart else 0
+        return every if self.tight_harts is None else self.tight_harts
+
+    def tight_tiles_of(self, hart: int) -> int:
+        """Tight tiles of one hart."""
+        return self.tight_tiles_per_hart if hart < self.tiled_harts else 0
 
     def to_dict(self) -> dict:
         """Plain data, ready for JSON."""

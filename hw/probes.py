@@ -12,8 +12,8 @@ def probes(config: ClusterConfig) -> dict[str, tuple[str, ...]]:
     the Verilog, and the speed of a simulator that doesn't, as they are.
 
     mvm_start, mvm_busy
-        A bit per tile, as in the cluster's ``tile_busy``: its array starts an MVM in this cycle;
-        it computes one (programming excluded).
+        A bit per tile that is there, in the order of the cluster's ``tile_busy``: its array starts
+        an MVM in this cycle; it computes one (programming excluded).
     memory_beat
         A bit per port of main memory, as in MainMemory's ``beats``: fetch and data port of each
         hart, then DMA.
@@ -29,7 +29,7 @@ def probes(config: ClusterConfig) -> dict[str, tuple[str, ...]]:
     tiles = [
         f"hart_{hart}.cfu.tile_{tile}"
         for hart in range(config.harts)
-        for tile in range(config.tight_tiles_per_hart)
+        for tile in range(config.tight_tiles_of(hart))
     ]
     tiles += [f"loose_{tile}.{inner}" for tile in range(config.loose_tiles)]
     ports = 2 * config.harts + (2 if config.dma_bytes_per_cycle else 0)

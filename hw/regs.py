@@ -92,6 +92,7 @@ HART_LOCAL_REGS = (
     Reg("EVENT_PENDING", 0x18, "w1c", "Event bits that happened; writing 1 clears a bit."),
     Reg("EVENT_MASK", 0x1C, "rw", "Event bits that end sleep."),
     Reg("SLEEP", 0x20, "wo", "Asleep from a write until EVENT_PENDING & EVENT_MASK isn't 0."),
+    Reg("TIGHT_TILES", 0x24, "ro", "Tight tiles of this hart."),
     Reg("COUNTER", 0x100, "ro", "HartCounter values.", count=len(HartCounter)),
     Reg("DMA", 0x200, "wo", "Words of the DmaBlock to push; they keep their values.",
         count=BLOCK_WORDS),

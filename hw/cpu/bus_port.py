@@ -12,6 +12,7 @@ from ..mem.reader import MemoryReader
 from ..mem.scratchpad import word_addr_width
 from ..mem.scratchpad_reader import ScratchpadReader
 from ..memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SCRATCHPAD, SYNC
+from .write_buffer import WriteBuffer
 
 __all__ = ["DataPort", "FetchPort", "SHARED_ADDR_WIDTH"]
 
@@ -72,8 +73,8 @@ class FetchPort(wiring.Component):
 class DataPort(wiring.Component):
     """Loads and stores of one hart.
 
-    Stores to a memory are acknowledged at once into a one-word buffer that drains in order; loads
-    and register accesses wait until it is empty. Reads of main memory have the timing of
+    Stores to a memory are acknowledged at once while :class:`WriteBuffer` has room; loads and
+    register accesses wait until it is empty. Reads of main memory have the timing of
     :class:`MemoryReader`, of the scratchpad that of :class:`ScratchpadReader`; register accesses
     that of their target. Anything else is answered with 0 in the same cycle and reported.
     Back-pressure: no acknowledgement. Reset: buffer empty.
@@ -127,40 +128,39 @@ class DataPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.reader = reader = MemoryReader(width_bytes=self._config.bytes_per_cycle)
-        buffered = Signal()
-        drained = Signal()  # what is buffered is taken in this cycle
+        m.submodules.buffer = buffer = WriteBuffer(config=self._config)
         request = Signal()
         adr = self.bus.adr
         tile_idx = adr[10:22]
         is_tile = (adr[22:] == LOOSE_TILE.base_addr >> 24) & (tile_idx < self._loose_tiles)
         in_memory = _in_memory(adr, self._config.size_bytes)
         in_scratchpad = _in_memory(adr, self._scratchpad_bytes, SCRATCHPAD)
-        scratchpad = self._add_scratchpad(m)
+        scratchpad = self._add_scratchpad(m, buffer)
 
         m.d.comb += [
             request.eq(self.bus.cyc & self.bus.stb),
             self.stores.eq(self.bus.ack & self.bus.we & in_memory),
             reader.bus.adr.eq(adr[:27]),
             reader.bus.cti.eq(self.bus.cti),
-            reader.memory.ready.eq(self.memory.ready & ~buffered),
+            reader.memory.ready.eq(self.memory.ready & ~buffer.full),
             reader.memory.rsp_valid.eq(self.memory.rsp_valid),
             reader.memory.rsp_data.eq(self.memory.rsp_data),
         ]
         with m.If(in_memory):
-            self._to_memory(m, reader, request, buffered, drained)
+            self._to_memory(m, reader, request, buffer.full, buffer.room | buffer.joins)
         if scratchpad is not None:
             with m.Elif(in_scratchpad):
-                self._to_memory(m, scratchpad, request, buffered, drained)
+                self._to_memory(m, scratchpad, request, buffer.full, buffer.room)
         with m.Elif(_in_region(adr, HART_LOCAL)):
-            self._to_register(m, self.local, request & ~buffered)
+            self._to_register(m, self.local, request & ~buffer.full)
         with m.Elif(_in_region(adr, SYNC)):
-            self._to_register(m, self.sync, request & ~buffered)
+            self._to_register(m, self.sync, request & ~buffer.full)
         with m.Elif(_in_region(adr, HOST) | is_tile):
-            self._to_register(m, self.shared, request & ~buffered)
+            self._to_register(m, self.shared, request & ~buffer.full)
         with m.Else():
             m.d.comb += [self.bus.ack.eq(request), self.bad.eq(request)]
             m.d.comb += self.bad_addr.eq(Cat(Const(0, 2), adr))
-        self._write_buffer(m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained)
+        self._connect_buffer(m, buffer, reader, request, in_memory, in_scratchpad)
         for target in (self.local, self.sync, self.shared):
             m.d.comb += [
                 target.we.eq(self.bus.we),
@@ -170,29 +170,38 @@ class DataPort(wiring.Component):
             ]
         return m
 
-    def _add_scratchpad(self, m):
-        """Its reader, or None."""
+    def _add_scratchpad(self, m, buffer):
+        """Its reader, which shares the port with the write buffer; or None."""
         if not self._scratchpad_bytes:
             return None
         addr_width = word_addr_width(self._scratchpad_bytes)
         m.submodules.scratchpad_reader = reader = ScratchpadReader(addr_width=addr_width)
+        port, write = self.scratchpad, buffer.word_valid
         m.d.comb += [
             reader.bus.adr.eq(self.bus.adr[: addr_width - 1]),
             reader.bus.cti.eq(self.bus.cti),
+            port.data.eq(buffer.word),
+            port.mask.eq(buffer.word_mask),
+            port.write.eq(write),
+            port.valid.eq(write | reader.memory.valid),
+            port.addr.eq(Mux(write, buffer.addr, reader.memory.addr)),
+            buffer.word_ready.eq(port.ready),
+            reader.memory.ready.eq(port.ready & ~write),
+            reader.memory.rdata.eq(port.rdata),
         ]
         return reader
 
-    def _to_memory(self, m, reader, request, buffered, drained):
-        """Loads wait for the buffer, stores only until there is room in it."""
+    def _to_memory(self, m, reader, request, full, room):
+        """Loads wait until the buffer is empty, stores only until there is room in it."""
         with m.If(~self.bus.we):
             m.d.comb += [
-                reader.bus.cyc.eq(request & ~buffered),
-                reader.bus.stb.eq(request & ~buffered),
+                reader.bus.cyc.eq(request & ~full),
+                reader.bus.stb.eq(request & ~full),
                 self.bus.dat_r.eq(reader.bus.dat_r),
                 self.bus.ack.eq(reader.bus.ack),
             ]
         with m.Else():
-            m.d.comb += self.bus.ack.eq(request & (~buffered | drained))
+            m.d.comb += self.bus.ack.eq(request & room)
 
     def _to_register(self, m, target, request):
         """Pass the access on; the other members of every register bus are driven always."""
@@ -202,39 +211,20 @@ class DataPort(wiring.Component):
             self.bus.dat_r.eq(target.dat_r),
         ]
 
-    def _write_buffer(self, m, reader, scratchpad, in_memory, in_scratchpad, buffered, drained):
-        addr = Signal(27)
-        word = Signal(32)
-        mask = Signal(4)
-        to_scratchpad = Signal()
-        to_memory = Signal()
+    def _connect_buffer(self, m, buffer, reader, request, in_memory, in_scratchpad):
+        write = buffer.memory_valid
         m.d.comb += [
-            to_memory.eq(buffered & ~to_scratchpad),
-            drained.eq(self.memory.ready),
-            self.memory.data.eq(word),
-            self.memory.mask.eq(mask),
-            self.memory.we.eq(to_memory),
-            self.memory.line.eq(reader.memory.line & ~to_memory),
-            self.memory.valid.eq(to_memory | reader.memory.valid),
-            self.memory.addr.eq(Mux(to_memory, addr, reader.memory.addr)),
+            buffer.store.eq(self.bus.ack & self.bus.we & (in_memory | in_scratchpad)),
+            buffer.adr.eq(self.bus.adr[:27]),
+            buffer.data.eq(self.bus.dat_w),
+            buffer.sel.eq(self.bus.sel),
+            buffer.to_scratchpad.eq(~in_memory),
+            buffer.wanted.eq(request & ~(self.bus.we & in_memory & buffer.joins)),
+            buffer.memory_ready.eq(self.memory.ready),
+            self.memory.data.eq(buffer.beat),
+            self.memory.mask.eq(buffer.mask),
+            self.memory.we.eq(write),
+            self.memory.line.eq(reader.memory.line & ~write),
+            self.memory.valid.eq(write | reader.memory.valid),
+            self.memory.addr.eq(Mux(write, buffer.addr, reader.memory.addr)),
         ]
-        if scratchpad is not None:
-            port = self.scratchpad
-            write = buffered & to_scratchpad
-            m.d.comb += [
-                port.data.eq(word),
-                port.mask.eq(mask),
-                port.write.eq(write),
-                port.valid.eq(write | scratchpad.memory.valid),
-                port.addr.eq(Mux(write, addr, scratchpad.memory.addr)),
-                scratchpad.memory.ready.eq(port.ready & ~write),
-                scratchpad.memory.rdata.eq(port.rdata),
-                drained.eq(Mux(to_scratchpad, port.ready, self.memory.ready)),
-            ]
-        with m.If(self.bus.ack & self.bus.we & (in_memory | in_scratchpad)):
-            m.d.sync += [
-                buffered.eq(1), addr.eq(self.bus.adr[:27]), word.eq(self.bus.dat_w),
-                mask.eq(self.bus.sel), to_scratchpad.eq(~in_memory),
-            ]
-        with m.Elif(drained):
-            m.d.sync += buffered.eq(0)

@@ -93,7 +93,9 @@ class Hart(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.core = core = VexRiscv(reset_addr=MAIN_MEMORY.base_addr)
-        m.submodules.cfu = cfu = Cfu(tile=config.tile, tile_count=config.tight_tiles_per_hart)
+        m.submodules.cfu = cfu = Cfu(
+            tile=config.tile, tile_count=config.tight_tiles_of(self._hart)
+        )
         m.submodules.fetch = fetch = FetchPort(config=config.memory)
         m.submodules.data = data = DataPort(
             config=config.memory,

@@ -60,8 +60,8 @@ class BehaviouralArray(wiring.Component):
 class MainMemory(wiring.Component):
     """Arbiter, latency and array of main memory.
 
-    Throughput: one beat of ``bytes_per_cycle`` per cycle; a word read or write and a write of a
-    beat are one beat, a line LINE_BYTES / bytes_per_cycle beats, during which no other request is
+    Throughput: one beat of ``bytes_per_cycle`` per cycle; a read of a word and a write are one
+    beat, a line LINE_BYTES / bytes_per_cycle beats, during which no other request is
     granted. Latency: the first beat of a read arrives ``latency_cycles`` after its grant. Requests
     take effect in the order of their grants, which are round robin among all ports. Back-pressure:
     ``ready`` of each port. Reset: no request outstanding; the contents stay.
@@ -90,12 +90,9 @@ class MainMemory(wiring.Component):
         width = config.bytes_per_cycle
         self._signature = MemoryPort(width_bytes=width)
         self._word_bits = ceil_log2(width // 4)
-        # Words of data that travel with a request: a machine without writers simulates faster.
-        self._data_words = width // 4 if writer_count else 1
         self._beat = data.StructLayout(
             {
-                "addr": 27 - self._word_bits, "word_idx": max(self._word_bits, 1), "we": 1,
-                "data": 32 * self._data_words, "mask": 4 * self._data_words,
+                "addr": 27 - self._word_bits, "we": 1, "data": 8 * width, "mask": width,
                 "port": port_count + writer_count,
             }
         )  # fmt: skip
@@ -117,15 +114,12 @@ class MainMemory(wiring.Component):
             stage = Signal(self._beat, name=f"delay_{i}")
             m.d.sync += stage.eq(delayed)
             delayed = stage
-        # A single word lies on all lanes of the array until here.
-        copies = (1 << self._word_bits) // self._data_words
-        shift = 4 * delayed.word_idx if copies > 1 else 0
         m.d.comb += [
             array.en.eq(delayed.port.any()),
             array.addr.eq(delayed.addr),
             array.we.eq(delayed.we),
-            array.wdata.eq(delayed.data.replicate(copies)),
-            array.wmask.eq(delayed.mask << shift),
+            array.wdata.eq(delayed.data),
+            array.wmask.eq(delayed.mask),
         ]
         answering = Signal(self._port_count)
         m.d.sync += answering.eq(Mux(delayed.we, 0, delayed.port))
@@ -153,11 +147,11 @@ class MainMemory(wiring.Component):
             Cat(port.ready for port in [*ports, *writers]).eq(grant),
             addr.eq(onehot_mux(grant, [port.addr for port in [*ports, *writers]])),
             issued.addr.eq(addr[self._word_bits :]),
-            issued.word_idx.eq(addr[: self._word_bits] if self._word_bits else 0),
             issued.we.eq(onehot_mux(grant, [*(port.we for port in ports), *(1 for _ in writers)])),
             issued.port.eq(grant),
+            issued.data.eq(onehot_mux(grant, [port.data for port in [*ports, *writers]])),
+            issued.mask.eq(onehot_mux(grant, [port.mask for port in [*ports, *writers]])),
         ]
-        self._issue_data(m, grant, ports, writers, issued)
         with m.If(beats_left != 0):
             # The rest of a line: the previous beat's address plus one.
             m.d.comb += issued.eq(current)
@@ -167,21 +161,3 @@ class MainMemory(wiring.Component):
             m.d.sync += beats_left.eq(self._signature.line_beats - 1)
         m.d.sync += current.eq(issued)
         return issued
-
-    def _issue_data(self, m, grant, ports, writers, issued):
-        word = onehot_mux(grant, [port.data for port in ports])
-        mask = onehot_mux(grant, [port.mask for port in ports])
-        if not writers:
-            m.d.comb += [issued.data.eq(word), issued.mask.eq(mask)]
-            return
-        grant = grant[len(ports) :]
-        with m.If(grant.any()):
-            m.d.comb += [
-                issued.data.eq(onehot_mux(grant, [writer.data for writer in writers])),
-                issued.mask.eq(onehot_mux(grant, [writer.mask for writer in writers])),
-            ]
-        with m.Else():
-            m.d.comb += [
-                issued.data.eq(word.replicate(self._data_words)),
-                issued.mask.eq(mask << (4 * issued.word_idx)),
-            ]

@@ -13,11 +13,12 @@ LINE_WORDS = LINE_BYTES // 4
 class MemoryPort(wiring.Signature):
     """The initiator's view of a main memory port.
 
-    A request is taken in the cycle with ``valid & ready``. A write needs no answer. A read of a
-    word answers with the beat that holds it, a read of a line with LINE_BYTES / width_bytes beats
-    in consecutive cycles, lowest address first; ``rsp_valid`` comes no earlier than the cycle after
-    the request and can't be delayed by the initiator. Any number of reads may be outstanding; their
-    answers come in the order of the requests.
+    A request is taken in the cycle with ``valid & ready``; until then it may change. A write, of
+    bytes of one beat, needs no answer. A read of a word answers with the beat that holds it, a read
+    of a line with LINE_BYTES / width_bytes beats in consecutive cycles, lowest address first;
+    ``rsp_valid`` comes no earlier than the cycle after the request and can't be delayed by the
+    initiator. Any number of reads may be outstanding; their answers come in the order of the
+    requests.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class MemoryPort(wiring.Signature):
     -------
     addr : word address from the start of memory; of the first word for a line
     line : read a whole line instead of a word
-    data, mask : word to write and its byte lanes
+    data, mask : beat to write, lowest address in the low bits, and its byte lanes
     """
 
     def __init__(self, *, width_bytes):
@@ -40,8 +41,8 @@ class MemoryPort(wiring.Signature):
                 "addr": Out(27),
                 "we": Out(1),
                 "line": Out(1),
-                "data": Out(32),
-                "mask": Out(4),
+                "data": Out(8 * width_bytes),
+                "mask": Out(width_bytes),
                 "rsp_valid": In(1),
                 "rsp_data": In(8 * width_bytes),
             }

@@ -79,6 +79,7 @@ class HartLocal(wiring.Component):
             "HART_COUNT": self._config.harts,
             "CONFIG_HASH": int(self._config.hash[:8], 16),
             "TILE_ADC_BITS": self._config.tile.adc_bits,
+            "TIGHT_TILES": self._config.tight_tiles_of(self._hart),
             "BUS_ERROR_ADDR": bad_addr,
             "BUS_ERROR": self.interrupt,
         }

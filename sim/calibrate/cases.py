@@ -148,7 +148,33 @@ def fit_cases() -> list[Case]:
         ]
     cases += _reprogrammed(len(cases))
     cases += _small_chunks(len(cases))
-    return cases + _narrow_converter(len(cases))
+    cases += _narrow_converter(len(cases))
+    return cases + _post_cases(POST_CONVS, POST_DENSES, len(cases))
+
+
+POST_CONVS = (
+    (8, 64, 64), (6, 256, 128), (9, 128, 256), (7, 24, 12), (9, 64, 32, 1, 2), (10, 36, 20),
+    (7, 10, 9), (8, 16, 32, 3, 1, 1), (14, 3, 32, 7, 2, 3), (6, 192, 100), (5, 320, 64),
+)  # fmt: skip
+POST_DENSES = ((256, 64), (100, 33))
+
+
+def _post_cases(convs, denses, seed: int) -> list[Case]:
+    """Tiles that requantise: every way on 1 hart, and some on 8. Layers of several blocks too."""
+    layers = [conv_layer(*shape) for shape in convs] + [dense_layer(*shape) for shape in denses]
+    cases: list[Case] = []
+    for harts in (1, 8):
+        other = machine(harts, tile=TileConfig(post_lanes=4))
+        for index, layer in enumerate(layers if harts == 1 else layers[::2]):
+            for way, (body, split) in enumerate(_ways(layer, harts)[1:]):
+                steal = split is not TightSplit.CHANNELS and (index + way) % 2
+                cases.append(
+                    Case(
+                        layer=layer, machine=other, body=body, split=split,
+                        balance=Balance.STEAL if steal else Balance.STATIC, seed=seed + len(cases),
+                    )
+                )
+    return cases
 
 
 def _narrow_converter(seed: int) -> list[Case]:
@@ -219,6 +245,13 @@ HELD_OUT_OTHERS = (
 )  # fmt: skip
 
 
+POST_HELD_OUT = (
+    (10, 128, 64), (7, 96, 40), (6, 256, 256), (9, 24, 28, 3, 1, 1), (12, 20, 30, 1, 2),
+    (18, 3, 24, 5, 2, 2),
+)  # fmt: skip
+POST_HELD_OUT_DENSES = ((192, 50),)
+
+
 def held_out_cases() -> list[Case]:
     """Cases that the fit never saw: other layers, and machines of other tiles and memories."""
     layers = [conv_layer(*shape) for shape in HELD_OUT]
@@ -240,6 +273,7 @@ def held_out_cases() -> list[Case]:
                         balance=Balance.STEAL if steal else Balance.STATIC, seed=1000 + len(cases),
                     )
                 )
+    cases += _post_cases(POST_HELD_OUT, POST_HELD_OUT_DENSES, 3000)
     return cases + _other_machines()
 
 

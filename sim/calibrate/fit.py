@@ -22,14 +22,16 @@ class WrongOutputError(RuntimeError):
 
 
 _CODE = {"layer", "hart", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
-         "mvm_of_many", "byte_output", "row", "channel_block", "part"}  # fmt: skip
+         "mvm_of_many", "byte_output", "row", "channel_block", "part", "post_group",
+         "post_patches"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
     "uncached": {"layer", "hart", "chunk", "group"},
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "row", "quad")
+_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "row", "quad",
+               "post_group", "post_patches", "post_runs", "post_even")
 """Loops that read descriptors and the stack, which other data may have driven out."""
 RARE = 0.02
 """A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""
@@ -63,8 +65,7 @@ class _Sample:
 
 def _samples(measurement: Measurement) -> list[_Sample]:
     case, plan = measurement.case, measurement.plan
-    width = case.machine.tile.output_bytes
-    works = [chunk_work(case.layer, plan, chunk, width) for chunk in plan.chunks]
+    works = [chunk_work(case.layer, plan, chunk, case.machine) for chunk in plan.chunks]
     harts = case.machine.harts
     counters = measurement.hart_counters
     beats = counters[:, HartCounter.MEMORY_BEATS].astype(float)

@@ -104,4 +104,6 @@ def _stacked(
         memory_beats=np.array([layer.memory_beats for layer in layers]),
         cycles=np.array([layer.cycles for layer in layers]),
     )
-    return counters, replace(machine, tight_tiles_per_hart=0, loose_tiles=1)
+    return counters, replace(
+        machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=1
+    )

@@ -168,7 +168,7 @@ class Evaluator:
 
 def _without_tiles(machine: ClusterConfig) -> ClusterConfig:
     """Idle tiles change nothing: they are non-volatile, and digital code never sees them."""
-    return dataclasses.replace(machine, tight_tiles_per_hart=0, loose_tiles=0)
+    return dataclasses.replace(machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=0)
 
 
 def plan_for(

@@ -59,6 +59,7 @@ def live_machine(base: ClusterConfig, sweep: Sweep) -> ClusterConfig:
     return dataclasses.replace(
         base,
         harts=harts,
+        tight_harts=None,
         tight_tiles_per_hart=1 if Coupling.TIGHT in sweep.couplings else 0,
         loose_tiles=NOMINAL_LOOSE_TILES if Coupling.LOOSE in sweep.couplings else 0,
     )

@@ -37,11 +37,15 @@ class Point:
         return self.tiles // self.harts if self.coupling is Coupling.TIGHT else 0
 
     def machine(self, base: ClusterConfig) -> ClusterConfig:
-        """``base`` with this point's harts and tiles; raises HwConfigError if there is none."""
+        """``base`` with this point's harts and tiles, tight ones on every hart.
+
+        Raises HwConfigError if there is no such machine.
+        """
         return dataclasses.replace(
             base,
             harts=self.harts,
             tight_tiles_per_hart=self.tiles_per_hart,
+            tight_harts=None,
             loose_tiles=self.tiles if self.coupling is Coupling.LOOSE else 0,
         )
 

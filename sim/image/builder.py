@@ -21,6 +21,7 @@ from .layout import (
     MAGIC,
     TILE_COUNTER_WORDS,
     VERSION,
+    Body,
     Op,
     size_bytes,
 )
@@ -242,7 +243,9 @@ class _Builder:
         step = self.steps[index]
         groups = range(step.qlayer.layer.groups)
         entries = self._group_entries(index)
-        digital = any(step.plan.body_of(chunk) in DIGITAL_BODIES for chunk in step.plan.chunks)
+        digital = step.plan.needs_digital_harts(self.config) or any(
+            step.plan.body_of(chunk) in DIGITAL_BODIES for chunk in step.plan.chunks
+        )
         weights = [
             put_weights(self.arena, step.qlayer, group) if digital else {} for group in groups
         ]
@@ -255,6 +258,9 @@ class _Builder:
             if entries:
                 fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
                 fields |= put_groups(self.arena, entries)
+                fields["post"] = int(step.plan.post_processes(self.config.tile))
+                if step.plan.body is Body.TIGHT:
+                    fields["tile_harts"] = (1 << self.config.tiled_harts) - 1
             found.append(fields)
         return found
 

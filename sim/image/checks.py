@@ -4,7 +4,7 @@ import numpy as np
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.golden.arithmetic import MULTIPLIER_STEP
 from tightrope.sim.mapping.plan import DIGITAL_BODIES, Block, Chunk, Group, LayerPlan, TightSplit
-from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX
+from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX, is_exact
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
 from .errors import ImageError
@@ -66,6 +66,10 @@ def check_plan(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) -> No
         )
         _require(0 <= plan.adc_shift <= 31, f"layer {layer.name}: adc_shift must be 0 .. 31")
         _check_groups(qlayer, plan, config)
+        _require(
+            not plan.needs_digital_harts(config) or is_exact(config.tile),
+            f"layer {layer.name}: harts without a tile can't compute what its converter would give",
+        )
     if plan.balance is Balance.STATIC:
         first = plan.hart_first
         _require(
@@ -122,8 +126,9 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
             f"layer {name}: groups must not share output channels",
         )
         edge = group.channel_begin + group.channel_count
+        owners = config.tiled_harts if tight else config.harts
         _require(
-            0 <= group.hart < config.harts, f"layer {name}: no hart {group.hart} to own a group"
+            0 <= group.hart < owners, f"layer {name}: no hart {group.hart} to own a group"
         )
         _check_rows(qlayer, group)
         _require(

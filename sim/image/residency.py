@@ -59,14 +59,14 @@ def epochs(run: Sequence[Step], config: ClusterConfig) -> list[Epoch]:
 def programming_groups(plan: LayerPlan, config: ClusterConfig) -> list[tuple[int, Group]]:
     """``(hart, group)`` for each group that some hart has to program before ``plan`` runs.
 
-    Tight: every hart for REPLICATE, the owner for CHANNELS. Loose: harts in turn.
+    Tight: every hart with tiles for REPLICATE, the owner for CHANNELS. Loose: harts in turn.
     """
     groups = [group for group in plan.groups if not group.reprogram]
     if plan.body is Body.LOOSE:
         return [(index % config.harts, group) for index, group in enumerate(groups)]
     if plan.split is TightSplit.CHANNELS:
         return [(group.hart, group) for group in groups]
-    return [(hart, group) for hart in range(config.harts) for group in groups]
+    return [(hart, group) for hart in range(config.tiled_harts) for group in groups]
 
 
 def _places(plan: LayerPlan, config: ClusterConfig) -> list[Place]:
@@ -74,7 +74,7 @@ def _places(plan: LayerPlan, config: ClusterConfig) -> list[Place]:
         return [(0, block) for group in plan.groups for block in group.blocks]
     if plan.split is TightSplit.CHANNELS:
         return [(group.hart, block) for group in plan.groups for block in group.blocks]
-    harts = range(config.harts)
+    harts = range(config.tiled_harts)
     return [(hart, block) for hart in harts for group in plan.groups for block in group.blocks]
 
 

@@ -74,7 +74,7 @@ def allocate(
         for index, held in placed.items():
             groups[index] = held
         replicated = coupling == "tight" and split is TightSplit.REPLICATE
-        copies = machine.harts if replicated else 1
+        copies = machine.tiled_harts if replicated else 1
         used = copies * sum(sum(pool.used) for pool in pools)
     held = [
         _held_channels(of_layer) / layer.out_shape[2]

@@ -12,6 +12,7 @@ from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
 from .plan import Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT, Range, split_evenly, split_full
+from .tiles import is_exact
 
 __all__ = ["nominal_adc_shift", "plan_layer"]
 
@@ -44,8 +45,12 @@ def plan_layer(
     :func:`nominal_adc_shift`. The chunks of a convolution of several groups cover the channels of
     one of them, since each becomes a layer of its own in the image.
 
+    Harts without a tight tile take chunks of TightSplit.REPLICATE like the others and compute them
+    with DOT4; they have no part in TightSplit.CHANNELS.
+
     Raises MappingError for a layer that can't run so: ELEMENTWISE, tile bodies for anything but one
-    dense matrix or without groups, digital bodies with groups, stealing with TightSplit.CHANNELS.
+    dense matrix or without groups, digital bodies with groups, stealing with TightSplit.CHANNELS,
+    REPLICATE where DOT4 would give other outputs than tiles.
     """
     if layer.op is LayerOp.ELEMENTWISE:
         raise MappingError(f"layer {layer.name}: {layer.source_op} has no kernel")
@@ -188,6 +193,13 @@ def _tile_shares(
     if not groups:
         raise MappingError(f"layer {layer.name}: a {body.name} body must have groups")
     reprogram = any(group.reprogram for group in groups)
+    mixed = body is Body.TIGHT and machine.tiled_harts < machine.harts
+    if mixed and split is not TightSplit.CHANNELS and not is_exact(machine.tile):
+        raise MappingError(
+            f"layer {layer.name}: harts without a tile would give other outputs than tiles of "
+            f"{machine.tile.weight_bits}-bit weights and a converter of {machine.tile.adc_bits} "
+            "bits; use TightSplit.CHANNELS"
+        )
     if body is Body.TIGHT and split is TightSplit.CHANNELS:
         if balance is Balance.STEAL:
             raise MappingError(
@@ -202,7 +214,8 @@ def _tile_shares(
         parts = split_evenly(len(groups), machine.harts)
         return [_chunks([(0, layer.pixels)], [part]) for part in parts]
     if body is Body.TIGHT and layer.pixels >= machine.harts:
-        unit = _pixel_unit(layer.pixels, machine.harts)
+        # Tiles take pixels one by one; DOT4, where a hart has none, four at a time.
+        unit = _pixel_unit(layer.pixels, machine.harts) if mixed else 1
         parts = split_evenly(layer.pixels, machine.harts, unit)
         return [_chunks([part], [(0, len(groups))]) for part in parts]
     if body is Body.LOOSE and len(groups) < machine.harts <= layer.pixels:

@@ -19,7 +19,7 @@ __all__ = [
 
 Pools = tuple[FreeSpace, ...]
 """Tiles that may hold parts of one group: all loose tiles, one hart's (which stand for every
-hart's) for REPLICATE, or each hart's for CHANNELS."""
+hart's that has some) for REPLICATE, or each such hart's for CHANNELS."""
 
 
 def empty_pools(machine: ClusterConfig, body: Body, split: TightSplit | None = None) -> Pools:
@@ -29,7 +29,7 @@ def empty_pools(machine: ClusterConfig, body: Body, split: TightSplit | None = N
     machine has no tiles of that kind.
     """
     count = tile_count(machine, body)
-    pools = machine.harts if body is Body.TIGHT and split is TightSplit.CHANNELS else 1
+    pools = machine.tiled_harts if body is Body.TIGHT and split is TightSplit.CHANNELS else 1
     return (FreeSpace.empty(count, machine.tile),) * pools
 
 
@@ -100,7 +100,7 @@ def reprogrammed_groups(
     cols = tile.cols if group_cols is None else _checked_cols(group_cols, machine)
     out_c = layer.out_shape[2]
     if body is Body.TIGHT:
-        pools = machine.harts if split is TightSplit.CHANNELS else 1
+        pools = machine.tiled_harts if split is TightSplit.CHANNELS else 1
         return tuple(
             _turns(rows, channels, 0, hart)
             for hart, share in enumerate(split_evenly(out_c, pools, COLUMN_UNIT))

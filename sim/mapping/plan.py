@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 
+from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.image.layout import Balance, Body
 
 DIGITAL_BODIES = (Body.DOT4, Body.SCALAR)
@@ -70,3 +71,13 @@ class LayerPlan:
     def body_of(self, chunk: Chunk) -> Body:
         """The kernel that computes one of the chunks."""
         return self.body if chunk.body is None else chunk.body
+
+    def post_processes(self, tile: TileConfig) -> bool:
+        """Whether tiles requantise the layer's results by themselves: each is one block's sum."""
+        whole = all(len(group.blocks) == 1 and not group.reprogram for group in self.groups)
+        return bool(tile.post_lanes and self.groups) and whole
+
+    def needs_digital_harts(self, machine: ClusterConfig) -> bool:
+        """Whether harts without a tight tile compute some chunks of the layer with DOT4."""
+        shared = self.body is Body.TIGHT and self.split is not TightSplit.CHANNELS
+        return shared and machine.tiled_harts < machine.harts

@@ -15,6 +15,7 @@ __all__ = [
     "best_fit",
     "block_at",
     "cut_window",
+    "is_exact",
     "place_group",
 ]
 
@@ -60,6 +61,11 @@ class FreeSpace:
         tiles = (*self.tiles[:tile], left, *self.tiles[tile + 1 :])
         used = (*self.used[:tile], True, *self.used[tile + 1 :])
         return FreeSpace(tiles=tiles, used=used), window
+
+
+def is_exact(tile: TileConfig) -> bool:
+    """Whether a tile computes what digital code does: all of each weight and of each sum."""
+    return tile.adc_bits == 32 and tile.weight_bits == 8
 
 
 def best_fit(windows: Sequence[Window], rows: int, cols: int) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tightrope.hw.config import ClusterConfig
+from tightrope.hw.tile.lanes import LANE_LATENCY_CYCLES
 from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
@@ -11,7 +12,8 @@ from .work import FILL_CYCLES, LINE_BYTES
 
 __all__ = ["Clock", "Cost", "price"]
 
-_DISPATCH = ("layer", "hart", "chunk", "panel", "block", "group", "channel_block", "pack")
+_DISPATCH = ("layer", "hart", "chunk", "panel", "block", "group", "post_group", "constants",
+             "channel_block", "pack")  # fmt: skip
 
 
 @dataclass
@@ -51,12 +53,16 @@ def price(work: Mapping[str, float], lines: Mapping[str, float], kernel) -> Cost
 class Clock:
     """How long things wait on one machine."""
 
-    def __init__(self, config: ClusterConfig, calibration: Calibration, body: Body) -> None:
+    def __init__(
+        self, config: ClusterConfig, calibration: Calibration, body: Body, *, post: bool = False
+    ) -> None:
         self.config = config
         self.memory = calibration.memory
         tight = body is Body.TIGHT
         offset = calibration.tile.get("tight_offset" if tight else "loose_offset", 0.0)
         self.mvm_latency = config.tile.mvm_latency_cycles + offset
+        if post:
+            self.mvm_latency += LANE_LATENCY_CYCLES + 1
         self.busy = 0.0
         """Share of cycles in which other harts occupy the memory."""
         self.others = 0.0

@@ -4,6 +4,7 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
+from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -11,6 +12,7 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 from .kernel_dot4 import dot4_work
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
+from .kernel_post import post_work
 from .kernel_tile import tile_work
 from .work import Work
 
@@ -24,13 +26,15 @@ def family_of(layer: Layer, body: Body) -> str:
     return layer.op.value
 
 
-def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int) -> Work:
-    """Counts of one chunk. ``element_bytes`` is the width of a tile's output element."""
+def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig) -> Work:
+    """Counts of one chunk, on a hart that computes with the plan's body."""
     pixels = chunk.pixel_end - chunk.pixel_begin
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
+            if plan.post_processes(machine.tile):
+                return post_work(layer, plan, chunk, machine)
             groups = plan.groups[chunk.begin : chunk.end]
-            return tile_work(layer, pixels, groups, element_bytes)
+            return tile_work(layer, pixels, groups, machine.tile.output_bytes)
         fixed = plan.balance is Balance.STATIC
         return dot4_work(layer, pixels, chunk.end - chunk.begin, fixed)
     channels = chunk.end - chunk.begin

@@ -78,9 +78,9 @@ def chunk_cycles(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
 ) -> list[list[float]]:
     """Cycles of each chunk on each hart, if nobody else wants memory or tiles at the same time."""
-    clock = Clock(machine, calibration, plan.body)
-    costs = _chunk_costs(layer, plan, machine, calibration)
-    return [[clock.time(cost)] * machine.harts for cost in costs]
+    clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
+    by_hart = _costs_by_hart(layer, plan, machine, calibration)
+    return [[clock.time(cost) for cost in chunk] for chunk in zip(*by_hart, strict=True)]
 
 
 def _kernel(layer: Layer, body: Body, calibration: Calibration):
@@ -95,8 +95,8 @@ def _kernel(layer: Layer, body: Body, calibration: Calibration):
 
 def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
     kernel = _kernel(layer, plan.body, calibration)
-    clock = Clock(machine, calibration, plan.body)
-    costs = _chunk_costs(layer, plan, machine, calibration)
+    clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
+    costs = _costs_by_hart(layer, plan, machine, calibration)
     base = price({"layer": 1.0}, {}, kernel)
     # A hart's first chunk finds caches that hold nothing of the kernel.
     first = price({"hart": 1.0}, {}, kernel)
@@ -109,7 +109,7 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
         for share in sums:
             share.add(base)
         for chunk, owner in enumerate(owners):
-            sums[owner].add(costs[chunk])
+            sums[owner].add(costs[owner][chunk])
         for hart in set(owners):
             sums[hart].add(first)
         cycles = max(ends) + clock.time(base) + clock.time(first) + clock.straggling(sums)
@@ -119,12 +119,44 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
         if plan.body is Body.LOOSE:
             busy_harts = sum(end - wait for end, wait in zip(ends, waited, strict=True)) / cycles
             clock.others = max(0.0, busy_harts - 1)
-    return _result(layer, plan, machine, clock, sums, waited, cycles)
+    tiles = tile_counters(layer, plan, machine, _on_tiles(layer, plan, machine, owners))
+    return _result(plan, machine, clock, sums, waited, cycles, tiles)
 
 
-def _chunk_costs(
-    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
-) -> list[Cost]:
+def _costs_by_hart(layer, plan: LayerPlan, machine: ClusterConfig, calibration) -> list[list[Cost]]:
+    """The chunks' costs for each hart. A hart without a tile computes the channels of a chunk's
+    groups with DOT4, and nothing else of the plan differs for it."""
+    costs = _chunk_costs(layer, plan, machine, calibration)
+    if not plan.needs_digital_harts(machine):
+        return [costs] * machine.harts
+    channels = [group.channel_count for group in plan.groups]
+    digital = dataclasses.replace(
+        plan,
+        body=Body.DOT4,
+        groups=(),
+        chunks=tuple(
+            chunk
+            if plan.body_of(chunk) is not plan.body
+            else dataclasses.replace(chunk, begin=0, end=sum(channels[chunk.begin : chunk.end]))
+            for chunk in plan.chunks
+        ),
+    )
+    others = _chunk_costs(layer, digital, machine, calibration)
+    return [costs if hart < machine.tiled_harts else others for hart in range(machine.harts)]
+
+
+def _on_tiles(layer, plan: LayerPlan, machine: ClusterConfig, owners: list[int]) -> float:
+    """The share of a layer's MVMs that tiles compute."""
+    if not plan.needs_digital_harts(machine):
+        return 1.0
+    sizes = [(c.pixel_end - c.pixel_begin) * (c.end - c.begin) for c in plan.chunks]
+    done = sum(
+        size for size, owner in zip(sizes, owners, strict=True) if owner < machine.tiled_harts
+    )
+    return done / sum(sizes)
+
+
+def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, calibration) -> list[Cost]:
     known: dict[tuple[int, ...], Cost] = {}
     costs = []
     for chunk in plan.chunks:
@@ -139,7 +171,7 @@ def _chunk_costs(
             chunk.pixel_begin if layer.op is LayerOp.DWCONV else 0,
         )
         if key not in known:
-            work = chunk_work(layer, plan, chunk, machine.tile.output_bytes)
+            work = chunk_work(layer, plan, chunk, machine)
             cost = price(work.loops, work.lines, _kernel(layer, body, calibration))
             cost.mvms = work.pixel_mvms
             known[key] = cost
@@ -147,17 +179,22 @@ def _chunk_costs(
     return costs
 
 
-def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list[Cost]):
-    # Most chunks are alike, and share one cost.
-    known = {id(cost): clock.time(cost) for cost in {id(cost): cost for cost in costs}.values()}
-    times = [known[id(cost)] for cost in costs]
+def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list[list[Cost]]):
+    # Most chunks are alike and share one cost, and most harts one list.
+    lists = {id(own): own for own in costs}
+    known = {id(cost): cost for own in lists.values() for cost in own}
+    prices = {key: clock.time(cost) for key, cost in known.items()}
+    found = {key: [prices[id(cost)] for cost in own] for key, own in lists.items()}
+    times = [found[id(own)] for own in costs]
     first = plan.hart_first if plan.balance is Balance.STATIC else None
     no_wait = [0.0] * machine.harts
     if plan.body is Body.LOOSE:
-        holds = [_holds(plan, chunk, time) for chunk, time in zip(plan.chunks, times, strict=True)]
+        holds = [
+            _holds(plan, chunk, time) for chunk, time in zip(plan.chunks, times[0], strict=True)
+        ]
         return run_locked(holds, first, machine.harts)
     if first is None:
-        ends, owners = run_stealing(times, machine.harts)
+        ends, owners = run_stealing(times)
         return ends, no_wait, owners
     owners = [h for h in range(machine.harts) for _ in range(first[h], first[h + 1])]
     return run_shares(times, first), no_wait, owners
@@ -175,7 +212,7 @@ def _holds(plan: LayerPlan, chunk: Chunk, time: float):
     ]
 
 
-def _result(layer, plan, machine, clock, sums, waited, cycles) -> LayerPrediction:
+def _result(plan, machine, clock, sums, waited, cycles, tiles) -> LayerPrediction:
     harts = machine.harts
     mean = dict.fromkeys(TERMS, 0.0)
     counters = []
@@ -212,7 +249,7 @@ def _result(layer, plan, machine, clock, sums, waited, cycles) -> LayerPredictio
         terms=mean,
         counters=ModelCounters(
             harts=tuple(counters),
-            tiles=tile_counters(layer, plan, machine),
+            tiles=tiles,
             memory_beats=sum(clock.beats(share) for share in sums),
             cycles=cycles,
         ),

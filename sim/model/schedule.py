@@ -3,27 +3,31 @@
 import heapq
 from collections.abc import Sequence
 
-__all__ = ["Hold", "run_locked", "run_shares", "run_stealing"]
+__all__ = ["Hold", "Times", "run_locked", "run_shares", "run_stealing"]
 
 Hold = tuple[tuple[int, ...], float]
 """Tiles that are held together, and for how many cycles."""
 
 
-def run_shares(times: Sequence[float], first: Sequence[int]) -> list[float]:
+Times = Sequence[Sequence[float]]
+"""Cycles of each chunk by hart: times[hart][chunk]."""
+
+
+def run_shares(times: Times, first: Sequence[int]) -> list[float]:
     """STATIC: cycles at which each hart ends its chunks first[h] .. first[h + 1] - 1."""
-    return [sum(times[first[h] : first[h + 1]]) for h in range(len(first) - 1)]
+    return [sum(own[first[hart] : first[hart + 1]]) for hart, own in enumerate(times)]
 
 
-def run_stealing(times: Sequence[float], harts: int) -> tuple[list[float], list[int]]:
+def run_stealing(times: Times) -> tuple[list[float], list[int]]:
     """STEAL: cycles at which each hart ends, and the hart of each chunk; next chunk to the first
     hart that is free."""
-    free = [(0.0, hart) for hart in range(harts)]
+    free = [(0.0, hart) for hart in range(len(times))]
     owners = []
-    for time in times:
+    for chunk in range(len(times[0])):
         now, hart = free[0]
         owners.append(hart)
-        heapq.heapreplace(free, (now + time, hart))
-    ends = [0.0] * harts
+        heapq.heapreplace(free, (now + times[hart][chunk], hart))
+    ends = [0.0] * len(times)
     for now, hart in free:
         ends[hart] = now
     return ends, owners

@@ -9,11 +9,18 @@ from tightrope.sim.workload.layers import Layer
 __all__ = ["tile_counters"]
 
 
-def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig):
-    """Exact: which tile does how many MVMs of which window follows from the plan."""
+def tile_counters(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tiles: float = 1.0
+):
+    """Exact: which tile does how many MVMs of which window follows from the plan.
+
+    ``on_tiles`` is the share of them that tiles compute, and not harts without one.
+    """
+    post = plan.post_processes(machine.tile)
+    output_bytes = 1 if post else machine.tile.output_bytes
     tight = machine.harts * machine.tight_tiles_per_hart
     tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
-    replicas = machine.harts if plan.split is TightSplit.REPLICATE else 1
+    replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
     for group in plan.groups:
         for block in group.blocks:
             for replica in range(replicas):
@@ -22,12 +29,12 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig):
                 else:
                     hart = replica if replicas > 1 else group.hart
                     index = hart * machine.tight_tiles_per_hart + block.tile
-                mvms = layer.pixels / replicas
+                mvms = on_tiles * layer.pixels / replicas
                 tile = tiles[index]
                 tile[TileStatusReg.MVMS] += mvms
                 tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles
                 tile[TileStatusReg.BYTES_IN] += mvms * block.row_count
-                tile[TileStatusReg.BYTES_OUT] += mvms * block.col_count * machine.tile.output_bytes
+                tile[TileStatusReg.BYTES_OUT] += mvms * block.col_count * output_bytes
                 tile[TileStatusReg.ROWS_USED] += mvms * block.row_count
                 tile[TileStatusReg.COLS_USED] += mvms * block.col_count
                 tile[TileStatusReg.CELLS_USED] += mvms * block.row_count * block.col_count / 64

@@ -8,7 +8,7 @@ typedef struct {
         uint32_t scale;
         uint32_t bias;
     } channel[4];
-    int8_t zero_point, min, max;
+    uint32_t activation;
     uint32_t packed;
     uint32_t tile_base;
 } digital_t;
@@ -20,25 +20,9 @@ static int32_t product(uint32_t a, uint32_t b, int i)
     return (int8_t)(a >> 8 * i) * (int8_t)(b >> 8 * i);
 }
 
-/* In 64 bits and by comparing what is left with a half, unlike sw/include/requant.h. */
-static int64_t divide_half_even(int64_t value, uint32_t shift)
-{
-    int64_t unit = (int64_t)1 << shift;
-    int64_t quotient = value >> shift;
-    int64_t rest = value - quotient * unit;
-    bool up = rest > unit / 2 || (rest == unit / 2 && quotient % 2 != 0);
-    return quotient + up;
-}
-
 static void requantise_into(digital_t *state, uint32_t value, uint32_t scale)
 {
-    uint32_t shift = scale & 63;
-    if (shift < 32 || shift > 62) {
-        host_fail("scale 0x%x has shift %u", scale, shift);
-    }
-    int64_t y = divide_half_even((int32_t)value * (int64_t)(scale - shift), shift);
-    y += state->zero_point;
-    y = y < state->min ? state->min : y > state->max ? state->max : y;
+    int8_t y = host_requantised((int32_t)value, scale, state->activation);
     state->packed = state->packed >> 8 | (uint32_t)(uint8_t)y << 24;
 }
 
@@ -82,11 +66,7 @@ static uint32_t do_acc(digital_t *state, uint32_t family, uint32_t small, uint32
         state->channel[small].scale = a;
         state->channel[small].bias = b;
         break;
-    case CFU_ACC_ACTIVATION:
-        state->zero_point = (int8_t)a;
-        state->min = (int8_t)(a >> 8);
-        state->max = (int8_t)(a >> 16);
-        break;
+    case CFU_ACC_ACTIVATION: state->activation = a; break;
     case CFU_ACC_BIAS_ROW: do_row(state, small, false); break;
     case CFU_ACC_OUT_ROW: do_row(state, small, true); break;
     case CFU_ACC_REQUANTISE: requantise_into(state, a, b); break;

@@ -72,7 +72,7 @@ static void loose_write(uint32_t addr, uint32_t bytes, uint32_t value)
     } else if (offset == LOOSE_TILE_PROGRAM_DATA_OFFSET_BYTES) {
         tile_initialize(tile, tile->program_addr, value);
         tile->program_addr += 4 << 16;
-    } else if (reg < 4) {
+    } else if (reg < TILE_CONFIG_COUNT) {
         tile_config(tile, reg, value);
     } else {
         host_fail("register 0x%x can't be written", addr);
@@ -86,6 +86,7 @@ static uint32_t local_read(uint32_t offset)
     case HART_LOCAL_HART_COUNT_OFFSET_BYTES: return host_machine.hart_count;
     case HART_LOCAL_CONFIG_HASH_OFFSET_BYTES: return host_machine.config_hash;
     case HART_LOCAL_TILE_ADC_BITS_OFFSET_BYTES: return host_machine.adc_bits;
+    case HART_LOCAL_TIGHT_TILES_OFFSET_BYTES: return host_tight_tiles(host_hart);
     default: return 0;
     }
 }

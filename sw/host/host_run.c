@@ -107,6 +107,7 @@ int host_run(const host_machine_t *machine, uint8_t *memory)
     host_tiles_reset();
     host_events_reset();
     tiles_forget();
+    constants_forget();
     if (setjmp(failed) != 0) {
         return -1;
     }

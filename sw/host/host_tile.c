@@ -14,9 +14,14 @@ void host_tiles_reset(void)
     tiles = calloc(TILE_COUNT, sizeof *tiles);
 }
 
+uint32_t host_tight_tiles(uint32_t hart)
+{
+    return hart < host_machine.tight_harts ? host_machine.tight_tiles_per_hart : 0;
+}
+
 host_tile_t *host_tight_tile(uint32_t hart, uint32_t tile)
 {
-    if (tile >= host_machine.tight_tiles_per_hart) {
+    if (tile >= host_tight_tiles(hart)) {
         host_fail("hart %u used tight tile %u", hart, tile);
     }
     return &tiles[hart * TIGHT_TILES_PER_HART_MAX + tile];
@@ -40,16 +45,26 @@ static uint32_t high(uint32_t word)
     return word >> 16;
 }
 
-static uint32_t convert(int32_t sum, uint32_t shift)
+static int32_t convert(int32_t sum, uint32_t shift)
 {
     uint32_t bits = host_machine.adc_bits;
     if (bits == 32) {
-        return (uint32_t)sum;
+        return sum;
     }
     int64_t half = ((int64_t)1 << shift) >> 1;
     int64_t rounded = ((llabs((int64_t)sum) + half) >> shift) * (sum < 0 ? -1 : 1);
     int32_t limit = 1 << (bits - 1);
-    return (uint32_t)(rounded < -limit ? -limit : rounded >= limit ? limit - 1 : rounded);
+    return (int32_t)(rounded < -limit ? -limit : rounded >= limit ? limit - 1 : rounded);
+}
+
+/* The sum of a column over the first `rows` rows of the window of the oldest MVM. */
+static int32_t column_sum(const host_tile_t *tile, uint32_t row0, uint32_t rows, uint32_t column)
+{
+    int32_t sum = 0;
+    for (uint32_t r = 0; r < rows && r < tile->pending[0].filled; r++) {
+        sum += tile->pending[0].bytes[r] * tile->weights[row0 + r][column];
+    }
+    return sum;
 }
 
 static void compute(host_tile_t *tile)
@@ -57,8 +72,10 @@ static void compute(host_tile_t *tile)
     uint32_t *config = tile->pending[0].config;
     uint32_t row0 = low(config[TILE_CONFIG_ROWS]), rows = high(config[TILE_CONFIG_ROWS]);
     uint32_t col0 = low(config[TILE_CONFIG_COLS]), cols = high(config[TILE_CONFIG_COLS]);
+    uint32_t shift = config[TILE_CONFIG_SHIFT] & 31;
+    bool is_post = (config[TILE_CONFIG_SHIFT] & TILE_SHIFT_POST_MASK) != 0;
     uint32_t bits = host_machine.adc_bits;
-    uint32_t bytes = bits <= 8 ? 1 : bits <= 16 ? 2 : 4;
+    uint32_t bytes = is_post || bits <= 8 ? 1 : bits <= 16 ? 2 : 4;
     uint32_t mask = bytes == 4 ? ~0u : (1u << 8 * bytes) - 1;
     uint32_t per_word = 4 / bytes;
     tile->status[TILE_STATUS_MVMS]++;
@@ -70,15 +87,15 @@ static void compute(host_tile_t *tile)
     uint32_t *words = tile->results[tile->result_count].words;
     memset(words, 0, sizeof tile->results[0].words);
     for (uint32_t c = 0; c < cols; c++) {
-        int32_t sum = 0;
-        for (uint32_t r = 0; r < rows && r < tile->pending[0].filled; r++) {
-            sum += tile->pending[0].bytes[r] * tile->weights[row0 + r][col0 + c];
+        int32_t value = convert(column_sum(tile, row0, rows, col0 + c), shift);
+        if (is_post) {
+            value = tile_post(tile, col0 + c, shift, value);
         }
-        uint32_t value = convert(sum, config[TILE_CONFIG_SHIFT]) & mask;
-        words[c / per_word] |= value << c % per_word * 8 * bytes;
+        words[c / per_word] |= ((uint32_t)value & mask) << c % per_word * 8 * bytes;
     }
     tile->results[tile->result_count].count = (cols * bytes + 3) / 4;
     tile->results[tile->result_count].next = 0;
+    tile->results[tile->result_count].is_post = is_post;
     tile->result_count++;
 }
 
@@ -165,6 +182,13 @@ void tile_initialize(host_tile_t *tile, uint32_t addr, uint32_t weights)
 
 void tile_config(host_tile_t *tile, uint32_t reg, uint32_t value)
 {
+    if (reg >= TILE_CONFIG_COLUMN) {
+        tile_constant(tile, reg, value);
+        return;
+    }
+    if (reg == TILE_CONFIG_SHIFT && (value & TILE_SHIFT_POST_MASK) && !host_machine.post_lanes) {
+        host_fail("hart %u asked a tile without post-processing for it", host_hart);
+    }
     tile->config[reg] = value;
 }
 

@@ -67,6 +67,16 @@ INLINE volatile void *mem_ptr_uncached(uint32_t addr)
     return mem_ptr(addr | UNCACHED_MASK);
 }
 
+/* The same for a variable of the firmware, a word. */
+INLINE volatile uint32_t *uncached(uint32_t *word)
+{
+#ifdef HOST_BUILD
+    return word;
+#else
+    return (uint32_t *)((uintptr_t)word | UNCACHED_MASK);
+#endif
+}
+
 INLINE uint32_t load_word(const void *p)
 {
     return *(const uint32_t *)p;

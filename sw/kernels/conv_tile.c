@@ -4,10 +4,12 @@
  * finish this one's. Several blocks: the same by MVMs, pixel-major, with at most two MVMs on any
  * tile; the first block's results are added to the bias, the last one's are finished.
  * Reprogrammed group: blocks > program, then all pixels of the chunk as above, with partial sums
- * in memory. What queue, accumulate and finish do is in tile_io.inc. */
+ * in memory. What queue, accumulate and finish do is in tile_io.inc. Where tiles requantise, all is
+ * in tile_post.inc. */
 #include "kernels.h"
 #include "output.h"
 #include "tile_io.h"
+#include "tile_post.h"
 
 typedef struct {
     const layer_t *layer;
@@ -150,6 +152,10 @@ void outputs_store(const uint32_t *scale, const int32_t *from, const int32_t *va
 static void run_group(const layer_t *layer, const chunk_t *chunk, const group_t *group,
                       unsigned hart)
 {
+    if (layer->post) {
+        post_group(layer, chunk, group, hart);
+        return;
+    }
     uint32_t adc_bits = mmio_read32(HART_LOCAL_BASE_ADDR + HART_LOCAL_TILE_ADC_BITS_OFFSET_BYTES);
     job_t job = {
         .layer = layer,
@@ -201,9 +207,30 @@ static void hold_tiles(const group_t *group, unsigned hart, bool acquire)
     }
 }
 
+/* A chunk on a hart without tiles: the channels of its groups, as many at a time as lie side by
+ * side. */
+static void run_digital(const layer_t *layer, const chunk_t *chunk, unsigned hart)
+{
+    const group_t *groups = mem_ptr(layer->groups_addr);
+    chunk_t part = *chunk;
+    part.begin = part.end = groups[chunk->begin].channel_begin;
+    for (uint32_t g = chunk->begin; g < chunk->end; g++) {
+        if (groups[g].channel_begin != part.end) {
+            conv_dot4_s8(layer, &part, hart);
+            part.begin = groups[g].channel_begin;
+        }
+        part.end = groups[g].channel_begin + groups[g].channel_count;
+    }
+    conv_dot4_s8(layer, &part, hart);
+}
+
 void conv_tight_s8(const layer_t *layer, const chunk_t *chunk, unsigned hart)
 {
     const group_t *groups = mem_ptr(layer->groups_addr);
+    if ((layer->tile_harts >> hart & 1) == 0) {
+        run_digital(layer, chunk, hart);
+        return;
+    }
     activation_set(layer, layer->out_zero_point);
     for (uint32_t g = chunk->begin; g < chunk->end; g++) {
         run_group(layer, chunk, &groups[g], hart);

@@ -3,6 +3,7 @@
 #include "kernels.h"
 #include "output.h"
 #include "tile_io.h"
+#include "tile_post.h"
 
 #define LOOSE(port, name) ((port) + LOOSE_TILE_##name##_OFFSET_BYTES)
 
@@ -61,6 +62,7 @@ static void wait_for_result(uint32_t port)
 #define PORT_STATUS(port, reg) mmio_read32(LOOSE(port, STATUS) + 4 * (reg))
 
 #include "tile_io.inc"
+#include "tile_post.inc"
 
 const tile_io_t loose_io = {.configure = loose_configure,
                             .program = loose_program,

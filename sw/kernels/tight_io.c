@@ -2,6 +2,7 @@
 #include "kernels.h"
 #include "output.h"
 #include "tile_io.h"
+#include "tile_post.h"
 
 #define IO(name) tight_##name
 #define PORT_SELECT(port) CFU_TILE_BASE(port)
@@ -17,6 +18,7 @@
 #define PORT_STATUS(port, reg) CM_STATUS(0, reg)
 
 #include "tile_io.inc"
+#include "tile_post.inc"
 
 const tile_io_t tight_io = {.configure = tight_configure,
                             .program = tight_program,

@@ -63,7 +63,8 @@ bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *la
     bool all = layer->op == OP_PIPELINE;
     bool good = true;
     if (layer->body == BODY_TIGHT || all) {
-        for (uint32_t tile = 0; tile < image->tight_tiles_per_hart; tile++) {
+        uint32_t tiles = hart_local(HART_LOCAL_TIGHT_TILES_OFFSET_BYTES);
+        for (uint32_t tile = 0; tile < tiles; tile++) {
             uint32_t index = hart * image->tight_tiles_per_hart + tile;
             good &= tile_report(image, layer_index, index, "tight", tile, tight_status);
         }

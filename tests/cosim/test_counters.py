@@ -101,45 +101,53 @@ def measured(machine):
 def planned(case, plan):
     """(harts, tiles) by name: what each tile must count, if harts take the chunks they are given.
 
-    STEAL: all in the row of hart 0.
+    STEAL: all in the row of hart 0. Harts without a tile count nothing.
     """
     machine = case.machine
     tight = case.body is Body.TIGHT
+    post = plan.post_processes(machine.tile)
     shape = (machine.harts, machine.tight_tiles_per_hart if tight else machine.loose_tiles)
     names = ("MVMS", "BYTES_IN", "BYTES_OUT", "ROWS_USED", "COLS_USED", "CELLS", "WRITES", "TURNS",
-             "PROGRAMS")  # fmt: skip
+             "PROGRAMS", "LOADS", "CONSTANTS")  # fmt: skip
     counts = {name: np.zeros(shape, np.int64) for name in names}
     first = plan.hart_first or (0,) + (len(plan.chunks),) * machine.harts
-    for hart in range(machine.harts):
+    held = {}
+    for hart in range(machine.tiled_harts if tight else machine.harts):
         for chunk in plan.chunks[first[hart] : first[hart + 1]]:
             pixels = chunk.pixel_end - chunk.pixel_begin
             for group in plan.groups[chunk.begin : chunk.end]:
                 for block in group.blocks:
                     rows, cols = block.row_count, block.col_count
+                    loads = post and held.get((hart, block.tile)) is not group
+                    held[hart, block.tile] = group
                     for name, count in {
                         "MVMS": pixels,
                         "BYTES_IN": pixels * rows,
-                        "BYTES_OUT": pixels * cols * machine.tile.output_bytes,
+                        "BYTES_OUT": pixels * cols * (1 if post else machine.tile.output_bytes),
                         "ROWS_USED": pixels * rows,
                         "COLS_USED": pixels * cols,
                         "CELLS": pixels * rows * cols,
                         "WRITES": rows * cols // 4 * group.reprogram,
                         "PROGRAMS": group.reprogram,
+                        "LOADS": loads,
+                        "CONSTANTS": 2 * group.channel_count * loads,
                         "TURNS": 1 if group.reprogram or len(group.blocks) == 1 else pixels,
                     }.items():
                         counts[name][hart, block.tile] += count
     return counts
 
 
-def requantised(plan, harts):
-    """(harts,): commands to the digital unit that turn sums into outputs."""
+def requantised(plan, harts, post):
+    """(harts,): commands to the digital unit that turn sums into outputs, unless tiles do."""
     commands = np.zeros(harts, np.int64)
     for hart in range(harts):
         for chunk in plan.chunks[plan.hart_first[hart] : plan.hart_first[hart + 1]]:
             pixels = chunk.pixel_end - chunk.pixel_begin
             counts = [group.channel_count for group in plan.groups[chunk.begin : chunk.end]]
             # The clamp; each output; each word of them.
-            commands[hart] += 1 + pixels * sum(count + -(-count // 4) for count in counts)
+            commands[hart] += 1
+            if not post:
+                commands[hart] += pixels * sum(count + -(-count // 4) for count in counts)
     return commands
 
 
@@ -173,10 +181,15 @@ def test_tiles_count_what_is_planned(measured):
             counted = counted.sum(axis=0, keepdims=True)
         for key in ("MVMS", "BYTES_IN", "BYTES_OUT", "ROWS_USED", "COLS_USED"):
             actual = counted[:, :, TileStatusReg[key]]
-            assert (actual == wanted[key]).all(), f"{name}: {key}"
+            if case.balance is Balance.STEAL and result.plan.needs_digital_harts(case.machine):
+                assert (actual <= wanted[key]).all() and actual.any(), f"{name}: {key}"
+            else:
+                assert (actual == wanted[key]).all(), f"{name}: {key}"
         writes = counted[:, :, TileStatusReg.PROGRAM_WRITES]
         if case.balance is Balance.STATIC:
             assert (writes == wanted["WRITES"]).all(), name
+        if case.balance is Balance.STEAL and result.plan.needs_digital_harts(case.machine):
+            continue
         # Each tile rounds down before and after.
         cells = counted[:, :, TileStatusReg.CELLS_USED] - wanted["CELLS"] / 64
         assert (np.abs(cells) < case.machine.harts + 1).all(), name
@@ -198,7 +211,7 @@ def test_programming_is_counted_before_the_layer_and_apart(machine):
         jobs.append(make_job(f"{body.name}", machine, steps, inputs))
     tight, loose = run_jobs(jobs)
     writes = 8 * 8 // 4
-    for results, copies in ((tight, machine.harts), (loose, 1)):
+    for results, copies in ((tight, machine.tiled_harts), (loose, 1)):
         program, conv = results.tile_counters[:, :, TileStatusReg.PROGRAM_WRITES]
         assert (program.sum(), conv.sum()) == (copies * writes, 0)
 
@@ -252,14 +265,16 @@ def test_waiting_and_working_fit_into_the_time(measured):
 
 
 def test_memory_beats_are_lines_and_stores(machine, measured):
-    line_beats = LINE_BYTES // machine.memory.bytes_per_cycle
+    width = machine.memory.bytes_per_cycle
+    line_beats = LINE_BYTES // width
     for result in measured:
         rows = result.hart_counters
         lines = sums(rows, HartCounter.ICACHE_FILLS, HartCounter.DCACHE_FILLS)
-        beats = lines * line_beats + sums(rows, HartCounter.STORES)
-        # Lines fetched while the counters are being read.
-        late = np.abs(beats - rows[:, HartCounter.MEMORY_BEATS])
-        assert (late <= 4 * line_beats).all(), result.case.name
+        stores = sums(rows, HartCounter.STORES)
+        writes = rows[:, HartCounter.MEMORY_BEATS] - lines * line_beats
+        # Stores that wait may join to one beat. Lines fetched while the counters are being read.
+        assert (writes <= stores + 4 * line_beats).all(), result.case.name
+        assert (writes >= stores * 4 // width - 4 * line_beats).all(), result.case.name
 
 
 def test_every_output_is_stored(measured):
@@ -284,8 +299,10 @@ def test_only_loose_tiles_are_on_the_shared_bus(machine, measured):
 
 def test_tight_tiles_get_exactly_the_commands_they_need(measured):
     for result in on_tiles(measured, Balance.STATIC):
+        machine, plan = result.case.machine, result.plan
         commands = result.hart(HartCounter.CFU_COMMANDS)
-        digital = requantised(result.plan, result.case.machine.harts)
+        post = plan.post_processes(machine.tile)
+        digital = requantised(plan, machine.harts, post)
         if result.case.body is Body.LOOSE:
             assert (commands == digital).all(), result.case.name
             continue
@@ -294,16 +311,22 @@ def test_tight_tiles_get_exactly_the_commands_they_need(measured):
         }
         # Eight bytes in, four bytes out; a start for each MVM, and its tile named for input and
         # output; for each window its tile and three words; the weights, each block's after a tile.
-        assert (
-            commands
-            == digital
+        # A tile that requantises is named once for all, and SHIFT written again; its constants
+        # follow the tile, the activation and the column.
+        expected = (
+            digital
             + wanted["BYTES_IN"] // 8
             + wanted["BYTES_OUT"] // 4
-            + 3 * wanted["MVMS"]
-            + 4 * wanted["TURNS"]
+            + (1 if post else 3) * wanted["MVMS"]
+            + (5 if post else 4) * wanted["TURNS"]
             + wanted["WRITES"]
             + wanted["PROGRAMS"]
-        ).all(), result.case.name
+            + wanted["CONSTANTS"]
+            + 3 * wanted["LOADS"]
+        )
+        # Others compute with DOT4.
+        with_tiles = slice(machine.tiled_harts if plan.needs_digital_harts(machine) else None)
+        assert (commands == expected)[with_tiles].all(), result.case.name
 
 
 def test_digital_bodies_use_the_dot_product_unit_or_not(measured):

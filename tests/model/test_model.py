@@ -11,11 +11,13 @@ from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment.case import Case, plan_case
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import TightSplit
 from tightrope.sim.model.calibration import load_calibration, save_calibration
 from tightrope.sim.model.errors import ModelError
 from tightrope.sim.model.features import chunk_work
 from tightrope.sim.model.predict import TERMS, predict_layer
+from tightrope.sim.model.work import total
 from tightrope.sim.workload.layers import LayerOp
 
 CALIBRATION = load_calibration()
@@ -84,6 +86,61 @@ def test_tile_counters_follow_exactly_from_the_plan(body, split):
     assert cells * 64 == pytest.approx(36 * 300 * 80)
 
 
+def test_a_hart_without_a_tile_slows_down_static_shares_more_than_stealing():
+    layer = conv_layer(28, 128, 128)
+    mixed = dataclasses.replace(MACHINE, tight_harts=7)
+    cycles = {
+        (machine.tiled_harts, balance): predict(
+            layer, machine, body=Body.TIGHT, balance=balance
+        ).model_cycles
+        for machine in (MACHINE, mixed)
+        for balance in Balance
+    }
+    assert cycles[7, Balance.STATIC] > 1.5 * cycles[8, Balance.STATIC]
+    assert cycles[7, Balance.STEAL] < 0.8 * cycles[7, Balance.STATIC]
+    found = predict(layer, mixed, body=Body.TIGHT, balance=Balance.STATIC)
+    mvms = [tile[TileStatusReg.MVMS] for tile in found.counters.tiles[:8]]
+    assert mvms == [pytest.approx(layer.pixels / 8, rel=0.05)] * 7 + [0]
+
+
+@pytest.mark.parametrize("body", [Body.TIGHT, Body.LOOSE])
+def test_tiles_that_requantise_have_loops_of_their_own(body):
+    machine = ClusterConfig(harts=2, loose_tiles=2, tile=TileConfig(post_lanes=4))
+    for layer, kind in (
+        (conv_layer(8, 64, 128), "post_even"), (conv_layer(8, 36, 20), "post_runs"),
+        (conv_layer(8, 16, 20, 3, 1, 1), "post_patches"),
+    ):  # fmt: skip
+        groups = single_layer_groups(layer, machine, body)
+        plan = plan_layer(layer, machine, body, Balance.STATIC, groups=groups)
+        works = [chunk_work(layer, plan, chunk, machine) for chunk in plan.chunks]
+        loops = total([work.loops for work in works])
+        pixels = {name: loops[name] for name in ("post_even", "post_runs", "post_patches")}
+        assert pixels == dict.fromkeys(pixels, 0) | {kind: 64 * len(groups)}
+        assert not {"finish", "dequeue", "mvm", "pixel"} & set(loops)
+        outputs = 64 * loops["store64"] + 4 * loops["store4"] + loops["post_byte"]
+        assert outputs == 64 * layer.out_shape[2]
+
+
+def test_constants_are_loaded_once_for_each_hart_or_tile():
+    layer = conv_layer(16, 64, 64)
+    machine = ClusterConfig(harts=2, loose_tiles=2, tile=TileConfig(post_lanes=4))
+    for body, balance, columns in (
+        (Body.TIGHT, Balance.STATIC, 2 * 64), (Body.TIGHT, Balance.STEAL, 2 * 64),
+        (Body.LOOSE, Balance.STATIC, 64), (Body.LOOSE, Balance.STEAL, 64),
+    ):  # fmt: skip
+        groups = single_layer_groups(layer, machine, body)
+        plan = plan_layer(layer, machine, body, balance, groups=groups)
+        works = [chunk_work(layer, plan, chunk, machine) for chunk in plan.chunks]
+        assert total([work.loops for work in works])["constants"] == pytest.approx(columns)
+
+
+def test_a_calibration_without_a_loop_says_so():
+    found = predict(conv_layer(8, 64, 64), ClusterConfig(tile=TileConfig(post_lanes=4)),
+                    body=Body.TIGHT)  # fmt: skip
+    unseen = "post_even" not in CALIBRATION.kernels["conv_tight"]["seen"]
+    assert (found.uncalibrated_cycles == found.model_cycles) == unseen
+
+
 def test_elementwise_work_is_uncalibrated_and_says_so():
     layer = dataclasses.replace(
         conv_layer(8, 32, 32, op=LayerOp.CLIP), op=LayerOp.ELEMENTWISE, source_op="Sigmoid"
@@ -117,7 +174,7 @@ def test_predicted_counters_give_an_energy():
 def test_dot4_steps_are_counted_exactly():
     layer = conv_layer(8, 116, 64)
     plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
-    work = chunk_work(layer, plan, plan.chunks[0], 4)
+    work = chunk_work(layer, plan, plan.chunks[0], ClusterConfig(harts=1))
     # 64 pixels by 64 channels in blocks of 4 by 4, each of 29 = 3 * 8 + 1 * 4 + 1 words.
     assert work.loops["four"] == 16 * 16
     assert work.loops["four_eight"] == 16 * 16 * 3

@@ -5,20 +5,28 @@ from tightrope.sim.model.schedule import run_locked, run_shares, run_stealing
 
 
 def test_static_harts_end_with_the_sum_of_their_chunks():
-    assert run_shares([1.0, 2.0, 3.0, 4.0], [0, 1, 1, 4]) == [1.0, 0, 9.0]
+    assert run_shares([[1.0, 2.0, 3.0, 4.0]] * 3, [0, 1, 1, 4]) == [1.0, 0, 9.0]
 
 
 def test_the_next_chunk_goes_to_the_first_hart_that_is_free():
-    ends, owners = run_stealing([5.0, 1.0, 1.0, 1.0, 1.0], 2)
+    ends, owners = run_stealing([[5.0, 1.0, 1.0, 1.0, 1.0]] * 2)
     assert owners == [0, 1, 1, 1, 1]
     assert ends == [5.0, 4.0]
+
+
+def test_a_slow_hart_takes_fewer_chunks_or_is_the_last():
+    times = [[1.0] * 8, [3.0] * 8]
+    ends, owners = run_stealing(times)
+    assert owners == [0, 1, 0, 0, 0, 1, 0, 0]
+    assert ends == [6.0, 6.0]
+    assert run_shares(times, [0, 4, 8]) == [4.0, 12.0]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_stealing_is_within_twice_of_the_ideal(seed):
     rng = random.Random(seed)
     times = [rng.uniform(1, 10) for _ in range(40)]
-    ends, owners = run_stealing(times, 4)
+    ends, owners = run_stealing([times] * 4)
     assert sum(ends) == pytest.approx(sum(times))
     assert max(ends) <= sum(times) / 4 + max(times)
     for hart in range(4):

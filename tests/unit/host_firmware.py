@@ -26,8 +26,8 @@ class Machine(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_uint32) for name in (
-            "hart_count", "tight_tiles_per_hart", "loose_tiles", "rows", "cols", "weight_bits",
-            "adc_bits", "config_hash",
+            "hart_count", "tight_tiles_per_hart", "tight_harts", "loose_tiles", "rows", "cols",
+            "weight_bits", "adc_bits", "post_lanes", "config_hash",
         )),
         ("seed", ctypes.c_uint64),
     ]  # fmt: skip
@@ -64,11 +64,13 @@ def run_image(image: Image, config: ClusterConfig, seed: int = 0) -> tuple[int, 
     machine = Machine(
         hart_count=config.harts,
         tight_tiles_per_hart=config.tight_tiles_per_hart,
+        tight_harts=config.tiled_harts,
         loose_tiles=config.loose_tiles,
         rows=config.tile.rows,
         cols=config.tile.cols,
         weight_bits=config.tile.weight_bits,
         adc_bits=config.tile.adc_bits,
+        post_lanes=config.tile.post_lanes,
         config_hash=int(config.hash[:8], 16),
         seed=seed,
     )

@@ -1,8 +1,10 @@
 import json
 
 import pytest
-from tightrope.sim import bench
-from tightrope.sim.bench import Row
+from tightrope.sim.bench import main, simulator, tiles
+from tightrope.sim.bench.kernels import SIZE, rows_of_kernels
+from tightrope.sim.bench.model import model_rows
+from tightrope.sim.bench.rows import Row
 from tightrope.sim.calibrate.cases import conv_layer, machine
 from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.image.layout import Body
@@ -15,9 +17,13 @@ FIELDS = {"name", "value", "unit", "bar", "limit", "holds"}
 
 
 def measurement(body, harts, channels, cycles, mismatches=0):
-    layer = conv_layer(bench.SIZE, channels, channels)
+    layer = conv_layer(SIZE, channels, channels)
+    return measured(Case(layer=layer, machine=machine(harts), body=body), cycles, mismatches)
+
+
+def measured(case, cycles, mismatches=0):
     return Measurement(
-        case=Case(layer=layer, machine=machine(harts), body=body),
+        case=case,
         plan=None,
         rtl_cycles=cycles,
         program_cycles=0,
@@ -31,11 +37,12 @@ def measurement(body, harts, channels, cycles, mismatches=0):
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     def run(rows, *arguments):
-        monkeypatch.setattr(bench, "model_rows", lambda: list(rows))
-        monkeypatch.setattr(bench, "kernel_rows", lambda **_: [])
-        monkeypatch.setattr(bench, "measure_cycles_per_s", speeds)
+        monkeypatch.setattr(main, "model_rows", lambda: list(rows))
+        monkeypatch.setattr(main, "kernel_rows", lambda **_: [])
+        monkeypatch.setattr(main, "tile_rows", lambda **_: [])
+        monkeypatch.setattr(simulator, "measure_cycles_per_s", speeds)
         monkeypatch.chdir(tmp_path)
-        return CliRunner().invoke(bench.app, list(arguments))
+        return CliRunner().invoke(main.app, list(arguments))
 
     return run
 
@@ -85,13 +92,13 @@ def test_quick_leaves_out_the_stock_runner(run, tmp_path):
 
 
 def test_kernel_rates_are_per_hart_and_tiles_are_compared_with_dot4():
-    macs = conv_layer(bench.SIZE, 128, 128).macs
+    macs = conv_layer(SIZE, 128, 128).macs
     found = [
         measurement(Body.DOT4, 1, 128, macs),
         measurement(Body.TIGHT, 8, 128, macs // 40),
         measurement(Body.DOT4, 8, 128, macs // 4),
     ]
-    rows = {row.name: row for row in bench._rows_of_kernels(found)}
+    rows = {row.name: row for row in rows_of_kernels(found)}
     assert rows["DOT4 pointwise, 128 channels, 1 hart"].holds
     on_eight = rows["DOT4 pointwise, 128 channels, 8 harts"]
     assert on_eight.value == pytest.approx(0.5) and on_eight.bar is None
@@ -99,12 +106,37 @@ def test_kernel_rates_are_per_hart_and_tiles_are_compared_with_dot4():
 
 
 def test_a_fast_kernel_with_wrong_outputs_does_not_hold():
-    (row,) = bench._rows_of_kernels([measurement(Body.DOT4, 1, 64, 1, mismatches=1)])
+    (row,) = rows_of_kernels([measurement(Body.DOT4, 1, 64, 1, mismatches=1)])
     assert row.value is None and not row.holds and "output 3 is 7, not 8" in row.note
 
 
 def test_without_a_calibration_the_rows_say_so(monkeypatch, tmp_path):
     monkeypatch.setattr(calibration, "DEFAULT_FILE", tmp_path / "none.json")
-    point, mean, worst = bench.model_rows()
+    point, mean, worst = model_rows()
     assert point.value is None and point.note.startswith("not measured: ") and point.holds
     assert not mean.holds and not worst.holds and "none.json" in mean.note
+
+
+def test_cycles_of_an_mvm_must_stay_below_their_bar():
+    (case,) = tiles.mvm_cases()
+    pixels = case.layer.pixels
+    assert case.layer.patch == case.layer.out_shape[2] == 256
+    for per_mvm, holds in ((299, True), (301, False)):
+        (row,) = tiles.mvm_rows([measured(case, per_mvm * pixels)])
+        assert row.value == per_mvm and row.holds is holds and row.limit == 224
+
+
+def test_scaling_is_that_of_eight_harts_and_nothing_if_one_of_both_is_wrong():
+    one, eight = tiles.scaling_cases()
+    assert (one.machine.harts, eight.machine.harts) == (1, 8)
+    (row,) = tiles.scaling_rows([measured(one, 750), measured(eight, 100)])
+    assert row.value == 7.5 and row.holds
+    (row,) = tiles.scaling_rows([measured(one, 750, mismatches=2), measured(eight, 100)])
+    assert row.value is None and not row.holds
+
+
+def test_stealing_is_compared_with_static_shares_on_the_same_harts():
+    static, steal = tiles.mixed_cases()
+    assert static.machine == steal.machine and static.machine.tiled_harts == 7
+    (row,) = tiles.mixed_rows([measured(static, 320), measured(steal, 200)])
+    assert row.value == 1.6 and row.holds

@@ -1,21 +1,25 @@
 """A hart's data port, with the test in place of the core, the memory and the registers."""
 
+import random
+
+import pytest
 from simulate import simulate
 from tightrope.hw.bus.wishbone import CycleType
 from tightrope.hw.config import MemoryConfig
 from tightrope.hw.cpu.bus_port import DataPort, FetchPort
+from tightrope.hw.cpu.write_buffer import JOIN_CYCLES
 from tightrope.hw.memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SYNC, UNCACHED_BIT
 
 CONFIG = MemoryConfig(size_bytes=1 << 16, bytes_per_cycle=16)
 
 
-async def access(ctx, bus, addr, *, write=None, cti=CycleType.CLASSIC, limit_cycles=40):
+async def access(ctx, bus, addr, *, write=None, cti=CycleType.CLASSIC, sel=0xF, limit_cycles=40):
     """One Wishbone transfer; returns (data, cycles waited)."""
     ctx.set(bus.cyc, 1)
     ctx.set(bus.stb, 1)
     ctx.set(bus.we, write is not None)
     ctx.set(bus.dat_w, write or 0)
-    ctx.set(bus.sel, 0xF)
+    ctx.set(bus.sel, sel)
     ctx.set(bus.adr, addr >> 2)
     ctx.set(bus.cti, cti)
     for waited in range(limit_cycles):
@@ -25,6 +29,11 @@ async def access(ctx, bus, addr, *, write=None, cti=CycleType.CLASSIC, limit_cyc
             ctx.set(bus.stb, 0)
             return data, waited
     raise AssertionError(f"no acknowledgement of {addr:#x}")
+
+
+def lanes_of(mask):
+    """The bits of the bytes that a mask names."""
+    return sum(0xFF << 8 * lane for lane in range(16) if mask >> lane & 1)
 
 
 def memory(port, log, *, accept_after=0):
@@ -37,10 +46,15 @@ def memory(port, log, *, accept_after=0):
                 continue
             await ctx.tick().repeat(accept_after) if accept_after else None
             ctx.set(port.ready, 1)
-            _, _, addr, we, line, data = await ctx.tick().sample(
-                port.addr, port.we, port.line, port.data
+            _, _, addr, we, line, data, mask = await ctx.tick().sample(
+                port.addr, port.we, port.line, port.data, port.mask
             )
             ctx.set(port.ready, 0)
+            if we:
+                # The address of the lowest byte that is written, and the bytes from there on.
+                low = (mask & -mask).bit_length() - 1
+                addr = (4 * addr // 16 * 16 + low) // 4
+                data = data >> 8 * low & lanes_of(mask >> low)
             log.append((4 * addr, "write" if we else "line" if line else "read", data if we else 0))
             if we:
                 continue
@@ -101,12 +115,83 @@ def test_a_store_is_taken_at_once_and_a_second_one_waits():
     async def testbench(ctx):
         base = MAIN_MEMORY.base_addr
         assert (await access(ctx, dut.bus, base, write=7))[1] == 0
-        assert (await access(ctx, dut.bus, base + 4, write=8))[1] >= 5
+        assert (await access(ctx, dut.bus, base + 20, write=8))[1] >= 5
         data, _ = await access(ctx, dut.bus, base + 8)
         assert data == 9
-        assert log == [(0, "write", 7), (4, "write", 8), (8, "read", 0)]
+        assert log == [(0, "write", 7), (20, "write", 8), (8, "read", 0)]
 
     run(dut, testbench, memory(dut.memory, log, accept_after=5))
+
+
+def test_stores_to_the_beat_that_waits_join_it():
+    dut = DataPort(config=CONFIG, loose_tiles=0)
+    log = []
+
+    async def testbench(ctx):
+        base = MAIN_MEMORY.base_addr
+        for word, value in ((4, 7), (6, 8), (5, 9), (6, 10)):
+            assert (await access(ctx, dut.bus, base + 4 * word, write=value))[1] == 0
+        assert (await access(ctx, dut.bus, base + 32, write=1))[1] >= 3
+        await access(ctx, dut.bus, base)
+        assert log == [(16, "write", 7 | 9 << 32 | 10 << 64), (32, "write", 1), (0, "read", 0)]
+
+    run(dut, testbench, memory(dut.memory, log, accept_after=8))
+
+
+def test_a_beat_goes_to_memory_when_it_is_complete_or_nothing_follows():
+    dut = DataPort(config=CONFIG, loose_tiles=0)
+    log = []
+
+    async def testbench(ctx):
+        base = MAIN_MEMORY.base_addr
+        for word in range(8):
+            assert (await access(ctx, dut.bus, base + 4 * word, write=word + 1))[1] == 0
+        await ctx.tick().repeat(2)
+        assert log == [
+            (16 * beat, "write", sum(4 * beat + i + 1 << 32 * i for i in range(4)))
+            for beat in range(2)
+        ]
+        await access(ctx, dut.bus, base + 36, write=5)
+        await ctx.tick().repeat(JOIN_CYCLES - 1)
+        assert len(log) == 2
+        await ctx.tick().repeat(2)
+        assert log[2:] == [(36, "write", 5)]
+
+    run(dut, testbench, memory(dut.memory, log))
+
+
+@pytest.mark.parametrize("width", [4, 8, 16, 32])
+def test_random_stores_to_a_busy_memory_leave_what_they_wrote(width):
+    rng = random.Random(width)
+    dut = DataPort(config=MemoryConfig(size_bytes=1 << 16, bytes_per_cycle=width), loose_tiles=0)
+    expected, found = bytearray(128), bytearray(128)
+
+    async def slow_memory(ctx):
+        port = dut.memory
+        while True:
+            ready = rng.random() < 0.3
+            ctx.set(port.ready, ready)
+            _, _, valid, addr, data, mask = await ctx.tick().sample(
+                port.valid, port.addr, port.data, port.mask
+            )
+            for lane in range(width if valid and ready else 0):
+                if mask >> lane & 1:
+                    found[4 * addr // width * width + lane] = data >> 8 * lane & 0xFF
+
+    async def testbench(ctx):
+        word = 0
+        for _ in range(200):
+            word = rng.choice([word, (word + 1) % 32, rng.randrange(32)])
+            value, sel = rng.getrandbits(32), rng.choice([15, 15, 3, 12, 1, 2, 4, 8])
+            addr = MAIN_MEMORY.base_addr + 4 * word
+            await access(ctx, dut.bus, addr, write=value, sel=sel)
+            for lane in range(4):
+                if sel >> lane & 1:
+                    expected[4 * word + lane] = value >> 8 * lane & 0xFF
+        await ctx.tick().repeat(40)
+        assert found == expected
+
+    run(dut, testbench, slow_memory)
 
 
 def test_registers_wait_until_the_store_before_them_is_in_memory():

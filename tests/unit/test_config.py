@@ -63,12 +63,36 @@ def test_ports_that_can_not_be_built_are_refused(fields, message):
         ClusterConfig(**{"loose_tiles": 3, "scratchpad": SCRATCHPAD} | fields)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tight_harts": 0}, "tight_harts must be an integer from 1 to 4, not 0"),
+        ({"tight_harts": 5}, "tight_harts must be an integer from 1 to 4, not 5"),
+        ({"tight_harts": True}, "tight_harts must be an integer from 1 to 4, not True"),
+        (
+            {"tight_harts": 2, "tight_tiles_per_hart": 0},
+            "tight_harts must be None without tight tiles, not 2",
+        ),
+    ],
+)
+def test_harts_with_tiles_that_are_not_there_are_refused(fields, message):
+    with pytest.raises(HwConfigError, match=rf"^cluster\.{message}$"):
+        ClusterConfig(**{"harts": 4} | fields)
+
+
+def test_the_first_harts_have_the_tiles():
+    some = ClusterConfig(harts=4, tight_tiles_per_hart=3, tight_harts=2)
+    assert [some.tight_tiles_of(hart) for hart in range(4)] == [3, 3, 0, 0]
+    assert ClusterConfig(harts=4).tiled_harts == 4
+    assert ClusterConfig(harts=4, tight_tiles_per_hart=0).tiled_harts == 0
+
+
 def test_a_scratchpad_is_a_scratchpad_config():
     with pytest.raises(TypeError, match="^cluster.scratchpad must be a ScratchpadConfig, not 5$"):
         ClusterConfig(scratchpad=5)
 
 
-@pytest.mark.parametrize("config", [ClusterConfig(), STREAMING])
+@pytest.mark.parametrize("config", [ClusterConfig(), ClusterConfig(tight_harts=3), STREAMING])
 def test_a_machine_survives_json(config):
     assert ClusterConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
@@ -86,6 +110,7 @@ def test_fields_at_their_defaults_do_not_count_in_the_hash():
     assert ClusterConfig(scratchpad=ScratchpadConfig()).hash == ClusterConfig().hash
     others = [
         ClusterConfig(),
+        ClusterConfig(tight_harts=3),
         STREAMING,
         ClusterConfig(scratchpad=SCRATCHPAD),
         ClusterConfig(loose_tiles=3, scratchpad=SCRATCHPAD),

@@ -19,7 +19,9 @@ def make(port_count, *, writer_count=0, **kwargs):
 
 
 async def request(ctx, port, *, addr, line=0, we=0, data=0, mask=0xF):
-    """Make a request; returns once it is taken."""
+    """Make a request, a write of a word; returns once it is taken."""
+    place = addr % (len(port.mask) // 4)
+    data, mask = data << 32 * place, mask << 4 * place
     ctx.set(port.valid, 1)
     for name, value in (("addr", addr), ("line", line), ("we", we), ("data", data), ("mask", mask)):
         ctx.set(getattr(port, name), value)

@@ -14,6 +14,10 @@ MACHINES = {
         harts=3, tight_tiles_per_hart=2, loose_tiles=2, tile=TileConfig(rows=8, cols=8),
         memory=MEMORY,
     ),
+    "a hart without tiles": ClusterConfig(
+        harts=3, tight_tiles_per_hart=2, tight_harts=2, tile=TileConfig(rows=8, cols=8),
+        memory=MEMORY,
+    ),
     "streaming with post-processing": ClusterConfig(
         harts=2, loose_tiles=2, tile=TileConfig(rows=16, cols=16, adc_bits=8, post_lanes=4),
         memory=MEMORY, scratchpad=ScratchpadConfig(size_bytes=16 << 10, banks=8),
