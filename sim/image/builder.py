@@ -27,6 +27,7 @@ from .layout import (
 )
 from .residency import Epoch, epochs, programming_groups
 from .steps import Step
+from .stream import stream_fields
 from .tables import (
     hot_bytes,
     put_block_weights,
@@ -187,6 +188,7 @@ class _Builder:
             if entries:
                 fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
                 fields |= put_groups(self.arena, entries)
+                fields |= stream_fields(step, fields, self.config)
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             self._append(name, index, fields)
         self.outputs.append(output)

@@ -3,7 +3,14 @@
 import numpy as np
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.golden.arithmetic import MULTIPLIER_STEP
-from tightrope.sim.mapping.plan import Block, Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import (
+    TILE_BODIES,
+    Block,
+    Chunk,
+    Group,
+    LayerPlan,
+    TightSplit,
+)
 from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
@@ -54,7 +61,7 @@ def check_quant_layer(qlayer: QuantLayer) -> None:
 def check_plan(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) -> None:
     """ImageError unless the plan covers the layer once and its windows are inside the tiles."""
     layer = qlayer.layer
-    on_tiles = plan.body in (Body.TIGHT, Body.LOOSE)
+    on_tiles = plan.body in TILE_BODIES
     _require(
         on_tiles == bool(plan.groups),
         f"layer {layer.name}: a tile body must have groups, and only a tile body may",
@@ -77,13 +84,19 @@ def check_plan(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) -> No
             f"{config.harts} harts, not {first}",
         )
     others = len(plan.groups) if on_tiles else layer.out_shape[2] // layer.groups
-    covered = np.zeros((layer.pixels, others), np.int32)
+    # Copies of a group cover the same outputs.
+    columns = np.arange(others)
+    if on_tiles:
+        begins = [group.channel_begin for group in plan.groups]
+        columns = np.searchsorted(np.unique(begins), begins)
+    covered = np.zeros((layer.pixels, columns.max() + 1), np.int32)
     for chunk in plan.chunks:
         _require(
             _inside(chunk, layer.pixels, others),
             f"layer {layer.name}: {chunk} must be inside {layer.pixels} pixels x {others}",
         )
-        covered[chunk.pixel_begin : chunk.pixel_end, chunk.begin : chunk.end] += 1
+        for column in columns[chunk.begin : chunk.end]:
+            covered[chunk.pixel_begin : chunk.pixel_end, column] += 1
     _require(
         bool((covered == 1).all()),
         f"layer {layer.name}: the chunks must cover every output exactly once",
@@ -95,7 +108,10 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
     tight = plan.body is Body.TIGHT
     tiles = config.tight_tiles_per_hart if tight else config.loose_tiles
     edge = 0
-    for group in sorted(plan.groups, key=lambda group: group.channel_begin):
+    groups = sorted(plan.groups, key=lambda group: group.channel_begin)
+    if plan.body is Body.STREAM:
+        groups = _without_copies(name, groups)
+    for group in groups:
         _require(
             group.channel_begin == edge and group.channel_count > 0,
             f"layer {name}: groups must cover every output channel exactly once",
@@ -105,6 +121,11 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
             0 <= group.hart < config.harts, f"layer {name}: no hart {group.hart} to own a group"
         )
         _check_rows(qlayer, group)
+        same_width = len({block.col_count for block in group.blocks}) == 1
+        _require(
+            same_width or plan.body is not Body.STREAM,
+            f"layer {name}: the blocks of a group that streams must be of one width",
+        )
         _require(
             group.reprogram or len(group.blocks) <= GROUP_BLOCKS_MAX,
             f"layer {name}: a resident group must have up to {GROUP_BLOCKS_MAX} blocks",
@@ -121,6 +142,19 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
         )
         fixed = plan.balance is Balance.STATIC
         _require(fixed and owned, f"layer {name}: a hart must only take groups it owns")
+
+
+def _without_copies(name: str, groups: list[Group]) -> list[Group]:
+    """One group for each range of channels; ImageError unless its copies differ in place alone."""
+    found: dict[int, Group] = {}
+    for group in groups:
+        first = found.setdefault(group.channel_begin, group)
+        cuts = [
+            (one.channel_count, [(block.k_begin, block.row_count) for block in one.blocks])
+            for one in (first, group)
+        ]
+        _require(cuts[0] == cuts[1], f"layer {name}: copies of a group must be cut alike")
+    return list(found.values())
 
 
 def _check_block(name: str, block: Block, group: Group, tiles: int, tile: TileConfig) -> None:

@@ -139,7 +139,7 @@ LAYER = (
     ("scratch_bytes", "per hart, a multiple of 32; at least 4 * weight_pitch + 64 for CONV"),
     ("count_include_pad", "AVGPOOL: 1 if padding counts in the divisor"),
     ("post", "tile bodies: 1 if the tiles requantise (every group is one block)"),
-    ("tile_harts", "TIGHT: bit h set if hart h has tiles with the weights; others use weights_addr"),
+    ("tile_harts", "TIGHT: bit h set if hart h has tiles with weights; others use weights_addr"),
     ("stream_addr", "STREAM: hart h uses scratchpad stream_addr + h * stream_bytes .., absolute"),
     ("stream_bytes", "per hart, a multiple of 64"),
     ("band_pixels", "STREAM: output pixels of a job at the most"),

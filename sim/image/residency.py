@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
-from tightrope.sim.mapping.plan import Block, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import LOOSE_BODIES, Block, Group, LayerPlan, TightSplit
 
 __all__ = ["Epoch", "epochs", "programming_groups", "windows_overlap"]
 
@@ -29,11 +29,11 @@ def epochs(plans: Sequence[LayerPlan], config: ClusterConfig) -> list[Epoch]:
     of an earlier one, or what a reprogrammed layer has overwritten, begins a new one.
     """
     found: list[Epoch] = []
-    for body in (Body.TIGHT, Body.LOOSE):
+    for body, bodies in ((Body.TIGHT, (Body.TIGHT,)), (Body.LOOSE, LOOSE_BODIES)):
         steps: list[int] = []
         taken: list[Place] = []
         for index, plan in enumerate(plans):
-            if plan.body is not body or not plan.groups:
+            if plan.body not in bodies or not plan.groups:
                 continue
             places = _places(plan, config)
             if all(group.reprogram for group in plan.groups):
@@ -54,7 +54,7 @@ def programming_groups(plan: LayerPlan, config: ClusterConfig) -> list[tuple[int
     Tight: every hart for REPLICATE, the owner for CHANNELS. Loose: harts in turn.
     """
     groups = [group for group in plan.groups if not group.reprogram]
-    if plan.body is Body.LOOSE:
+    if plan.body in LOOSE_BODIES:
         return [(index % config.harts, group) for index, group in enumerate(groups)]
     if plan.split is TightSplit.CHANNELS:
         return [(group.hart, group) for group in groups]
@@ -62,7 +62,7 @@ def programming_groups(plan: LayerPlan, config: ClusterConfig) -> list[tuple[int
 
 
 def _places(plan: LayerPlan, config: ClusterConfig) -> list[Place]:
-    if plan.body is Body.LOOSE:
+    if plan.body in LOOSE_BODIES:
         return [(0, block) for group in plan.groups for block in group.blocks]
     if plan.split is TightSplit.CHANNELS:
         return [(group.hart, block) for group in plan.groups for block in group.blocks]

@@ -5,6 +5,10 @@ import enum
 
 from tightrope.sim.image.layout import Balance, Body
 
+TILE_BODIES = (Body.TIGHT, Body.LOOSE, Body.STREAM)
+LOOSE_BODIES = (Body.LOOSE, Body.STREAM)
+"""Those of the tiles that all harts share."""
+
 
 class TightSplit(enum.StrEnum):
     """How a layer uses tiles that can't be shared."""
@@ -60,5 +64,7 @@ class LayerPlan:
     hart_first: tuple[int, ...]
     """STATIC: hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1."""
     groups: tuple[Group, ...] = ()
+    """Of a tile body. STREAM: several may have the same channels, on other tiles; then each of them
+    computes other pixels."""
     split: TightSplit | None = None
     adc_shift: int = 0

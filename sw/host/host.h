@@ -13,6 +13,9 @@ typedef struct {
     uint32_t weight_bits;
     uint32_t adc_bits;
     uint32_t config_hash;
+    uint32_t post_lanes;
+    uint32_t memory_bytes;
+    uint32_t scratchpad_bytes;
     uint64_t seed; /* of the order in which harts steal chunks */
 } host_machine_t;
 
@@ -57,6 +60,20 @@ uint32_t tile_dequeue(host_tile_t *tile);
 void tile_initialize(host_tile_t *tile, uint32_t addr, uint32_t weights);
 void tile_config(host_tile_t *tile, uint32_t reg, uint32_t value);
 uint32_t tile_status(host_tile_t *tile, uint32_t reg);
+
+/* One output: (value * scale) rounded, plus zero point, clamped. */
+int8_t host_output(uint32_t value, uint32_t scale, int8_t zero_point, int8_t min, int8_t max);
+
+/* Streaming (host_stream.c): DMA blocks and jobs are done when they are pushed. Offsets are those
+ * of HART_LOCAL and of a tile's page. */
+void host_stream_reset(void);
+bool host_is_dma(uint32_t offset);
+uint32_t host_dma_read(uint32_t offset);
+void host_dma_write(uint32_t offset, uint32_t value);
+bool host_is_job(uint32_t offset);
+uint32_t host_job_read(uint32_t tile, uint32_t offset);
+void host_job_write(uint32_t tile, uint32_t offset, uint32_t value);
+void host_constant_write(uint32_t tile, uint32_t reg, uint32_t value);
 
 /* Ends the run with a sentence: firmware did what would hang or what no machine allows. */
 __attribute__((noreturn, format(printf, 1, 2))) void host_fail(const char *format, ...);

@@ -30,15 +30,19 @@ static int64_t divide_half_even(int64_t value, uint32_t shift)
     return quotient + up;
 }
 
-static void requantise_into(digital_t *state, uint32_t value, uint32_t scale)
+int8_t host_output(uint32_t value, uint32_t scale, int8_t zero_point, int8_t min, int8_t max)
 {
     uint32_t shift = scale & 63;
     if (shift < 32 || shift > 62) {
         host_fail("scale 0x%x has shift %u", scale, shift);
     }
-    int64_t y = divide_half_even((int32_t)value * (int64_t)(scale - shift), shift);
-    y += state->zero_point;
-    y = y < state->min ? state->min : y > state->max ? state->max : y;
+    int64_t y = divide_half_even((int32_t)value * (int64_t)(scale - shift), shift) + zero_point;
+    return (int8_t)(y < min ? min : y > max ? max : y);
+}
+
+static void requantise_into(digital_t *state, uint32_t value, uint32_t scale)
+{
+    int8_t y = host_output(value, scale, state->zero_point, state->min, state->max);
     state->packed = state->packed >> 8 | (uint32_t)(uint8_t)y << 24;
 }
 

@@ -80,6 +80,7 @@ int host_run(const host_machine_t *machine, uint8_t *memory)
     host_hart = 0;
     message[0] = 0;
     host_tiles_reset();
+    host_stream_reset();
     tiles_forget();
     if (setjmp(failed) != 0) {
         return -1;

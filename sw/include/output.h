@@ -9,10 +9,16 @@
 /* A scale of 1, less 2**-26: exact for all values that are not clamped anyway. */
 #define SCALE_ONE (0xFFFFFFC0u | 32u)
 
+/* The activation as the CFU and tiles take it. */
+INLINE uint32_t activation_word(const layer_t *layer, int32_t zero_point)
+{
+    return (uint8_t)zero_point | (uint32_t)(uint8_t)layer->act_min << 8 |
+           (uint32_t)(uint8_t)layer->act_max << 16;
+}
+
 INLINE void activation_set(const layer_t *layer, int32_t zero_point)
 {
-    CFU_SET_ACTIVATION((uint8_t)zero_point | (uint32_t)(uint8_t)layer->act_min << 8 |
-                       (uint32_t)(uint8_t)layer->act_max << 16);
+    CFU_SET_ACTIVATION(activation_word(layer, zero_point));
 }
 
 /* Weights with which MAC4 adds to four channels what they hold. */

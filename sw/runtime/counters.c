@@ -66,8 +66,12 @@ bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *la
             uint32_t index = hart * image->tight_tiles_per_hart + tile;
             good &= tile_report(image, layer_index, index, "tight", tile, tight_status);
         }
-    } else if (layer->body == BODY_LOOSE && hart == 0) {
+    } else if ((layer->body == BODY_LOOSE || layer->body == BODY_STREAM) && hart == 0) {
         good = loose_report(image, layer_index, hart);
+    }
+    if (layer->body == BODY_STREAM) {
+        good &= dma_report(image, layer_index, hart);
+        good &= hart != 0 || jobs_report(image, layer_index);
     }
     return good;
 }

@@ -1,0 +1,101 @@
+"""Layers on loose tiles that stream, in the machine as C functions."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from host_firmware import run_image
+from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
+from tightrope.sim.golden import random_geometry, random_inputs, random_quant_layer
+from tightrope.sim.image.builder import build_image
+from tightrope.sim.image.layout import Balance, Body, ExitStatus
+from tightrope.sim.image.results import check_outputs, read_results
+from tightrope.sim.image.steps import expected_outputs, independent_steps
+from tightrope.sim.mapping import MappingError
+from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.groups import single_layer_groups
+from tightrope.sim.workload.layers import Layer, LayerOp
+
+
+def machine(rng, *, post_lanes, loose=5):
+    return ClusterConfig(
+        harts=int(rng.integers(1, 5)),
+        tight_tiles_per_hart=0,
+        loose_tiles=loose,
+        tile=TileConfig(
+            rows=64,
+            cols=32,
+            weight_bits=int(rng.choice([4, 8])),
+            adc_bits=int(rng.choice([4, 8, 12, 16, 32])),
+            post_lanes=post_lanes,
+        ),
+        memory=MemoryConfig(size_bytes=1 << 24),
+        scratchpad=ScratchpadConfig(size_bytes=int(rng.choice([1 << 15, 1 << 18]))),
+        stream_ports=2,
+        dma_bytes_per_cycle=16,
+    )
+
+
+def run(config, cases, rng, seed, *, pitches=False):
+    """Runs (quantised layer, plan) pairs as one image and compares everything with golden."""
+    arrays = [random_inputs(qlayer.layer, rng) for qlayer, _ in cases]
+    steps, inputs = independent_steps(cases, arrays)
+    spread = {}
+    if pitches:
+        spread = {name: x.shape[2] + int(rng.integers(0, 6)) for name, x in inputs.items()}
+        more = int(rng.integers(0, 6))
+        steps = [
+            dataclasses.replace(step, out_pitch=step.qlayer.layer.out_shape[2] + more)
+            for step in steps
+        ]
+    image = build_image(config, steps, inputs, input_pitches=spread)
+    status, message, memory = run_image(image, config, seed=seed)
+    results = read_results(image, memory)
+    about = f"seed {seed}: {message} {results.log} {cases}"
+    assert status == ExitStatus.OK, about
+    assert results.guard_errors == (), about
+    assert check_outputs(image, memory, expected_outputs(config, steps, inputs)) == (), about
+    return results
+
+
+def plan_stream(layer, config, balance):
+    groups = single_layer_groups(layer, config, Body.STREAM)
+    return plan_layer(layer, config, Body.STREAM, balance, groups=groups)
+
+
+def pointwise(side, in_c, out_c):
+    return Layer(name="pointwise", op=LayerOp.CONV, source_op="Conv",
+                 in_shape=(side, side, in_c), out_shape=(side, side, out_c))  # fmt: skip
+
+
+@pytest.mark.parametrize("balance", Balance)
+@pytest.mark.parametrize("post_lanes", [0, 4])
+@pytest.mark.parametrize("op", [LayerOp.CONV, LayerOp.DENSE])
+def test_streamed_layers_match_golden(op, post_lanes, balance):
+    ran = 0
+    for seed in range(60):
+        rng = np.random.default_rng([seed, post_lanes, balance])
+        config = machine(rng, post_lanes=post_lanes)
+        layer = random_geometry(
+            op, rng, max_size=14, max_channels=40, max_kernel=4, max_stride=3
+        )
+        if seed % 3:
+            channels = -(-layer.out_shape[2] // 4) * 4
+            layer = dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], channels))
+        try:
+            plan = plan_stream(layer, config, balance)
+        except MappingError:
+            continue
+        qlayer = random_quant_layer(layer, rng, weight_bits=config.tile.weight_bits)
+        run(config, [(qlayer, plan)], rng, seed, pitches=seed % 2 == 1)
+        ran += 1
+    assert ran > 30
+
+
+def test_post_is_used_where_outputs_are_words():
+    rng = np.random.default_rng(1)
+    config = machine(rng, post_lanes=8)
+    layer = pointwise(9, 24, 32)
+    qlayer = random_quant_layer(layer, rng, weight_bits=config.tile.weight_bits)
+    results = run(config, [(qlayer, plan_stream(layer, config, Balance.STATIC))], rng, 1)
+    assert results.tile_counters[:, :, 2].sum() == layer.pixels
