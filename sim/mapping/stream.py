@@ -16,7 +16,7 @@ __all__ = ["StreamGeometry", "copy_groups", "pixels_of_groups", "stream_geometry
 BAND_PIXELS_MAX = 256
 BAND_PIXELS_USEFUL = 16
 """Fewer, and the hart has no time for the next band."""
-BANDS_PER_CHUNK = 12
+BANDS_PER_CHUNK = 24
 """The first band's input and the last one's results are moved while no tile works."""
 BAND_ROWS_USEFUL = 3
 """Of the output, if the kernel has several rows: input rows are loaded again for every band."""

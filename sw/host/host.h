@@ -67,6 +67,7 @@ int8_t host_output(uint32_t value, uint32_t scale, int8_t zero_point, int8_t min
 /* Streaming (host_stream.c): DMA blocks and jobs are done when they are pushed. Offsets are those
  * of HART_LOCAL and of a tile's page. */
 void host_stream_reset(void);
+void constants_forget(void);
 bool host_is_dma(uint32_t offset);
 uint32_t host_dma_read(uint32_t offset);
 void host_dma_write(uint32_t offset, uint32_t value);

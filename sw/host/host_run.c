@@ -81,6 +81,7 @@ int host_run(const host_machine_t *machine, uint8_t *memory)
     message[0] = 0;
     host_tiles_reset();
     host_stream_reset();
+    constants_forget();
     tiles_forget();
     if (setjmp(failed) != 0) {
         return -1;

@@ -31,6 +31,12 @@ INLINE void *mem_ptr(uint32_t addr)
     return (void *)(host_memory_offset + (addr & ~UNCACHED_MASK));
 }
 
+/* A word of the firmware itself, past the data cache. */
+INLINE volatile uint32_t *past_cache(uint32_t *word)
+{
+    return word;
+}
+
 uint32_t mmio_read32(uint32_t addr);
 void mmio_write32(uint32_t addr, uint32_t value);
 void mmio_write16(uint32_t addr, uint16_t value);
@@ -41,6 +47,11 @@ void mmio_write8(uint32_t addr, uint8_t value);
 INLINE void *mem_ptr(uint32_t addr)
 {
     return (void *)addr;
+}
+
+INLINE volatile uint32_t *past_cache(uint32_t *word)
+{
+    return (volatile uint32_t *)((uint32_t)word | UNCACHED_MASK);
 }
 
 INLINE uint32_t mmio_read32(uint32_t addr)
