@@ -5,28 +5,25 @@ import dataclasses
 import numpy as np
 import pytest
 from host_firmware import SW, run_image
+from stream_layers import (
+    FAILURES,
+    STREAM_LAYER,
+    STREAM_MACHINE,
+    image_of,
+    patch_layer,
+    plan_stream,
+    pointwise,
+)
 from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
 from tightrope.hw.dma.descriptor import DmaError
-from tightrope.hw.memmap import MAIN_MEMORY, SCRATCHPAD
 from tightrope.hw.stream.descriptor import JobError
 from tightrope.sim.golden import random_geometry, random_inputs, random_quant_layer
 from tightrope.sim.image.builder import build_image
-from tightrope.sim.image.layout import (
-    HEADER,
-    IMAGE_ADDR,
-    LAYER,
-    Balance,
-    Body,
-    ExitStatus,
-    size_bytes,
-)
+from tightrope.sim.image.layout import Balance, ExitStatus
 from tightrope.sim.image.results import check_outputs, read_results
 from tightrope.sim.image.steps import expected_outputs, independent_steps
 from tightrope.sim.mapping import MappingError
-from tightrope.sim.mapping.chunks import plan_layer
-from tightrope.sim.mapping.groups import single_layer_groups
-from tightrope.sim.mapping.stream import stream_geometry
-from tightrope.sim.workload.layers import Layer, LayerOp
+from tightrope.sim.workload.layers import LayerOp
 
 
 def machine(rng, *, post_lanes, loose=5):
@@ -70,16 +67,6 @@ def run(config, cases, rng, seed, *, pitches=False):
     return results
 
 
-def plan_stream(layer, config, balance):
-    groups = single_layer_groups(layer, config, Body.STREAM)
-    return plan_layer(layer, config, Body.STREAM, balance, groups=groups)
-
-
-def pointwise(side, in_c, out_c):
-    return Layer(name="pointwise", op=LayerOp.CONV, source_op="Conv",
-                 in_shape=(side, side, in_c), out_shape=(side, side, out_c))  # fmt: skip
-
-
 @pytest.mark.parametrize("balance", Balance)
 @pytest.mark.parametrize("post_lanes", [0, 4])
 @pytest.mark.parametrize("op", [LayerOp.CONV, LayerOp.DENSE])
@@ -113,79 +100,11 @@ def test_post_is_used_where_outputs_are_words():
     assert results.tile_counters[:, :, 2].sum() == layer.pixels
 
 
-def patch_layer(image, index, **fields):
-    """The image with other fields of a descriptor."""
-    data = bytearray(image.data)
-    layers_addr = int.from_bytes(data[_field(HEADER, "layers_addr") :][:4], "little")
-    base = layers_addr - IMAGE_ADDR + index * size_bytes(LAYER)
-    for name, value in fields.items():
-        at = base + _field(LAYER, name)
-        data[at : at + 4] = (value % 2**32).to_bytes(4, "little")
-    return dataclasses.replace(image, data=bytes(data))
-
-
-def _field(struct, name):
-    return 4 * [field for field, _ in struct].index(name)
-
-
-def image_of(config, layer):
-    rng = np.random.default_rng(5)
-    cases = [(random_quant_layer(layer, rng), plan_stream(layer, config, Balance.STATIC))]
-    steps, inputs = independent_steps(cases, [random_inputs(layer, rng)])
-    return build_image(config, steps, inputs)
-
-
-BROKEN = ClusterConfig(
-    harts=2,
-    tight_tiles_per_hart=0,
-    loose_tiles=2,
-    tile=TileConfig(rows=64, cols=32, post_lanes=8),
-    memory=MemoryConfig(size_bytes=1 << 22),
-    scratchpad=ScratchpadConfig(size_bytes=1 << 15),
-    stream_ports=1,
-    dma_bytes_per_cycle=16,
-)
-BROKEN_LAYER = pointwise(9, 24, 32)
-_BYTES = stream_geometry(
-    BROKEN_LAYER, BROKEN, plan_stream(BROKEN_LAYER, BROKEN, Balance.STATIC)
-).stream_bytes
-SCRATCHPAD_END = SCRATCHPAD.base_addr + BROKEN.scratchpad.size_bytes
-OUT_OF_MEMORY = MAIN_MEMORY.base_addr + BROKEN.memory.size_bytes
-FAILURES = {
-    # Kernel rows that follow each other, in an image that goes on: the end is not far.
-    "source": (
-        {"in_c": 1, "in_h": 1 << 12, "stream_addr": SCRATCHPAD_END - BROKEN.harts * _BYTES},
-        "a job of loose tile 1 failed: an input would be read outside of the scratchpad.",
-    ),
-    "destination": (
-        {"stream_addr": SCRATCHPAD_END - 64},
-        "a job of loose tile 0 failed: a result would be written outside of the scratchpad.",
-    ),
-    "window": (
-        {"adc_shift": 32},
-        "a job of loose tile 1 failed: its window is outside of the array, or its shift",
-    ),
-    "empty": ({"in_h": 0}, "a job of loose tile 0 failed: the image, a loop or the number"),
-    "memory": (
-        {"in_addr": OUT_OF_MEMORY},
-        "a DMA block of hart 0 failed: it reaches outside of main memory.",
-    ),
-    "alignment": (
-        {"out_pitch": 33},
-        "a DMA block of hart 1 failed: an address, a pitch or its width is not",
-    ),
-    "scratchpad": (
-        {"stream_addr": SCRATCHPAD_END - 64},
-        "a DMA block of hart 0 failed: it reaches outside of the scratchpad.",
-    ),
-}
-
-
 @pytest.mark.parametrize("name", FAILURES)
 def test_jobs_and_blocks_that_fail_end_the_run_with_a_sentence(name):
     fields, words = FAILURES[name]
-    image = image_of(BROKEN, BROKEN_LAYER)
-    status, message, memory = run_image(patch_layer(image, 1, **fields), BROKEN)
+    image = image_of(STREAM_MACHINE, STREAM_LAYER)
+    status, message, memory = run_image(patch_layer(image, 1, **fields), STREAM_MACHINE)
     results = read_results(image, memory)
     assert status == ExitStatus.TILE_ERROR, message + results.log
     assert f"Layer 1: {words}" in results.log
@@ -193,10 +112,10 @@ def test_jobs_and_blocks_that_fail_end_the_run_with_a_sentence(name):
 
 
 def test_bands_of_nothing_are_refused():
-    image = image_of(BROKEN, pointwise(3, 8, 8))
+    image = image_of(STREAM_MACHINE, pointwise(3, 8, 8))
     bad = ({"band_pixels": 0}, {"stream_bytes": 0}, {"stream_bytes": 1 << 20}, {"stream_addr": 64})
     for fields in bad:
-        status, _, memory = run_image(patch_layer(image, 1, **fields), BROKEN)
+        status, _, memory = run_image(patch_layer(image, 1, **fields), STREAM_MACHINE)
         assert status == ExitStatus.BAD_IMAGE, fields
         assert "layer 1 (op 0, body 4)" in read_results(image, memory).log
 
