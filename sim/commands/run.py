@@ -32,6 +32,9 @@ def run(
     tiles: Annotated[
         int | None, typer.Option(help="Of the whole machine; 1 per hart and 4 loose if not given.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Loose tiles stream from a scratchpad by themselves.")
+    ] = False,
     balance: Annotated[str, typer.Option(help="static or steal.")] = "static",
     on: Annotated[str, typer.Option(help="rtl or model.")] = "rtl",
     seed: Annotated[int, typer.Option(min=0, help="Of the random weights and inputs.")] = 0,
@@ -65,6 +68,8 @@ def run(
     (balanced,) = options.words("--balance", balance, BALANCES)[:1]
     if trace is not None and where == "model":
         raise options.OptionError("--trace needs --on rtl: the model has no waveform")
+    if stream and coupled != "loose":
+        raise options.OptionError(f"--stream needs --coupling loose, not {coupled}")
     talk = Talk(quiet=quiet, json_file=json_file)
     base = options.base_machine(
         machine,
@@ -76,7 +81,9 @@ def run(
     )
     chosen = run_layer.find_layer(workload, layer, rows, options.shapes(shape))
     config = run_layer.machine_for(base, harts, coupled, tiles)
-    plan = run_layer.plan_single(chosen, config, coupled, balanced)
+    if stream:
+        config = run_layer.with_streams(config)
+    plan = run_layer.plan_single(chosen, config, coupled, balanced, talk.message)
     job = run_layer.Job(
         workload=workload if layer is None else f"{workload} {layer}",
         layer=chosen,
