@@ -4,12 +4,13 @@ import dataclasses
 
 import numpy as np
 from cosim_cases import layer_job, random_cuts
-from cosim_jobs import run_firmware, run_jobs, system_firmware
+from cosim_jobs import make_job, run_firmware, run_jobs, system_firmware
 from stream_layers import (
     FAILURES,
     STREAM_LAYER,
     STREAM_MACHINE,
     image_of,
+    mixed_steps,
     patch_layer,
     plan_stream,
     pointwise,
@@ -51,6 +52,11 @@ def stream_job(balance, seed):
 
 def test_streamed_layers_match_golden():
     run_jobs([stream_job(balance, seed) for balance in Balance for seed in range(10)])
+
+
+def test_layers_of_all_kinds_see_what_others_wrote():
+    jobs = [make_job(f"seed {seed}", STREAM_MACHINE, *mixed_steps(seed)) for seed in range(3)]
+    run_jobs(jobs)
 
 
 def test_tiles_are_busy_for_most_of_a_long_layer():

@@ -8,7 +8,7 @@ from tightrope.hw.memmap import MAIN_MEMORY, SCRATCHPAD
 from tightrope.sim.golden import random_inputs, random_quant_layer
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, LAYER, Balance, Body, size_bytes
-from tightrope.sim.image.steps import independent_steps
+from tightrope.sim.image.steps import chain_steps, independent_steps
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.stream import stream_geometry
@@ -91,3 +91,26 @@ FAILURES = {
         "a DMA block of hart 0 failed: it reaches outside of the scratchpad.",
     ),
 }
+
+
+def mixed_steps(seed, length=12):
+    """Steps of a chain in which streamed, loose and digital layers read each other's output."""
+    rng = np.random.default_rng(seed)
+    shape, layers = (7, 9, 16), []
+    for _ in range(length):
+        body = (Body.STREAM, Body.STREAM, Body.LOOSE, Body.DOT4)[rng.integers(4)]
+        side = 2 * int(rng.integers(0, 2)) + 1
+        out_c = int(rng.choice([8, 12, 16, 19]))
+        layer = Layer(
+            name="conv", op=LayerOp.CONV, source_op="Conv", in_shape=shape,
+            out_shape=(*shape[:2], out_c), kernel=(side, side), pads=(side // 2,) * 4,
+        )  # fmt: skip
+        balance = list(Balance)[rng.integers(2)]
+        groups = ()
+        if body is not Body.DOT4:
+            groups = single_layer_groups(layer, STREAM_MACHINE, body)
+        plan = plan_layer(layer, STREAM_MACHINE, body, balance, groups=groups)
+        layers.append((random_quant_layer(layer, rng), plan))
+        shape = layer.out_shape
+    x = rng.integers(-128, 128, (7, 9, 16), dtype=np.int8)
+    return chain_steps(layers, x)

@@ -10,6 +10,7 @@ from stream_layers import (
     STREAM_LAYER,
     STREAM_MACHINE,
     image_of,
+    mixed_steps,
     patch_layer,
     plan_stream,
     pointwise,
@@ -23,6 +24,7 @@ from tightrope.sim.image.layout import Balance, ExitStatus
 from tightrope.sim.image.results import check_outputs, read_results
 from tightrope.sim.image.steps import expected_outputs, independent_steps
 from tightrope.sim.mapping import MappingError
+from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import LayerOp
 
 
@@ -125,3 +127,29 @@ def test_every_error_has_words():
     for prefix, errors in (("JOB", JobError), ("DMA", DmaError)):
         named = [error.name for error in errors if error]
         assert [name for name in named if f"[{prefix}_ERROR_{name}] = " not in text] == []
+
+
+def test_any_smaller_band_gives_the_same():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        layer = random_geometry(LayerOp.CONV, rng, max_size=12, max_channels=16)
+        qlayer = random_quant_layer(layer, rng)
+        plan = plan_stream(layer, STREAM_MACHINE, list(Balance)[seed % 2])
+        steps, inputs = independent_steps([(qlayer, plan)], [random_inputs(layer, rng)])
+        image = build_image(STREAM_MACHINE, steps, inputs)
+        most = stream_geometry(layer, STREAM_MACHINE, plan).band_pixels
+        narrow = patch_layer(image, 1, band_pixels=int(rng.integers(1, most + 1)))
+        status, message, memory = run_image(narrow, STREAM_MACHINE, seed=seed)
+        assert status == ExitStatus.OK, f"seed {seed}: {message}"
+        expected = expected_outputs(STREAM_MACHINE, steps, inputs)
+        assert check_outputs(image, memory, expected) == (), f"seed {seed}"
+
+
+def test_layers_of_all_kinds_follow_each_other():
+    for seed in range(10):
+        steps, inputs = mixed_steps(seed)
+        image = build_image(STREAM_MACHINE, steps, inputs)
+        status, message, memory = run_image(image, STREAM_MACHINE, seed=seed)
+        assert status == ExitStatus.OK, f"seed {seed}: {message}"
+        expected = expected_outputs(STREAM_MACHINE, steps, inputs)
+        assert check_outputs(image, memory, expected) == (), f"seed {seed}"
