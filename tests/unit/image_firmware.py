@@ -160,7 +160,8 @@ class Firmware:
         end = f["stream_addr"] + self.config.harts * f["stream_bytes"]
         assert SCRATCHPAD.base_addr <= f["stream_addr"]
         assert end <= SCRATCHPAD.base_addr + self.config.scratchpad.size_bytes
-        assert len({block["col_count"] for block in group["blocks"]}) == 1 and not group["reprogram"]
+        assert not group["reprogram"]
+        assert len({block["col_count"] for block in group["blocks"]}) == 1
         if f["post"]:
             # The DMA engine moves words.
             assert self.config.tile.post_lanes and len(group["blocks"]) == 1
