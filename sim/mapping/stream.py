@@ -11,7 +11,15 @@ from .errors import MappingError
 from .plan import Chunk, Group, LayerPlan
 from .split import Range, round_up, split_evenly
 
-__all__ = ["StreamGeometry", "copy_groups", "pixels_of_groups", "stream_geometry"]
+__all__ = [
+    "StreamGeometry",
+    "bands_of",
+    "copy_groups",
+    "load_bytes",
+    "pixels_of_groups",
+    "stream_chunks",
+    "stream_geometry",
+]
 
 BAND_PIXELS_MAX = 256
 BAND_PIXELS_USEFUL = 16
@@ -63,7 +71,7 @@ def stream_geometry(
     ranges = sorted({(chunk.pixel_begin, chunk.pixel_end) for chunk in plan.chunks})
     needed = 0
     for pixels in _band_sizes(layer, ranges):
-        load = max(_load_bytes(layer, band, in_pitch) for band in _bands(ranges, pixels))
+        load = max(load_bytes(layer, band, in_pitch) for band in bands_of(ranges, pixels))
         results = _results_bytes(machine.tile, plan.groups, pixels, post)
         needed = 2 * round_up(load + results, HALF_UNIT_BYTES)
         if needed <= most:
@@ -97,6 +105,20 @@ def pixels_of_groups(pixels: int, groups: Sequence[Group]) -> list[Range]:
         for index, share in zip(members, split_evenly(pixels, len(members)), strict=True)
     }
     return [shares[index] for index in range(len(groups))]
+
+
+def stream_chunks(pixels: int, groups: Sequence[Group], parts: int) -> list[Chunk]:
+    """Each group's pixels in up to ``parts`` chunks; neighbouring chunks use different groups."""
+    cuts = [
+        [(begin + first, begin + last) for first, last in split_evenly(end - begin, parts, 4)]
+        for begin, end in pixels_of_groups(pixels, groups)
+    ]
+    return [
+        Chunk(pixel_begin=cut[part][0], pixel_end=cut[part][1], begin=index, end=index + 1)
+        for part in range(parts)
+        for index, cut in enumerate(cuts)
+        if cut[part][1] > cut[part][0]
+    ]
 
 
 def _moved(group: Group, place: dict[int, int]) -> Group:
@@ -141,14 +163,15 @@ def _band_sizes(layer: Layer, ranges: Sequence[Range]) -> Iterator[int]:
         pixels //= 2
 
 
-def _bands(ranges: Sequence[Range], pixels: int) -> Iterator[Range]:
+def bands_of(ranges: Sequence[Range], pixels: int) -> Iterator[Range]:
+    """Ranges of pixels in bands of up to ``pixels``, as the kernel takes them."""
     for begin, end in ranges:
         for first in range(begin, end, pixels):
             yield first, min(first + pixels, end)
 
 
-def _load_bytes(layer: Layer, band: Range, in_pitch: int) -> int:
-    """The most that sw/kernels/conv_stream.c loads for a band, wherever the input begins."""
+def load_bytes(layer: Layer, band: Range, in_pitch: int) -> int:
+    """The most that conv_stream.c loads for a band of pixels, wherever the input begins."""
     in_h, in_w, in_c = layer.in_shape
     width, kernel = layer.out_shape[1], layer.kernel
     first, last = (divmod(pixel, width) for pixel in (band[0], band[1] - 1))
@@ -171,17 +194,3 @@ def _results_bytes(tile: TileConfig, groups: Sequence[Group], pixels: int, post:
         * (round_up(pixels * group.blocks[0].col_count * element_bytes, 64) + DCACHE_LINE_BYTES)
         for group in groups
     )
-
-
-def stream_chunks(pixels: int, groups: Sequence[Group], parts: int) -> list[Chunk]:
-    """Each group's pixels in up to ``parts`` chunks; neighbouring chunks use different groups."""
-    cuts = [
-        [(begin + first, begin + last) for first, last in split_evenly(end - begin, parts, 4)]
-        for begin, end in pixels_of_groups(pixels, groups)
-    ]
-    return [
-        Chunk(pixel_begin=cut[part][0], pixel_end=cut[part][1], begin=index, end=index + 1)
-        for part in range(parts)
-        for index, cut in enumerate(cuts)
-        if cut[part][1] > cut[part][0]
-    ]

@@ -4,17 +4,20 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
+from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .kernel_dot4 import dot4_work
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
+from .kernel_stream import stream_work
 from .kernel_tile import tile_work
 from .work import Work
 
-__all__ = ["chunk_work", "family_of"]
+__all__ = ["chunk_work", "chunk_works", "family_of"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -24,8 +27,34 @@ def family_of(layer: Layer, body: Body) -> str:
     return layer.op.value
 
 
+def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[Work]:
+    """Counts of every chunk; chunks that are alike share one object."""
+    geometry = stream_geometry(layer, machine, plan) if plan.body is Body.STREAM else None
+    known: dict[tuple[int, ...], Work] = {}
+    works = []
+    for chunk in plan.chunks:
+        key = (
+            chunk.pixel_end - chunk.pixel_begin,
+            chunk.end - chunk.begin,
+            chunk.begin if plan.groups else 0,
+            # Its edges lie where the chunk's pixels do.
+            chunk.pixel_begin if geometry or layer.op is LayerOp.DWCONV else 0,
+        )
+        if key not in known:
+            known[key] = (
+                stream_work(layer, plan, chunk, machine, geometry)
+                if geometry
+                else chunk_work(layer, plan, chunk, machine.tile.output_bytes)
+            )
+        works.append(known[key])
+    return works
+
+
 def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int) -> Work:
-    """Counts of one chunk. ``element_bytes`` is the width of a tile's output element."""
+    """Counts of one chunk of any body but STREAM.
+
+    ``element_bytes`` is the width of a tile's output element.
+    """
     pixels = chunk.pixel_end - chunk.pixel_begin
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         if plan.body in (Body.TIGHT, Body.LOOSE):

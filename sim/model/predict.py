@@ -8,13 +8,13 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .calibration import Calibration, load_calibration
 from .cost import Clock, Cost, price
 from .errors import ModelError
-from .features import chunk_work, family_of
+from .features import chunk_works, family_of
 from .schedule import run_locked, run_shares, run_stealing
 from .tile_counters import tile_counters
 
@@ -96,30 +96,21 @@ def _predict_descriptor(layer, plan, machine, calibration, family) -> LayerPredi
         total_beats = sum(clock.beats(share) for share in sums)
         active = sum(1 for end in ends if end > 0)
         clock.busy = min(0.9, total_beats / cycles * (active - 1) / max(active, 1))
-        if plan.body is Body.LOOSE:
+        if plan.body in LOOSE_BODIES:
             busy_harts = sum(end - wait for end, wait in zip(ends, waited, strict=True)) / cycles
             clock.others = max(0.0, busy_harts - 1)
     return _result(layer, plan, machine, clock, sums, waited, cycles)
 
 
 def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, kernel) -> list[Cost]:
-    known: dict[tuple[int, ...], Cost] = {}
+    known: dict[int, Cost] = {}
     costs = []
-    tiled = plan.body in (Body.TIGHT, Body.LOOSE)
-    for chunk in plan.chunks:
-        key = (
-            chunk.pixel_end - chunk.pixel_begin,
-            chunk.end - chunk.begin,
-            chunk.begin if tiled else 0,
-            # Its edges lie where the chunk's pixels do.
-            chunk.pixel_begin if layer.op is LayerOp.DWCONV else 0,
-        )
-        if key not in known:
-            work = chunk_work(layer, plan, chunk, machine.tile.output_bytes)
+    for work in chunk_works(layer, plan, machine):
+        if id(work) not in known:
             cost = price(work.loops, work.lines, kernel)
-            cost.mvms = work.pixel_mvms
-            known[key] = cost
-        costs.append(known[key])
+            cost.mvms, cost.pipeline = work.pixel_mvms, work.pipeline
+            known[id(work)] = cost
+        costs.append(known[id(work)])
     return costs
 
 
@@ -129,7 +120,7 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     times = [known[id(cost)] for cost in costs]
     first = plan.hart_first if plan.balance is Balance.STATIC else None
     no_wait = [0.0] * machine.harts
-    if plan.body is Body.LOOSE:
+    if plan.body in LOOSE_BODIES:
         holds = [_holds(plan, chunk, time) for chunk, time in zip(plan.chunks, times, strict=True)]
         return run_locked(holds, first, machine.harts)
     if first is None:
@@ -163,6 +154,8 @@ def _result(layer, plan, machine, clock, sums, waited, cycles) -> LayerPredictio
         mean["bus_wait"] += bus / harts
         mean["tile_wait"] += (tile + wait) / harts
         asleep = max(0.0, cycles - share.counts["compute"] - fetch - memory - bus - tile - wait)
+        # It sleeps while the tiles that stream are at work.
+        asleep += tile if plan.body is Body.STREAM else 0.0
         counters.append(
             {
                 HartCounter.CYCLES: cycles,
