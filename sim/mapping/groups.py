@@ -7,7 +7,7 @@ from tightrope.sim.workload.layers import Layer
 from .errors import MappingError
 from .plan import LOOSE_BODIES, TILE_BODIES, Block, Group, TightSplit
 from .split import COLUMN_UNIT, Range, round_up, split_columns, split_evenly, split_rows
-from .stream import copy_groups
+from .stream import copy_groups, may_post
 from .tiles import FreeSpace, place_group
 
 __all__ = [
@@ -63,17 +63,17 @@ def place_layer(
 
     The output channels are shared evenly among the pools, in multiples of four; a pool without a
     share gets no group. Groups are at most ``group_cols`` channels wide. By default tight groups
-    are as wide as the tile (one hart computes them all anyway), as are those that stream (a copy
-    elsewhere is worth more than a part), and other loose ones so narrow that every hart may find
-    one on tiles of its own. What does not fit is tried as wide as the tile, half as
-    wide and a quarter as wide.
+    are as wide as the tile (one hart computes them all anyway), as are those of tiles that stream
+    and requantise (a copy elsewhere is worth more than a part), and other loose ones so narrow that
+    every hart may find one on tiles of its own. What does not fit is tried as wide as the tile,
+    half as wide and a quarter as wide.
     """
     check_fits_tiles(layer)
     cols = machine.tile.cols
     widths = [cols, cols // 2, cols // 4]
     if group_cols is not None:
         widths = [_checked_cols(group_cols, machine)]
-    elif body is Body.LOOSE:
+    elif body is Body.LOOSE or (body is Body.STREAM and not may_post(layer, machine.tile)):
         blocks = len(split_rows(layer.patch, machine.tile.rows))
         abreast = max(1, min(machine.harts, machine.loose_tiles // blocks))
         widths.insert(0, min(cols, round_up(-(-layer.out_shape[2] // abreast), COLUMN_UNIT)))

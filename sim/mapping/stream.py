@@ -16,7 +16,9 @@ __all__ = [
     "bands_of",
     "copy_groups",
     "load_bytes",
+    "may_post",
     "pixels_of_groups",
+    "raw_chunks",
     "stream_chunks",
     "stream_geometry",
 ]
@@ -107,6 +109,13 @@ def pixels_of_groups(pixels: int, groups: Sequence[Group]) -> list[Range]:
     return [shares[index] for index in range(len(groups))]
 
 
+def raw_chunks(pixels: int, groups: Sequence[Group]) -> list[Chunk]:
+    """Chunks of one band: a hart gives the tiles back before it adds up what they computed, which
+    takes it much longer."""
+    longest = max(end - begin for begin, end in pixels_of_groups(pixels, groups))
+    return stream_chunks(pixels, groups, -(-longest // BAND_PIXELS_USEFUL))
+
+
 def stream_chunks(pixels: int, groups: Sequence[Group], parts: int) -> list[Chunk]:
     """Each group's pixels in up to ``parts`` chunks; neighbouring chunks use different groups."""
     cuts = [
@@ -139,6 +148,11 @@ def _check_machine(layer: Layer, machine: ClusterConfig) -> None:
         raise MappingError(
             f"layer {layer.name} can't be streamed: the machine has no {' and no '.join(missing)}"
         )
+
+
+def may_post(layer: Layer, tile: TileConfig) -> bool:
+    """Whether tiles can requantise the layer: each output is a sum of one block."""
+    return _can_post(tile, (), layer.out_shape[2]) and layer.patch <= tile.rows
 
 
 def _can_post(tile: TileConfig, groups: Sequence[Group], out_pitch: int) -> bool:

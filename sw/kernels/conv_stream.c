@@ -250,6 +250,9 @@ static void run_bands(run_t *run, unsigned hart)
     if (last > 0) {
         load(run, 1);
     }
+    if (!run->layer->post) {
+        dma_wait(run->load_end[0]); /* Other harts may use the tiles meanwhile. */
+    }
     hold_tiles(run->group, hart, true);
     begin_jobs(run);
     for (uint32_t k = 0; k <= last; k++) {
