@@ -8,9 +8,10 @@ import numpy as np
 from scipy.optimize import nnls
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.experiment.case import Measurement
-from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.image.layout import Balance
+from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
-from tightrope.sim.model.features import chunk_work, family_of
+from tightrope.sim.model.features import chunk_works, family_of
 from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
 
@@ -23,15 +24,17 @@ class WrongOutputError(RuntimeError):
 
 _CODE = {"layer", "hart", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
          "mvm_of_many", "byte_output", "row", "channel_block", "part", "post_group",
-         "post_patches"}  # fmt: skip
+         "post_patches", "band"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
-    "uncached": {"layer", "hart", "chunk", "group"},
+    "uncached": {
+        "layer", "hart", "chunk", "group", "tile", "constants", "band", "job", "store",
+    },
 }
 """Counts that can depend on few loops only; the others depend on all."""
 _SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "row", "quad",
-               "post_group", "post_patches", "post_runs", "post_even")
+               "post_group", "post_patches", "post_runs", "post_even", "band")
 """Loops that read descriptors and the stack, which other data may have driven out."""
 RARE = 0.02
 """A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""
@@ -65,7 +68,7 @@ class _Sample:
 
 def _samples(measurement: Measurement) -> list[_Sample]:
     case, plan = measurement.case, measurement.plan
-    works = [chunk_work(case.layer, plan, chunk, case.machine) for chunk in plan.chunks]
+    works = chunk_works(case.layer, plan, case.machine)
     harts = case.machine.harts
     counters = measurement.hart_counters
     beats = counters[:, HartCounter.MEMORY_BEATS].astype(float)
@@ -107,7 +110,7 @@ def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, fl
 
 def _usable(measurement: Measurement) -> bool:
     """Harts that wait for each other's tiles count the waiting as instructions: left out."""
-    if measurement.case.body is not Body.LOOSE or measurement.case.machine.harts == 1:
+    if measurement.case.body not in LOOSE_BODIES or measurement.case.machine.harts == 1:
         return True
     plan, harts = measurement.plan, measurement.case.machine.harts
     if plan.balance is Balance.STEAL:
@@ -192,7 +195,7 @@ def _with_straggler(calibration: Calibration, measurements: Sequence[Measurement
     cases = [
         m for m in measurements
         if m.case.machine.harts > 1 and m.plan.balance is Balance.STATIC
-        and m.case.body is not Body.LOOSE
+        and m.case.body not in LOOSE_BODIES
     ]  # fmt: skip
     if not cases:
         return calibration

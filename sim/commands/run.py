@@ -38,6 +38,9 @@ def run(
     tiles: Annotated[
         int | None, typer.Option(help="Of the whole machine; 1 per hart and 4 loose if not given.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Loose tiles stream from a scratchpad by themselves.")
+    ] = False,
     balance: Annotated[
         str, typer.Option(help="static or steal; of a whole MODEL also weighted or pipeline.")
     ] = "static",
@@ -91,6 +94,8 @@ def run(
     (chosen_policy,) = options.words("--policy", policy, POLICIES)[:1]
     if trace is not None and where == "model":
         raise options.OptionError("--trace needs --on rtl: the model has no waveform")
+    if stream and coupled != "loose":
+        raise options.OptionError(f"--stream needs --coupling loose, not {coupled}")
     if whole and rows is not None:
         raise options.OptionError("--rows is for one layer: name it with --layer")
     if not whole and (coverage is not None or samples is not None or images != 1 or check_layers):
@@ -113,6 +118,7 @@ def run(
         harts=harts,
         coupling=coupled,
         tiles=tiles,
+        stream=stream,
         balance=balanced,
         coverage=1.0 if coverage is None else coverage,
         policy=chosen_policy,
@@ -145,6 +151,7 @@ class _Asked:
     harts: int
     coupling: str
     tiles: int | None
+    stream: bool
     balance: str
     coverage: float
     policy: Any
@@ -159,17 +166,24 @@ class _Asked:
     trace: Path | None
 
 
+def _machine(asked: _Asked) -> "ClusterConfig":
+    from tightrope.sim.commands import run_layer
+
+    machine = run_layer.machine_for(asked.base, asked.harts, asked.coupling, asked.tiles)
+    return run_layer.with_streams(machine) if asked.stream else machine
+
+
 def _run_layer(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
     """One layer, alone: what ``--json`` gets, and what is shown."""
     from tightrope.sim.commands import run_layer
 
     chosen = run_layer.find_layer(asked.workload, asked.layer, asked.rows, asked.shape)
-    machine = run_layer.machine_for(asked.base, asked.harts, asked.coupling, asked.tiles)
+    machine = _machine(asked)
     name = asked.workload if asked.layer is None else f"{asked.workload} {asked.layer}"
     job = run_layer.Job(
         workload=name,
         layer=chosen,
-        plan=run_layer.plan_single(chosen, machine, asked.coupling, asked.balance),
+        plan=run_layer.plan_single(chosen, machine, asked.coupling, asked.balance, talk.message),
         machine=machine,
         profile=asked.profile,
         seed=asked.seed,
@@ -184,11 +198,11 @@ def _run_layer(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
 
 def _run_network(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
     """A whole network: what ``--json`` gets, and what is shown."""
-    from tightrope.sim.commands import run_layer, run_network
+    from tightrope.sim.commands import run_network
 
     job = run_network.make_job(
         asked.workload,
-        run_layer.machine_for(asked.base, asked.harts, asked.coupling, asked.tiles),
+        _machine(asked),
         coupling=asked.coupling,
         balance=asked.balance,
         policy=asked.policy,

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
-from tightrope.hw.config import ClusterConfig
+from tightrope.hw.config import ClusterConfig, ScratchpadConfig
 from tightrope.sim.energy import energy, profiles
 from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Case
 from tightrope.sim.explore.counters import counters_json, run_counters
@@ -19,6 +19,7 @@ from tightrope.sim.explore.points import Coupling, Point
 from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.explore.words import count
 from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -35,8 +36,14 @@ __all__ = [
     "plan_single",
     "tables",
     "waves_file",
+    "with_streams",
     "write_timeline_beside",
 ]
+
+STREAM_SCRATCHPAD = ScratchpadConfig(size_bytes=256 << 10, banks=16)
+STREAM_PORTS = 4
+STREAM_BYTES_PER_CYCLE = 64
+STREAM_POST_LANES = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,12 +112,41 @@ def machine_for(base: ClusterConfig, harts: int, coupling: str, tiles: int | Non
     return point.machine(base)
 
 
-def plan_single(layer: Layer, machine: ClusterConfig, coupling: str, balance: str) -> LayerPlan:
-    """The layer alone on its machine; raises MappingError, OptionError."""
+def with_streams(machine: ClusterConfig) -> ClusterConfig:
+    """The machine with loose tiles that stream and requantise, and a DMA engine as wide."""
+    if not machine.loose_tiles:
+        raise OptionError("--stream needs loose tiles")
+    return dataclasses.replace(
+        machine,
+        tile=dataclasses.replace(machine.tile, post_lanes=STREAM_POST_LANES),
+        scratchpad=STREAM_SCRATCHPAD,
+        stream_ports=min(STREAM_PORTS, machine.loose_tiles),
+        stream_bytes_per_cycle=STREAM_BYTES_PER_CYCLE,
+        dma_bytes_per_cycle=STREAM_BYTES_PER_CYCLE,
+    )
+
+
+def plan_single(
+    layer: Layer,
+    machine: ClusterConfig,
+    coupling: str,
+    balance: str,
+    message: Callable[[str], None] = lambda text: None,
+) -> LayerPlan:
+    """The layer alone on its machine; raises MappingError, OptionError.
+
+    Loose tiles stream if they can; if this layer can't be streamed, ``message`` is told why.
+    """
     if layer.op is LayerOp.ELEMENTWISE:
         raise OptionError(f"{layer.name} ({layer.source_op}) has no kernel to run")
     if coupling == "none":
         return plan_for(layer, machine, Body.DOT4, Balance[balance.upper()])
+    if coupling == "loose" and machine.stream_ports:
+        try:
+            groups = single_layer_groups(layer, machine, Body.STREAM)
+            return plan_for(layer, machine, Body.STREAM, Balance[balance.upper()], groups)
+        except MappingError as error:
+            message(f"runs without streaming: {error}")
     body = Body[coupling.upper()]
     groups = single_layer_groups(layer, machine, body)
     return plan_for(layer, machine, body, Balance[balance.upper()], groups)

@@ -9,7 +9,7 @@ from tightrope.hw.regs import HartCounter
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import single_layer_groups
-from tightrope.sim.mapping.plan import LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import TILE_BODIES, LayerPlan, TightSplit
 from tightrope.sim.workload.layers import Layer
 
 __all__ = ["Case", "Measurement", "NOMINAL_LOOSE_TILES", "plan_case"]
@@ -48,7 +48,7 @@ def plan_case(case: Case) -> LayerPlan:
     """
     if case.plan is not None:
         return case.plan
-    if case.body not in (Body.TIGHT, Body.LOOSE):
+    if case.body not in TILE_BODIES:
         return plan_layer(case.layer, case.machine, case.body, case.balance)
     split = case.split if case.body is Body.TIGHT else None
     groups = single_layer_groups(case.layer, case.machine, case.body, split)

@@ -29,6 +29,7 @@ from .pipeline import Pipeline, check_pipeline, stage_edges
 from .residency import Epoch, epochs, programming_groups
 from .steps import Step
 from .storage import Separate, Shared, Storage
+from .stream import stream_fields
 from .tables import (
     hot_bytes,
     put_block_weights,
@@ -228,6 +229,7 @@ class _Builder:
         for group, constants in enumerate(self._constants(index)):
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             fields = layer_fields(step, sources, output, group) | constants
+            fields |= stream_fields(step, fields, self.config)
             self.computing.append((index, fields))
             self._append(name, index, fields)
         self.outputs.append(output)

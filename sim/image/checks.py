@@ -3,7 +3,15 @@
 import numpy as np
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.golden.arithmetic import MULTIPLIER_STEP
-from tightrope.sim.mapping.plan import DIGITAL_BODIES, Block, Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import (
+    DIGITAL_BODIES,
+    TILE_BODIES,
+    Block,
+    Chunk,
+    Group,
+    LayerPlan,
+    TightSplit,
+)
 from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX, is_exact
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
@@ -54,7 +62,7 @@ def check_quant_layer(qlayer: QuantLayer) -> None:
 def check_plan(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) -> None:
     """ImageError unless the plan covers the layer once and its windows are inside the tiles."""
     layer = qlayer.layer
-    on_tiles = plan.body in (Body.TIGHT, Body.LOOSE)
+    on_tiles = plan.body in TILE_BODIES
     _require(
         on_tiles == bool(plan.groups),
         f"layer {layer.name}: a tile body must have groups, and only a tile body may",
@@ -120,7 +128,10 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
     tight = plan.body is Body.TIGHT
     tiles = config.tight_tiles_per_hart if tight else config.loose_tiles
     edge = 0
-    for group in sorted(plan.groups, key=lambda group: group.channel_begin):
+    groups = sorted(plan.groups, key=lambda group: group.channel_begin)
+    if plan.body is Body.STREAM:
+        groups = _without_copies(name, groups)
+    for group in groups:
         _require(
             group.channel_begin >= edge and group.channel_count > 0,
             f"layer {name}: groups must not share output channels",
@@ -131,6 +142,11 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
             0 <= group.hart < owners, f"layer {name}: no hart {group.hart} to own a group"
         )
         _check_rows(qlayer, group)
+        same_width = len({block.col_count for block in group.blocks}) == 1
+        _require(
+            same_width or plan.body is not Body.STREAM,
+            f"layer {name}: the blocks of a group that streams must be of one width",
+        )
         _require(
             group.reprogram or len(group.blocks) <= GROUP_BLOCKS_MAX,
             f"layer {name}: a resident group must have up to {GROUP_BLOCKS_MAX} blocks",
@@ -148,6 +164,19 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
         )
         fixed = plan.balance is Balance.STATIC
         _require(fixed and owned, f"layer {name}: a hart must only take groups it owns")
+
+
+def _without_copies(name: str, groups: list[Group]) -> list[Group]:
+    """One group for each range of channels; ImageError unless its copies differ in place alone."""
+    found: dict[int, Group] = {}
+    for group in groups:
+        first = found.setdefault(group.channel_begin, group)
+        cuts = [
+            (one.channel_count, [(block.k_begin, block.row_count) for block in one.blocks])
+            for one in (first, group)
+        ]
+        _require(cuts[0] == cuts[1], f"layer {name}: copies of a group must be cut alike")
+    return list(found.values())
 
 
 def _check_block(name: str, block: Block, group: Group, tiles: int, tile: TileConfig) -> None:

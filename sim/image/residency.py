@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
-from tightrope.sim.mapping.plan import Block, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import LOOSE_BODIES, Block, Group, LayerPlan, TightSplit
 
 from .steps import Step
 
@@ -32,13 +32,13 @@ def epochs(run: Sequence[Step], config: ClusterConfig) -> list[Epoch]:
     the same layer with the same plan again, as for the next input of a network.
     """
     found: list[Epoch] = []
-    for body in (Body.TIGHT, Body.LOOSE):
+    for body, bodies in ((Body.TIGHT, (Body.TIGHT,)), (Body.LOOSE, LOOSE_BODIES)):
         steps: list[int] = []
         taken: list[Place] = []
         there: set[tuple[int, int]] = set()
         for index, step in enumerate(run):
             plan = step.plan
-            if plan.body is not body or not plan.groups or step.identity in there:
+            if plan.body not in bodies or not plan.groups or step.identity in there:
                 continue
             places = _places(plan, config)
             if all(group.reprogram for group in plan.groups):
@@ -62,7 +62,7 @@ def programming_groups(plan: LayerPlan, config: ClusterConfig) -> list[tuple[int
     Tight: every hart with tiles for REPLICATE, the owner for CHANNELS. Loose: harts in turn.
     """
     groups = [group for group in plan.groups if not group.reprogram]
-    if plan.body is Body.LOOSE:
+    if plan.body in LOOSE_BODIES:
         return [(index % config.harts, group) for index, group in enumerate(groups)]
     if plan.split is TightSplit.CHANNELS:
         return [(group.hart, group) for group in groups]
@@ -70,7 +70,7 @@ def programming_groups(plan: LayerPlan, config: ClusterConfig) -> list[tuple[int
 
 
 def _places(plan: LayerPlan, config: ClusterConfig) -> list[Place]:
-    if plan.body is Body.LOOSE:
+    if plan.body in LOOSE_BODIES:
         return [(0, block) for group in plan.groups for block in group.blocks]
     if plan.split is TightSplit.CHANNELS:
         return [(group.hart, block) for group in plan.groups for block in group.blocks]

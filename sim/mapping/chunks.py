@@ -10,8 +10,9 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
-from .plan import Chunk, Group, LayerPlan, TightSplit
+from .plan import TILE_BODIES, Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT, Range, split_evenly, split_full
+from .stream import may_post, pixels_of_groups, raw_chunks, stream_chunks, stream_geometry
 from .tiles import is_exact
 
 __all__ = ["nominal_adc_shift", "plan_layer"]
@@ -26,6 +27,8 @@ an input pixel."""
 STEAL_CHUNKS = 6
 """Chunks per hart that stealing aims at, and the most if channels must be cut too."""
 STEAL_CHUNKS_MAX = 8
+STREAM_CHUNK_PIXELS = 128
+"""Of a chunk that is stolen, at the least: its first band is loaded while no tile works for it."""
 
 
 def plan_layer(
@@ -50,11 +53,12 @@ def plan_layer(
 
     Raises MappingError for a layer that can't run so: ELEMENTWISE, tile bodies for anything but one
     dense matrix or without groups, digital bodies with groups, stealing with TightSplit.CHANNELS,
-    REPLICATE where DOT4 would give other outputs than tiles.
+    REPLICATE where DOT4 would give other outputs than tiles, streaming that the machine can't do
+    (``stream_geometry``).
     """
     if layer.op is LayerOp.ELEMENTWISE:
         raise MappingError(f"layer {layer.name}: {layer.source_op} has no kernel")
-    if body in (Body.TIGHT, Body.LOOSE):
+    if body in TILE_BODIES:
         shares = _tile_shares(layer, machine, body, balance, tuple(groups), split)
         shift = nominal_adc_shift(groups, machine.tile) if adc_shift is None else adc_shift
         used_split = (split or TightSplit.REPLICATE) if body is Body.TIGHT else None
@@ -72,7 +76,7 @@ def plan_layer(
     edges = [0]
     for share in shares:
         edges.append(edges[-1] + len(share))
-    return LayerPlan(
+    plan = LayerPlan(
         body=body,
         balance=balance,
         chunks=tuple(chunk for share in shares for chunk in share),
@@ -81,6 +85,9 @@ def plan_layer(
         split=used_split,
         adc_shift=shift,
     )
+    if body is Body.STREAM:
+        stream_geometry(layer, machine, plan)
+    return plan
 
 
 def nominal_adc_shift(groups: Sequence[Group], tile: TileConfig) -> int:
@@ -200,6 +207,12 @@ def _tile_shares(
             f"{machine.tile.weight_bits}-bit weights and a converter of {machine.tile.adc_bits} "
             "bits; use TightSplit.CHANNELS"
         )
+    if body is Body.STREAM:
+        if not may_post(layer, machine.tile):
+            chunks = raw_chunks(layer.pixels, groups)
+            steal = balance is Balance.STEAL
+            return [chunks] if steal else [chunks[h :: machine.harts] for h in range(machine.harts)]
+        return _stream_shares(layer.pixels, groups, machine.harts, balance)
     if body is Body.TIGHT and split is TightSplit.CHANNELS:
         if balance is Balance.STEAL:
             raise MappingError(
@@ -221,6 +234,27 @@ def _tile_shares(
     if body is Body.LOOSE and len(groups) < machine.harts <= layer.pixels:
         return _in_turn(layer.pixels, len(groups), machine.harts)
     return _group_major(layer.pixels, len(groups), machine.harts)
+
+
+def _stream_shares(
+    pixels: int, groups: tuple[Group, ...], harts: int, balance: Balance
+) -> list[list[Chunk]]:
+    """Tiles that requantise. STATIC: one hart for each group, or for each part of one if there are
+    more groups than harts: a tile is the bottleneck, and no faster for more of them."""
+    if balance is Balance.STEAL:
+        parts = min(pixels // STREAM_CHUNK_PIXELS, STEAL_CHUNKS * harts) // len(groups)
+        return [stream_chunks(pixels, groups, max(1, parts))]
+    copies = len({group.channel_begin for group in groups}) < len(groups)
+    if len(groups) > harts and not copies:
+        return _group_major(pixels, len(groups), harts)
+    units = [
+        _chunks([share], [(index, index + 1)])
+        for index, share in enumerate(pixels_of_groups(pixels, groups))
+    ]
+    return [
+        [chunk for unit in units[slice(*part)] for chunk in unit]
+        for part in split_evenly(len(groups), harts)
+    ]
 
 
 def _in_turn(pixels: int, groups: int, harts: int) -> list[list[Chunk]]:

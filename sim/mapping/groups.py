@@ -5,8 +5,9 @@ from tightrope.sim.image.layout import Body
 from tightrope.sim.workload.layers import Layer
 
 from .errors import MappingError
-from .plan import Block, Group, TightSplit
+from .plan import LOOSE_BODIES, TILE_BODIES, Block, Group, TightSplit
 from .split import COLUMN_UNIT, Range, round_up, split_columns, split_evenly, split_rows
+from .stream import copy_groups, may_post
 from .tiles import FreeSpace, place_group
 
 __all__ = [
@@ -35,11 +36,12 @@ def empty_pools(machine: ClusterConfig, body: Body, split: TightSplit | None = N
 
 def tile_count(machine: ClusterConfig, body: Body) -> int:
     """Tight tiles of one hart, or loose tiles; MappingError if there are none."""
-    if body not in (Body.TIGHT, Body.LOOSE):
-        raise MappingError(f"a tile body must be TIGHT or LOOSE, not {body.name}")
-    count = machine.tight_tiles_per_hart if body is Body.TIGHT else machine.loose_tiles
+    if body not in TILE_BODIES:
+        raise MappingError(f"a tile body must be TIGHT, LOOSE or STREAM, not {body.name}")
+    count = machine.loose_tiles if body in LOOSE_BODIES else machine.tight_tiles_per_hart
     if not count:
-        raise MappingError(f"the machine has no {body.name.lower()} tiles")
+        kind = "loose" if body in LOOSE_BODIES else "tight"
+        raise MappingError(f"the machine has no {kind} tiles")
     return count
 
 
@@ -61,16 +63,17 @@ def place_layer(
 
     The output channels are shared evenly among the pools, in multiples of four; a pool without a
     share gets no group. Groups are at most ``group_cols`` channels wide. By default tight groups
-    are as wide as the tile (one hart computes them all anyway) and loose ones so narrow that every
-    hart may find one on tiles of its own. What does not fit is tried as wide as the tile, half as
-    wide and a quarter as wide.
+    are as wide as the tile (one hart computes them all anyway), as are those of tiles that stream
+    and requantise (a copy elsewhere is worth more than a part), and other loose ones so narrow that
+    every hart may find one on tiles of its own. What does not fit is tried as wide as the tile,
+    half as wide and a quarter as wide.
     """
     check_fits_tiles(layer)
     cols = machine.tile.cols
     widths = [cols, cols // 2, cols // 4]
     if group_cols is not None:
         widths = [_checked_cols(group_cols, machine)]
-    elif body is Body.LOOSE:
+    elif body is Body.LOOSE or (body is Body.STREAM and not may_post(layer, machine.tile)):
         blocks = len(split_rows(layer.patch, machine.tile.rows))
         abreast = max(1, min(machine.harts, machine.loose_tiles // blocks))
         widths.insert(0, min(cols, round_up(-(-layer.out_shape[2] // abreast), COLUMN_UNIT)))
@@ -126,12 +129,15 @@ def single_layer_groups(
 ) -> tuple[Group, ...]:
     """Groups of a layer that has the machine's tiles to itself.
 
-    Resident if it fits, else reprogrammed (several passes). Raises MappingError if the machine
-    has no such tiles or the layer is not one dense weight matrix.
+    Resident if it fits, else reprogrammed (several passes). STREAM: copies of the groups use what
+    tiles are left, and there are no reprogrammed groups. Raises MappingError if the machine has no
+    such tiles, or not enough to stream, or the layer is not one dense weight matrix.
     """
     placed = place_layer(layer, machine, body, empty_pools(machine, body, split), group_cols)
     if placed is not None:
-        return placed[1]
+        return copy_groups(placed[1], machine) if body is Body.STREAM else placed[1]
+    if body is Body.STREAM:
+        raise MappingError(f"layer {layer.name} needs more tiles than there are to stream")
     return reprogrammed_groups(layer, machine, body, split, group_cols)
 
 

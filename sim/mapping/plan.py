@@ -7,6 +7,9 @@ from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.image.layout import Balance, Body
 
 DIGITAL_BODIES = (Body.DOT4, Body.SCALAR)
+TILE_BODIES = (Body.TIGHT, Body.LOOSE, Body.STREAM)
+LOOSE_BODIES = (Body.LOOSE, Body.STREAM)
+"""Those of the tiles that all harts share."""
 
 
 class TightSplit(enum.StrEnum):
@@ -65,6 +68,8 @@ class LayerPlan:
     hart_first: tuple[int, ...]
     """STATIC: hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1."""
     groups: tuple[Group, ...] = ()
+    """Of a tile body. STREAM: several may have the same channels, on other tiles; then each of them
+    computes other pixels."""
     split: TightSplit | None = None
     adc_shift: int = 0
 

@@ -8,12 +8,12 @@ from tightrope.hw.tile.lanes import LANE_LATENCY_CYCLES
 from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
-from .work import FILL_CYCLES, LINE_BYTES
+from .work import FILL_CYCLES, LINE_BYTES, Pipeline
 
 __all__ = ["Clock", "Cost", "price"]
 
 _DISPATCH = ("layer", "hart", "chunk", "panel", "block", "group", "post_group", "constants",
-             "channel_block", "pack")  # fmt: skip
+             "channel_block", "pack", "tile")  # fmt: skip
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Cost:
     dispatch: float = 0.0
     """The part of counts["compute"] that is overhead."""
     mvms: float = 0.0
+    pipeline: Pipeline = Pipeline()
     unseen: bool = False
     """Some loop of it never ran in the calibration."""
 
@@ -32,6 +33,7 @@ class Cost:
             self.counts[name] += value
         self.dispatch += other.dispatch
         self.mvms += other.mvms
+        self.pipeline += other.pipeline
         self.unseen |= other.unseen
 
 
@@ -105,11 +107,26 @@ class Clock:
         return misses * self.memory.get("straggler", 0.0) * (1 - 1 / active)
 
     def tile_wait(self, cost: Cost) -> float:
-        """A result is asked for one pixel's work after its MVM began."""
+        """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
+        until the tiles and the DMA engine are done."""
+        if cost.pipeline.steady:
+            return self._stream_wait(cost)
         if not cost.mvms:
             return 0.0
         work = (cost.counts["compute"] - cost.dispatch + self.memory_wait(cost)) / cost.mvms
         return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
+
+    def _stream_wait(self, cost: Cost) -> float:
+        """What comes once per group is done while the first band is loaded, the rest meanwhile."""
+        pipeline = cost.pipeline
+        beside = (
+            cost.counts["compute"] - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
+        )
+        return (
+            max(0.0, pipeline.first - cost.dispatch)
+            + max(0.0, pipeline.steady - beside)
+            + pipeline.last
+        )
 
     def time(self, cost: Cost) -> float:
         waits = self.memory_wait(cost) + self.bus_wait(cost) + self.tile_wait(cost)

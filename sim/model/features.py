@@ -6,17 +6,19 @@ multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import TILE_BODIES, Chunk, LayerPlan
+from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .kernel_dot4 import dot4_work
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
+from .kernel_stream import stream_work
 from .kernel_tile import tile_work
 from .work import Work
 
-__all__ = ["chunk_work", "family_of"]
+__all__ = ["chunk_work", "chunk_works", "family_of"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -26,8 +28,33 @@ def family_of(layer: Layer, body: Body) -> str:
     return layer.op.value
 
 
+def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[Work]:
+    """Counts of every chunk; chunks that are alike share one object."""
+    geometry = stream_geometry(layer, machine, plan) if plan.body is Body.STREAM else None
+    known: dict[tuple[int, ...], Work] = {}
+    works = []
+    for chunk in plan.chunks:
+        body = plan.body_of(chunk)
+        key = (
+            body,
+            chunk.pixel_end - chunk.pixel_begin,
+            chunk.end - chunk.begin,
+            chunk.begin if body in TILE_BODIES else 0,
+            # Its edges lie where the chunk's pixels do.
+            chunk.pixel_begin if body is Body.STREAM or layer.op is LayerOp.DWCONV else 0,
+        )
+        if key not in known:
+            known[key] = (
+                stream_work(layer, plan, chunk, machine, geometry)
+                if body is Body.STREAM and geometry
+                else chunk_work(layer, plan, chunk, machine)
+            )
+        works.append(known[key])
+    return works
+
+
 def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig) -> Work:
-    """Counts of one chunk, on a hart that computes with the plan's body."""
+    """Counts of one chunk of any body but STREAM, on a hart that computes with that body."""
     pixels = chunk.pixel_end - chunk.pixel_begin
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):

@@ -8,13 +8,13 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .calibration import Calibration, load_calibration
 from .cost import Clock, Cost, price
 from .errors import ModelError
-from .features import chunk_work, family_of
+from .features import chunk_works, family_of
 from .schedule import run_locked, run_shares, run_stealing
 from .tile_counters import tile_counters
 
@@ -116,7 +116,7 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
         total_beats = sum(clock.beats(share) for share in sums)
         active = sum(1 for end in ends if end > 0)
         clock.busy = min(0.9, total_beats / cycles * (active - 1) / max(active, 1))
-        if plan.body is Body.LOOSE:
+        if plan.body in LOOSE_BODIES:
             busy_harts = sum(end - wait for end, wait in zip(ends, waited, strict=True)) / cycles
             clock.others = max(0.0, busy_harts - 1)
     tiles = tile_counters(layer, plan, machine, _on_tiles(layer, plan, machine, owners))
@@ -149,7 +149,12 @@ def _on_tiles(layer, plan: LayerPlan, machine: ClusterConfig, owners: list[int])
     """The share of a layer's MVMs that tiles compute."""
     if not plan.needs_digital_harts(machine):
         return 1.0
-    sizes = [(c.pixel_end - c.pixel_begin) * (c.end - c.begin) for c in plan.chunks]
+    sizes = [
+        (c.pixel_end - c.pixel_begin) * (c.end - c.begin)
+        if plan.body_of(c) is plan.body
+        else 0
+        for c in plan.chunks
+    ]
     done = sum(
         size for size, owner in zip(sizes, owners, strict=True) if owner < machine.tiled_harts
     )
@@ -157,25 +162,15 @@ def _on_tiles(layer, plan: LayerPlan, machine: ClusterConfig, owners: list[int])
 
 
 def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, calibration) -> list[Cost]:
-    known: dict[tuple[int, ...], Cost] = {}
+    known: dict[int, Cost] = {}
     costs = []
-    for chunk in plan.chunks:
-        body = plan.body_of(chunk)
-        tiled = body in (Body.TIGHT, Body.LOOSE)
-        key = (
-            body,
-            chunk.pixel_end - chunk.pixel_begin,
-            chunk.end - chunk.begin,
-            chunk.begin if tiled else 0,
-            # Its edges lie where the chunk's pixels do.
-            chunk.pixel_begin if layer.op is LayerOp.DWCONV else 0,
-        )
-        if key not in known:
-            work = chunk_work(layer, plan, chunk, machine)
-            cost = price(work.loops, work.lines, _kernel(layer, body, calibration))
-            cost.mvms = work.pixel_mvms
-            known[key] = cost
-        costs.append(known[key])
+    for chunk, work in zip(plan.chunks, chunk_works(layer, plan, machine), strict=True):
+        if id(work) not in known:
+            kernel = _kernel(layer, plan.body_of(chunk), calibration)
+            cost = price(work.loops, work.lines, kernel)
+            cost.mvms, cost.pipeline = work.pixel_mvms, work.pipeline
+            known[id(work)] = cost
+        costs.append(known[id(work)])
     return costs
 
 
@@ -188,7 +183,7 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     times = [found[id(own)] for own in costs]
     first = plan.hart_first if plan.balance is Balance.STATIC else None
     no_wait = [0.0] * machine.harts
-    if plan.body is Body.LOOSE:
+    if plan.body in LOOSE_BODIES:
         holds = [
             _holds(plan, chunk, time) for chunk, time in zip(plan.chunks, times[0], strict=True)
         ]
@@ -226,6 +221,8 @@ def _result(plan, machine, clock, sums, waited, cycles, tiles) -> LayerPredictio
         mean["bus_wait"] += bus / harts
         mean["tile_wait"] += (tile + wait) / harts
         asleep = max(0.0, cycles - share.counts["compute"] - fetch - memory - bus - tile - wait)
+        # It sleeps while the tiles that stream are at work.
+        asleep += tile if plan.body is Body.STREAM else 0.0
         counters.append(
             {
                 HartCounter.CYCLES: cycles,

@@ -2,8 +2,8 @@
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
-from tightrope.sim.image.layout import Body
-from tightrope.sim.mapping.plan import LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan, TightSplit
+from tightrope.sim.mapping.stream import pixels_of_groups
 from tightrope.sim.workload.layers import Layer
 
 __all__ = ["tile_counters"]
@@ -21,15 +21,16 @@ def tile_counters(
     tight = machine.harts * machine.tight_tiles_per_hart
     tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
-    for group in plan.groups:
+    shares = pixels_of_groups(layer.pixels, plan.groups)
+    for group, (begin, end) in zip(plan.groups, shares, strict=True):
         for block in group.blocks:
             for replica in range(replicas):
-                if plan.body is Body.LOOSE:
+                if plan.body in LOOSE_BODIES:
                     index = tight + block.tile
                 else:
                     hart = replica if replicas > 1 else group.hart
                     index = hart * machine.tight_tiles_per_hart + block.tile
-                mvms = on_tiles * layer.pixels / replicas
+                mvms = on_tiles * (end - begin) / replicas
                 tile = tiles[index]
                 tile[TileStatusReg.MVMS] += mvms
                 tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 
-__all__ = ["CACHE_BYTES", "FILL_CYCLES", "LINE_BYTES", "SETS", "Features", "Work", "total"]
+__all__ = [
+    "CACHE_BYTES",
+    "FILL_CYCLES",
+    "LINE_BYTES",
+    "SETS",
+    "Features",
+    "Pipeline",
+    "Work",
+    "total",
+]
 
 CACHE_BYTES = DCACHE_BYTES
 LINE_BYTES = DCACHE_LINE_BYTES
@@ -18,6 +27,23 @@ Features = dict[str, float]
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """What runs beside a hart that streams, in cycles."""
+
+    first: float = 0.0
+    """Before the first job can begin."""
+    steady: float = 0.0
+    """From its beginning to the end of the last one, if the hart is never late."""
+    last: float = 0.0
+    """After that."""
+
+    def __add__(self, other: "Pipeline") -> "Pipeline":
+        return Pipeline(
+            self.first + other.first, self.steady + other.steady, self.last + other.last
+        )
+
+
+@dataclass(frozen=True)
 class Work:
     """One chunk in numbers."""
 
@@ -27,6 +53,7 @@ class Work:
     """Cache lines wanted, by array: misses are linear in them."""
     pixel_mvms: float = 0.0
     """Pixels times row blocks: the waits for an MVM are counted by it."""
+    pipeline: Pipeline = Pipeline()
 
 
 def total(features: list[Mapping[str, float]]) -> Features:

@@ -15,6 +15,8 @@ typedef struct {
     uint32_t adc_bits;
     uint32_t post_lanes;
     uint32_t config_hash;
+    uint32_t memory_bytes;
+    uint32_t scratchpad_bytes;
     uint64_t seed; /* of the order in which harts steal chunks */
 } host_machine_t;
 
@@ -79,6 +81,16 @@ int8_t tile_post(const host_tile_t *tile, uint32_t column, uint32_t shift, int32
 /* acc * multiplier / 2**shift, rounded half to even, plus zero point, clipped: the CFU's and the
  * tiles'. `scale` and `activation` as words. */
 int8_t host_requantised(int32_t acc, uint32_t scale, uint32_t activation);
+
+/* Streaming (host_stream.c): DMA blocks and jobs are done when they are pushed. Offsets are those
+ * of HART_LOCAL and of a tile's page. */
+void host_stream_reset(void);
+bool host_is_dma(uint32_t offset);
+uint32_t host_dma_read(uint32_t offset);
+void host_dma_write(uint32_t offset, uint32_t value);
+bool host_is_job(uint32_t offset);
+uint32_t host_job_read(uint32_t tile, uint32_t offset);
+void host_job_write(uint32_t tile, uint32_t offset, uint32_t value);
 
 /* Ends the run with a sentence: firmware did what would hang or what no machine allows. */
 __attribute__((noreturn, format(printf, 1, 2))) void host_fail(const char *format, ...);

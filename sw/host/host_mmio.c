@@ -12,9 +12,14 @@ static bool in_region(uint32_t addr, uint32_t base, uint32_t size)
     return addr - base < size;
 }
 
+static uint32_t tile_of(uint32_t addr)
+{
+    return (addr - LOOSE_TILE_BASE_ADDR) / LOOSE_TILE_STRIDE_BYTES;
+}
+
 static host_tile_t *owned_tile(uint32_t addr)
 {
-    host_tile_t *tile = host_loose_tile((addr - LOOSE_TILE_BASE_ADDR) / LOOSE_TILE_STRIDE_BYTES);
+    host_tile_t *tile = host_loose_tile(tile_of(addr));
     if (tile->owner != host_hart + 1) {
         host_fail("hart %u does not hold the loose tile at 0x%x", host_hart, addr);
     }
@@ -25,13 +30,16 @@ static uint32_t loose_read(uint32_t addr)
 {
     uint32_t offset = addr % LOOSE_TILE_STRIDE_BYTES;
     if (offset == LOOSE_TILE_ACQUIRE_OFFSET_BYTES) {
-        uint32_t index = (addr - LOOSE_TILE_BASE_ADDR) / LOOSE_TILE_STRIDE_BYTES;
+        uint32_t index = tile_of(addr);
         host_tile_t *tile = host_loose_tile(index);
         if (tile->owner != 0) {
             host_fail("hart %u would wait for ever for loose tile %u", host_hart, index);
         }
         tile->owner = host_hart + 1;
         return 1;
+    }
+    if (host_is_job(offset)) {
+        return host_job_read(tile_of(addr), offset);
     }
     host_tile_t *tile = owned_tile(addr);
     if (offset == LOOSE_TILE_OUTPUT_OFFSET_BYTES) {
@@ -72,6 +80,8 @@ static void loose_write(uint32_t addr, uint32_t bytes, uint32_t value)
     } else if (offset == LOOSE_TILE_PROGRAM_DATA_OFFSET_BYTES) {
         tile_initialize(tile, tile->program_addr, value);
         tile->program_addr += 4 << 16;
+    } else if (host_is_job(offset)) {
+        host_job_write(tile_of(addr), offset, value);
     } else if (reg < TILE_CONFIG_COUNT) {
         tile_config(tile, reg, value);
     } else {
@@ -87,7 +97,7 @@ static uint32_t local_read(uint32_t offset)
     case HART_LOCAL_CONFIG_HASH_OFFSET_BYTES: return host_machine.config_hash;
     case HART_LOCAL_TILE_ADC_BITS_OFFSET_BYTES: return host_machine.adc_bits;
     case HART_LOCAL_TIGHT_TILES_OFFSET_BYTES: return host_tight_tiles(host_hart);
-    default: return 0;
+    default: return host_is_dma(offset) ? host_dma_read(offset) : 0;
     }
 }
 
@@ -125,6 +135,9 @@ static void write(uint32_t addr, uint32_t bytes, uint32_t value)
     uint32_t mutex = (offset - SYNC_MUTEX_OFFSET_BYTES) / 4;
     if (in_region(addr, LOOSE_TILE_BASE_ADDR, LOOSE_TILE_SIZE_BYTES)) {
         loose_write(addr, bytes, value);
+    } else if (in_region(addr, HART_LOCAL_BASE_ADDR, HART_LOCAL_SIZE_BYTES) &&
+               host_is_dma(addr - HART_LOCAL_BASE_ADDR)) {
+        host_dma_write(addr - HART_LOCAL_BASE_ADDR, value);
     } else if (offset < 4 * SYNC_FETCH_ADD_COUNT) {
         fetch_adds[offset / 4] = value;
     } else if (mutex < SYNC_MUTEX_COUNT) {

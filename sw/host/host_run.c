@@ -106,6 +106,7 @@ int host_run(const host_machine_t *machine, uint8_t *memory)
     message[0] = 0;
     host_tiles_reset();
     host_events_reset();
+    host_stream_reset();
     tiles_forget();
     constants_forget();
     if (setjmp(failed) != 0) {

@@ -11,6 +11,7 @@ kernel_t conv_scalar_s8;
 kernel_t conv_dot4_s8;
 kernel_t conv_tight_s8;
 kernel_t conv_loose_s8;
+kernel_t conv_stream_s8;
 kernel_t dwconv_scalar_s8;
 kernel_t dwconv_dot4_s8;
 kernel_t maxpool_s8;
@@ -32,6 +33,10 @@ uint32_t loose_status(uint32_t tile, uint32_t reg);
 
 void loose_acquire(uint32_t tile, unsigned hart);
 void loose_release(uint32_t tile);
+
+/* Acquires or releases every tile of a group, each once, in ascending order: the same order on all
+ * harts keeps two of them from waiting for each other. */
+void hold_tiles(const group_t *group, unsigned hart, bool acquire);
 
 /* Blocks of one resident group at the most: their geometry is kept on the stack. */
 #define GROUP_BLOCKS_MAX 64

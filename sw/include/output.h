@@ -9,7 +9,7 @@
 /* A scale of 1, less 2**-26: exact for all values that are not clamped anyway. */
 #define SCALE_ONE (0xFFFFFFC0u | 32u)
 
-/* As the CFU and tiles take it. */
+/* The activation as the CFU and tiles take it. */
 INLINE uint32_t activation_word(const layer_t *layer, int32_t zero_point)
 {
     return (uint8_t)zero_point | (uint32_t)(uint8_t)layer->act_min << 8 |

@@ -22,8 +22,14 @@
 /* What to add to an address of the image to get an address in this process. */
 extern uintptr_t host_memory_offset;
 
+extern uint8_t host_scratchpad[];
+
 INLINE void *mem_ptr(uint32_t addr)
 {
+    uint32_t place = (addr & ~UNCACHED_MASK) - SCRATCHPAD_BASE_ADDR;
+    if (place < SCRATCHPAD_SIZE_BYTES) {
+        return host_scratchpad + place;
+    }
     return (void *)(host_memory_offset + (addr & ~UNCACHED_MASK));
 }
 

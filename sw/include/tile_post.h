@@ -38,12 +38,16 @@ INLINE void runs_next(runs_t *runs)
     }
 }
 
-/* The pixels of a chunk for a group of one block; `load`: with its constants, which the tile does
- * not hold. `port` as in tile_io.h. */
-void tight_post(uint32_t port, const layer_t *layer, const chunk_t *chunk, const group_t *group,
-                bool load);
-void loose_post(uint32_t port, const layer_t *layer, const chunk_t *chunk, const group_t *group,
-                bool load);
+/* Bias and scale of a group's channels, and the activation, into its tile. `port` as in tile_io.h. */
+void tight_constants_load(uint32_t port, const layer_t *layer, const group_t *group);
+void loose_constants_load(uint32_t port, const layer_t *layer, const group_t *group);
+
+/* The same, unless the tile, which this hart holds, has them already. */
+void loose_constants(const layer_t *layer, const group_t *group);
+
+/* The pixels of a chunk for a group of one block, whose constants the tile has. */
+void tight_post(uint32_t port, const layer_t *layer, const chunk_t *chunk, const group_t *group);
+void loose_post(uint32_t port, const layer_t *layer, const chunk_t *chunk, const group_t *group);
 
 /* The same on the group's tile, which this hart holds. */
 void post_group(const layer_t *layer, const chunk_t *chunk, const group_t *group, unsigned hart);

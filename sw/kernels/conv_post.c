@@ -28,6 +28,14 @@ static bool replaces(volatile uint32_t *place, const group_t *group)
     return other;
 }
 
+void loose_constants(const layer_t *layer, const group_t *group)
+{
+    const block_t *block = mem_ptr(group->block_addr);
+    if (replaces(uncached(&loose_groups[block->tile]), group)) {
+        loose_constants_load(loose_port(block->tile), layer, group);
+    }
+}
+
 void post_group(const layer_t *layer, const chunk_t *chunk, const group_t *group, unsigned hart)
 {
     const block_t *block = mem_ptr(group->block_addr);
@@ -36,11 +44,14 @@ void post_group(const layer_t *layer, const chunk_t *chunk, const group_t *group
         return;
     }
     if (layer->body == BODY_LOOSE) {
-        bool load = replaces(uncached(&loose_groups[tile]), group);
-        loose_post(loose_port(tile), layer, chunk, group, load);
-    } else {
-        tight_post(tile, layer, chunk, group, replaces(&tight_groups[hart][tile], group));
+        loose_constants(layer, group);
+        loose_post(loose_port(tile), layer, chunk, group);
+        return;
     }
+    if (replaces(&tight_groups[hart][tile], group)) {
+        tight_constants_load(tile, layer, group);
+    }
+    tight_post(tile, layer, chunk, group);
 }
 
 post_job_t post_job(const layer_t *layer, const chunk_t *chunk, const group_t *group)

@@ -191,9 +191,7 @@ static uint32_t tile_after(const block_t *blocks, uint32_t count, uint32_t from)
     return next;
 }
 
-/* Acquires or releases every tile of a group, each once, in ascending order: the same order on all
- * harts keeps two of them from waiting for each other. */
-static void hold_tiles(const group_t *group, unsigned hart, bool acquire)
+void hold_tiles(const group_t *group, unsigned hart, bool acquire)
 {
     const block_t *blocks = mem_ptr(group->block_addr);
     uint32_t tile = tile_after(blocks, group->block_count, 0);

@@ -42,19 +42,30 @@ static bool machine_matches(const header_t *image)
            equal(image, "tile_count", image->tile_count, tiles);
 }
 
+/* How large the scratchpad is, the host knows: the image is for this machine alone. */
+static bool stream_fits(const header_t *image, const layer_t *layer)
+{
+    uint64_t end = (uint64_t)layer->stream_addr + (uint64_t)image->hart_count * layer->stream_bytes;
+    return layer->band_pixels != 0 && layer->stream_bytes % 64 == 0 && layer->stream_bytes != 0 &&
+           layer->stream_addr % 64 == 0 && layer->stream_addr >= SCRATCHPAD_BASE_ADDR &&
+           end <= SCRATCHPAD_BASE_ADDR + SCRATCHPAD_SIZE_BYTES;
+}
+
 static bool group_fits(const header_t *image, const layer_t *layer, const group_t *group)
 {
-    uint32_t tiles = layer->body == BODY_LOOSE ? image->loose_tiles : image->tight_tiles_per_hart;
+    bool is_tight = layer->body == BODY_TIGHT, is_stream = layer->body == BODY_STREAM;
+    uint32_t tiles = is_tight ? image->tight_tiles_per_hart : image->loose_tiles;
     uint32_t limit = group->reprogram || layer->op == OP_PROGRAM ? ~0u : GROUP_BLOCKS_MAX;
     if (!table_fits(image, group->block_addr, group->block_count, sizeof(block_t)) ||
         group->block_count > limit || (group->block_count == 0 && layer->op == OP_CONV) ||
-        (group->reprogram && layer->partial_pitch < 4 * layer->out_c)) {
+        (group->reprogram && (is_stream || layer->partial_pitch < 4 * layer->out_c))) {
         return false;
     }
     const block_t *blocks = mem_ptr(group->block_addr);
     for (uint32_t b = 0; b < group->block_count; b++) {
         uint32_t cols = blocks[b].col_count;
-        if (blocks[b].tile >= tiles || cols % 4 != 0 || cols > TILE_DIM_MAX) {
+        if (blocks[b].tile >= tiles || cols % 4 != 0 || cols > TILE_DIM_MAX ||
+            (is_stream && (cols != blocks->col_count || cols < group->channel_count))) {
             return false;
         }
     }
@@ -98,6 +109,7 @@ static bool shares_fit(const header_t *image, uint32_t addr, uint32_t count)
 static bool layer_fits(const header_t *image, const layer_t *layer)
 {
     if (kernel_find(layer->op, layer->body) == NULL || layer->balance >= BALANCE_COUNT ||
+        (layer->body == BODY_STREAM && !stream_fits(image, layer)) ||
         !table_fits(image, layer->chunks_addr, layer->chunk_count, sizeof(chunk_t)) ||
         !table_fits(image, layer->groups_addr, layer->group_count, sizeof(group_t))) {
         return false;

@@ -69,8 +69,12 @@ bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *la
             good &= tile_report(image, layer_index, index, "tight", tile, tight_status);
         }
     }
-    if ((layer->body == BODY_LOOSE || all) && hart == 0) {
+    if ((layer->body == BODY_LOOSE || layer->body == BODY_STREAM || all) && hart == 0) {
         good &= loose_report(image, layer_index, hart);
+    }
+    if (layer->body == BODY_STREAM) {
+        good &= dma_report(image, layer_index, hart);
+        good &= hart != 0 || jobs_report(image, layer_index);
     }
     return good;
 }

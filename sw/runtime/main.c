@@ -74,6 +74,21 @@ static void run_pipeline(const layer_t *layer, uint32_t hart_count, unsigned har
     }
 }
 
+/* A hart reported an error: written and read past the cache, on two sides of a barrier. */
+static uint32_t failed;
+
+/* After a barrier: the run ends if a hart reported an error before it, with the reports of all. */
+static void end_if_failed(unsigned hart)
+{
+    if (*uncached(&failed) == 0) {
+        return;
+    }
+    if (hart == 0) {
+        run_end(EXIT_TILE_ERROR);
+    }
+    hart_sleep();
+}
+
 static void run_layer(const header_t *image, uint32_t index, const layer_t *layer, unsigned hart)
 {
     uint32_t before[HART_COUNTER_COUNT];
@@ -81,6 +96,7 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
 
     dcache_flush();
     barrier();
+    end_if_failed(hart);
     counters_read(before);
     if (hart == 0) {
         fetch_add_clear((index + 1) % SYNC_FETCH_ADD_COUNT);
@@ -129,13 +145,14 @@ void main(unsigned hart)
         layer_copy(&layer, &layers[i]);
         run_layer(image, i, &layer, hart);
         if (!tiles_report(image, i, &layer, hart)) {
-            run_end(EXIT_TILE_ERROR);
+            *uncached(&failed) = 1;
         }
         if (hart == 0) {
             progress_report(i + 1);
         }
     }
     barrier();
+    end_if_failed(hart);
     if (hart == 0) {
         run_end(EXIT_OK);
     }

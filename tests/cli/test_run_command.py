@@ -77,6 +77,19 @@ def test_tiles_are_of_the_whole_machine(tightrope, rtl):
     ]
 
 
+def test_loose_tiles_stream_where_they_can(tightrope, rtl):
+    result = tightrope("run", KERNEL, "--coupling", "loose", "--tiles", "2", "--stream")
+    assert result.exit_code == 0, result.output
+    assert "stream, static, 8 harts" in result.stdout
+    machine = rtl[0].machine
+    assert (machine.loose_tiles, machine.stream_ports, machine.tile.post_lanes) == (2, 2, 8)
+    large = ("run", "dense:3000:300", "--harts", "1")
+    result = tightrope(*large, "--coupling", "loose", "--tiles", "1", "--stream")
+    assert "loose, static, 1 hart" in result.stdout
+    assert "runs without streaming: layer dense:3000:300 needs more tiles" in result.stderr
+    refused(tightrope("run", KERNEL, "--stream"), "--stream needs --coupling loose, not none")
+
+
 def test_layer_of_a_network_and_rows(tightrope, rtl, net):
     result = tightrope("run", net, "--layer", "first", "--rows", "3", "--json", "-")
     assert result.exit_code == 0, result.output

@@ -120,7 +120,7 @@ BAD_IMAGES = {
         "layer 0 (op 0, body 0) has a bad table or no kernel.",
     ),
     "no such operation": (layer(DIGITAL, 0, op=99), "layer 0 (op 99, body 0)"),
-    "no such body": (layer(DIGITAL, 0, body=4), "layer 0 (op 0, body 4)"),
+    "no such body": (layer(DIGITAL, 0, body=5), "layer 0 (op 0, body 5)"),
     "no such kernel": (layer(TIGHT, CONV, op=Op.MAXPOOL), "layer 1 (op 2, body 1)"),
     "no such balancing": (layer(DIGITAL, 0, balance=2), "has a bad table or no kernel"),
     "chunks outside": (layer(DIGITAL, 0, chunks_addr=0x1000_0000), "has a bad table"),

@@ -27,7 +27,8 @@ class Machine(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_uint32) for name in (
             "hart_count", "tight_tiles_per_hart", "tight_harts", "loose_tiles", "rows", "cols",
-            "weight_bits", "adc_bits", "post_lanes", "config_hash",
+            "weight_bits", "adc_bits", "post_lanes", "config_hash", "memory_bytes",
+            "scratchpad_bytes",
         )),
         ("seed", ctypes.c_uint64),
     ]  # fmt: skip
@@ -38,7 +39,8 @@ def host_library() -> ctypes.CDLL:
     folder = Path(tempfile.mkdtemp(prefix="host-firmware-"))
     write_headers(folder)
     kernels = sorted((SW / "kernels").glob("*.c")) + sorted((SW / "host").glob("*.c"))
-    runtime = [SW / "runtime" / name for name in ("check.c", "counters.c", "log.c")]
+    names = ("check.c", "counters.c", "log.c", "stream_report.c")
+    runtime = [SW / "runtime" / name for name in names]
     includes = [folder, SW / "include", SW / "runtime", SW / "host"]
     library = folder / "libkernels.so"
     subprocess.run(
@@ -72,6 +74,8 @@ def run_image(image: Image, config: ClusterConfig, seed: int = 0) -> tuple[int, 
         adc_bits=config.tile.adc_bits,
         post_lanes=config.tile.post_lanes,
         config_hash=int(config.hash[:8], 16),
+        memory_bytes=config.memory.size_bytes,
+        scratchpad_bytes=config.scratchpad.size_bytes,
         seed=seed,
     )
     library = host_library()

@@ -4,10 +4,11 @@ It knows ``layout`` and docs/architecture.md, and nothing of how the image was b
 """
 
 import numpy as np
-from tightrope.hw.memmap import MAIN_MEMORY
+from tightrope.hw.memmap import MAIN_MEMORY, SCRATCHPAD
 from tightrope.sim import golden
 from tightrope.sim.image import layout
 from tightrope.sim.image.layout import Balance, Body, Op
+from tightrope.sim.mapping.plan import TILE_BODIES
 
 
 class Firmware:
@@ -118,7 +119,7 @@ class Firmware:
         return golden.requantise(acc, scale & ~np.uint32(63), scale & 63) + f["out_zero_point"]
 
     def run_chunk(self, f, hart, chunk):
-        if f["op"] == Op.CONV and chunk["body"] in (Body.TIGHT, Body.LOOSE):
+        if f["op"] == Op.CONV and chunk["body"] in TILE_BODIES:
             for group in self.groups(f)[chunk["begin"] : chunk["end"]]:
                 self.tile_group(f, hart, group, chunk)
             return
@@ -129,6 +130,8 @@ class Firmware:
     def tile_group(self, f, hart, group, chunk):
         owner = f["body"] == Body.TIGHT and len({g["hart"] for g in self.groups(f)}) > 1
         assert not owner or group["hart"] == hart
+        if f["body"] == Body.STREAM:
+            self.check_stream(f, group)
         count = chunk["pixel_end"] - chunk["pixel_begin"]
         first, channels = group["channel_begin"], group["channel_count"]
         sums = np.zeros((count, channels), np.int64)
@@ -150,6 +153,20 @@ class Firmware:
         for place in range(count):
             acc = (sums[place] + bias).astype(np.uint64).astype(np.uint32).view(np.int32)
             self.store(f, chunk["pixel_begin"] + place, first, self.scaled(f, acc, part))
+
+    def check_stream(self, f, group):
+        assert f["band_pixels"] > 0 and f["stream_bytes"] > 0
+        assert f["stream_addr"] % 64 == f["stream_bytes"] % 64 == 0
+        end = f["stream_addr"] + self.config.harts * f["stream_bytes"]
+        assert SCRATCHPAD.base_addr <= f["stream_addr"]
+        assert end <= SCRATCHPAD.base_addr + self.config.scratchpad.size_bytes
+        assert not group["reprogram"]
+        assert len({block["col_count"] for block in group["blocks"]}) == 1
+        if f["post"]:
+            # The DMA engine moves words.
+            assert self.config.tile.post_lanes and len(group["blocks"]) == 1
+            assert f["out_addr"] % 4 == f["out_pitch"] % 4 == 0
+            assert group["channel_begin"] % 4 == group["channel_count"] % 4 == 0
 
     def digital(self, f, pixel, part):
         if f["op"] == Op.CONV:

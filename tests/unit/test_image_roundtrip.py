@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from image_firmware import Firmware
-from tightrope.hw.config import ClusterConfig, TileConfig
+from tightrope.hw.config import ClusterConfig, ScratchpadConfig, TileConfig
 from tightrope.sim import golden
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.layout import Balance, Body
@@ -91,6 +91,27 @@ def test_tile_layers(split, balance, reprogram, seed):
     steps, inputs = independent_steps([(qlayer, plan)], [golden.random_inputs(qlayer.layer, rng)])
     image = assert_runs(config, steps, inputs)
     assert len(image.program_layers) == (0 if groups[0].reprogram else 1)
+
+
+@pytest.mark.parametrize("balance", Balance)
+@FEW
+@hypothesis.given(seed=SEEDS, gap=st.integers(0, 5))
+def test_streamed_layers(balance, seed, gap):
+    rng = np.random.default_rng(seed)
+    tile = TileConfig(
+        rows=64, cols=24, adc_bits=int(rng.choice([8, 12, 32])), post_lanes=int(rng.choice([0, 4]))
+    )
+    config = small_machine(
+        harts=int(rng.integers(1, 9)), loose_tiles=9, tile=tile, stream_ports=2,
+        scratchpad=ScratchpadConfig(size_bytes=1 << 16), dma_bytes_per_cycle=16,
+    )  # fmt: skip
+    qlayer = golden.random_layer(LayerOp.CONV, rng, max_size=6, max_channels=30)
+    layer = qlayer.layer
+    groups = single_layer_groups(layer, config, Body.STREAM)
+    plan = plan_layer(layer, config, Body.STREAM, balance, groups=groups)
+    step = Step(qlayer=qlayer, plan=plan, inputs=("x",), out_pitch=layer.out_shape[2] + gap)
+    image = assert_runs(config, [step], {"x": golden.random_inputs(layer, rng)[0]})
+    assert image.layer_names == ("program loose", layer.name)
 
 
 def test_layers_that_want_the_same_cells_are_programmed_in_turn():

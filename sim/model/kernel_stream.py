@@ -1,0 +1,108 @@
+"""Loops of conv_stream.c and stream_sums.c in sw/kernels, and what tiles and DMA do meanwhile."""
+
+from collections.abc import Sequence
+
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan
+from tightrope.sim.mapping.stream import (
+    StreamGeometry,
+    bands_of,
+    load_bytes,
+    pixels_of_groups,
+)
+from tightrope.sim.workload.layers import Layer
+
+from .cache_lines import aligned_ratio
+from .work import LINE_BYTES, Features, Pipeline, Work
+
+__all__ = ["stream_work"]
+
+JOB_CYCLES = 20
+"""Of a tile, from one job to the next that waits."""
+BLOCK_CYCLES = 20
+"""Of the DMA engine, beyond the bytes of a block."""
+REQUEST_CYCLES = 3
+"""Of an MVM, beyond the words that move."""
+
+
+def stream_work(
+    layer: Layer,
+    plan: LayerPlan,
+    chunk: Chunk,
+    machine: ClusterConfig,
+    geometry: StreamGeometry,
+) -> Work:
+    """One chunk: what the hart does, and beside it the tiles and its DMA channel."""
+    names = ("group", "tile", "constants", "band", "job", "store", "sum", "sum_word", "byte_output")
+    loops: Features = dict.fromkeys(names, 0.0)
+    loops["chunk"] = 1.0
+    lines: Features = {"results": 0.0, "scales": 0.0}
+    bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
+    firsts = [begin for begin, _ in pixels_of_groups(layer.pixels, plan.groups)]
+    parts = []
+    for index in range(chunk.begin, chunk.end):
+        group = plan.groups[index]
+        loops["group"] += 1
+        loops["tile"] += len({block.tile for block in group.blocks})
+        loops["band"] += len(bands)
+        loops["job"] += len(bands) * len(group.blocks)
+        if geometry.post:
+            loops["store"] += len(bands)
+            if chunk.pixel_begin == firsts[index]:
+                loops["constants"] += group.channel_count / 4
+                lines["scales"] += 8 * group.channel_count / LINE_BYTES
+        else:
+            _add_sums(loops, lines, layer, group, machine.tile.output_bytes, bands)
+        parts.append(_pipeline(layer, group, machine, geometry, bands))
+    return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
+
+
+def _add_sums(
+    loops: Features,
+    lines: Features,
+    layer: Layer,
+    group: Group,
+    element_bytes: int,
+    bands: Sequence[tuple[int, int]],
+) -> None:
+    pixels = sum(end - begin for begin, end in bands)
+    quads = -(-group.channel_count // 4)
+    whole = group.channel_count // 4 * aligned_ratio(layer.out_shape[2])
+    loops["sum"] += pixels * quads
+    loops["sum_word"] += pixels * quads * len(group.blocks) * element_bytes
+    loops["byte_output"] += pixels * (group.channel_count - 4 * whole)
+    # The data cache is flushed before each band.
+    lines["scales"] += len(bands) * 8 * group.channel_count / LINE_BYTES
+    result_bytes = len(group.blocks) * group.blocks[0].col_count * element_bytes
+    lines["results"] += pixels * result_bytes / LINE_BYTES
+
+
+def _pipeline(
+    layer: Layer,
+    group: Group,
+    machine: ClusterConfig,
+    geometry: StreamGeometry,
+    bands: Sequence[tuple[int, int]],
+) -> Pipeline:
+    """Cycles of the slowest tile and of the DMA channel for the bands of one group."""
+    tile = machine.tile
+    dma_rate = min(machine.dma_bytes_per_cycle, machine.memory.bytes_per_cycle)
+    element_bytes = 1 if geometry.post else tile.output_bytes
+    busy: dict[int, float] = {}
+    for block in group.blocks:
+        moved = block.row_count + block.col_count * element_bytes
+        requests = moved / machine.stream_bytes_per_cycle + REQUEST_CYCLES
+        positions = -(-block.row_count // layer.in_shape[2])
+        period = max(tile.mvm_latency_cycles, requests, positions)
+        cycles = sum((end - begin) * period + JOB_CYCLES for begin, end in bands)
+        busy[block.tile] = busy.get(block.tile, 0.0) + cycles
+    loads = [load_bytes(layer, band, layer.in_shape[2]) / dma_rate + BLOCK_CYCLES for band in bands]
+    stores = [
+        (end - begin) * group.channel_count / dma_rate + BLOCK_CYCLES if geometry.post else 0.0
+        for begin, end in bands
+    ]
+    return Pipeline(
+        first=loads[0],
+        steady=max(max(busy.values()), sum(loads[1:]) + sum(stores[:-1])),
+        last=stores[-1],
+    )
