@@ -8,6 +8,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.allocate import Allocation, Policy, allocate
 from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.mixed import plan_mixed
 from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
 from tightrope.sim.model.calibration import Calibration
@@ -147,8 +148,20 @@ def _plan(
 ) -> LayerPlan:
     if not groups or allocation is None:
         return plan_layer(layer, machine, Body.DOT4, balance)
-    body = Body.TIGHT if allocation.coupling == "tight" else Body.LOOSE
-    return plan_mixed(layer, machine, body, balance, groups=groups, split=allocation.split)
+    for body in _tile_bodies(allocation.coupling, machine):
+        try:
+            return plan_mixed(layer, machine, body, balance, groups=groups, split=allocation.split)
+        except MappingError:
+            # Not every layer can be streamed; the last body takes all.
+            if body is not Body.STREAM:
+                raise
+    raise AssertionError("there is a body for each coupling")
+
+
+def _tile_bodies(coupling: str, machine: ClusterConfig) -> tuple[Body, ...]:
+    if coupling == "tight":
+        return (Body.TIGHT,)
+    return (Body.STREAM, Body.LOOSE) if machine.stream_ports else (Body.LOOSE,)
 
 
 def _pipelined(
