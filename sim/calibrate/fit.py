@@ -22,14 +22,16 @@ class WrongOutputError(RuntimeError):
 
 
 _CODE = {"layer", "hart", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
-         "mvm_of_many", "byte_output", "row", "channel_block", "part"}  # fmt: skip
+         "mvm_of_many", "byte_output", "row", "channel_block", "part", "strip",
+         "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
     "uncached": {"layer", "hart", "chunk", "group"},
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "row", "quad")
+_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "window_row", "row",
+               "quad")  # fmt: skip
 """Loops that read descriptors and the stack, which other data may have driven out."""
 RARE = 0.02
 """A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""

@@ -11,7 +11,8 @@ from .work import FILL_CYCLES, LINE_BYTES
 
 __all__ = ["Clock", "Cost", "price"]
 
-_DISPATCH = ("layer", "hart", "chunk", "panel", "block", "group", "channel_block", "pack")
+_DISPATCH = ("layer", "hart", "chunk", "panel", "block", "skipped_block", "group", "channel_block",
+             "pack", "strip", "window_row")  # fmt: skip
 
 
 @dataclass
