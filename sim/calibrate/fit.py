@@ -24,7 +24,7 @@ class WrongOutputError(RuntimeError):
 
 _CODE = {"layer", "hart", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
          "mvm_of_many", "byte_output", "row", "channel_block", "part", "post_group",
-         "post_patches", "band"}  # fmt: skip
+         "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
@@ -33,8 +33,9 @@ LOOPS_OF = {
     },
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "row", "quad",
-               "post_group", "post_patches", "post_runs", "post_even", "band")
+_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "window_row", "row",
+               "quad", "post_group", "post_patches", "post_runs", "post_even",
+               "band")  # fmt: skip
 """Loops that read descriptors and the stack, which other data may have driven out."""
 RARE = 0.02
 """A sample weighs 1 / (its value + RARE * its cycles): small counts need not be exact."""

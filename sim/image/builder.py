@@ -38,6 +38,7 @@ from .tables import (
     put_scales,
     put_weights,
     weight_pitch,
+    window_bytes,
 )
 
 __all__ = ["LOG_BYTES", "build_image"]
@@ -301,7 +302,8 @@ class _Builder:
         """Scratch and partial sums, shared by all layers past the image; returns memory's end."""
         channels = [round_up(step.qlayer.layer.out_shape[2], 4) for step in self.steps]
         pitches = [weight_pitch(step.qlayer) for step in self.steps]
-        useful = max(4 * max(pitches + channels), SCRATCH_MIN_BYTES)
+        windows = [window_bytes(step.qlayer.layer) for step in self.steps]
+        useful = max(4 * max(pitches + channels), SCRATCH_MIN_BYTES, *windows)
         # The same place in every hart's data cache, clear of the stack's.
         scratch_bytes = round_up(useful + SCRATCH_MARGIN_BYTES, DCACHE_BYTES)
         self.arena.align(DCACHE_BYTES)

@@ -139,7 +139,7 @@ LAYER = (
     ("adc_shift", "the tile's SHIFT; a dequeued value counts 2**adc_shift (0 if ideal)"),
     ("partial_addr", "int32 [out_h*out_w][partial_pitch/4]: partial sums of reprogrammed groups"),
     ("partial_pitch", "bytes, a multiple of 4"),
-    ("scratch_addr", "hart h uses scratch_addr + h * scratch_bytes .. (patches; DWCONV: weights)"),
+    ("scratch_addr", "hart h uses scratch_addr + h * scratch_bytes .. (patches; DWCONV: window)"),
     ("scratch_bytes", "per hart, a multiple of 32; at least 4 * weight_pitch + 64 for CONV"),
     ("count_include_pad", "AVGPOOL: 1 if padding counts in the divisor"),
     ("post", "tile bodies: 1 if the tiles requantise (every group is one block)"),

@@ -8,7 +8,7 @@ from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 from tightrope.sim.golden.kernels import image_bias
 from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.mapping.split import round_up
-from tightrope.sim.workload.layers import LayerOp, QuantLayer
+from tightrope.sim.workload.layers import Layer, LayerOp, QuantLayer
 
 from .arena import ALIGN_BYTES, WEIGHTS_PHASE_BYTES, Arena, pack_words
 from .layout import BLOCK, CHUNK, GROUP, size_bytes
@@ -23,6 +23,7 @@ __all__ = [
     "put_scales",
     "put_weights",
     "weight_pitch",
+    "window_bytes",
 ]
 
 
@@ -39,6 +40,19 @@ def pitch_of_patch(patch: int) -> int:
 def weight_pitch(qlayer: QuantLayer) -> int:
     """:func:`pitch_of_patch` of a layer; 0 for one that is not CONV."""
     return pitch_of_patch(qlayer.layer.patch) if qlayer.layer.fits_tiles else 0
+
+
+def window_bytes(layer: Layer) -> int:
+    """What a depth-wise convolution needs of a hart's scratch at the most; 0 for other layers.
+
+    For a line of channels: scales, biases and weights, and the rows under the kernel, for four
+    pixels or in half the data cache.
+    """
+    if layer.op is not LayerOp.DWCONV:
+        return 0
+    height, width = layer.kernel
+    rows = height * (3 * layer.stride[1] + width) * DCACHE_LINE_BYTES
+    return (8 + height * width) * DCACHE_LINE_BYTES + max(rows, DCACHE_BYTES // 2)
 
 
 def channel_slice(qlayer: QuantLayer, group: int) -> slice:

@@ -22,8 +22,8 @@ PIXEL_UNIT = 4
 LINE_CHANNELS = DCACHE_LINE_BYTES
 """Channels that the depth-wise kernel computes together."""
 COPY_CHANNELS = 7
-"""Channels of an output pixel that take the depth-wise kernel as long as copying LINE_CHANNELS of
-an input pixel."""
+"""Channels of an output pixel that take the depth-wise kernel as long as copying an input pixel's
+LINE_CHANNELS."""
 STEAL_CHUNKS = 6
 """Chunks per hart that stealing aims at, and the most if channels must be cut too."""
 STEAL_CHUNKS_MAX = 8

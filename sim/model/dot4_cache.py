@@ -11,26 +11,28 @@ from tightrope.sim.image.arena import SCRATCH_PHASE_BYTES, WEIGHTS_PHASE_BYTES
 from tightrope.sim.image.image import GUARD_BYTES
 
 from .cache_lines import direct_mapped_misses
-from .work import LINE_BYTES
+from .work import CACHE_BYTES, LINE_BYTES
 
-__all__ = ["misses_if_weights_stay", "misses_per_block"]
+__all__ = ["misses_if_weights_stay", "misses_in_two_turns", "misses_per_block"]
 
 _BLOCKS = 4
 """Blocks that are counted at each place, after one that warms the cache."""
 _PLACES = 3
 """Places in the weights, and for patches that are read where they are, in the input."""
 _STAY_PLACES = 6
+_TURN_BLOCKS = 32
+"""Blocks that are counted of each turn."""
 _FAR = 1 << 24
 """Weights are this far from patches, a multiple of the cache."""
 
 
 @functools.lru_cache(maxsize=4096)
 def misses_per_block(
-    row_bytes: int, patch_step_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
 ) -> float:
     """Lines that a block of 4 channels misses on all pixels of a panel, in the mean.
 
-    ``row_bytes`` of weights and patch, ``patch_step_bytes`` from one patch to the next.
+    ``row_bytes`` of weights and patch.
     """
     counted = 0
     places = 1 if gathered else _PLACES
@@ -39,11 +41,10 @@ def misses_per_block(
     last = min(_BLOCKS, blocks - 1)
     for place in range(places):
         panel = round(place * max(0, panels - 1) / max(1, places - 1))
-        first = SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES
-        first += 0 if gathered else panel * pixels * patch_step_bytes
+        first = _panel_addr(panel * pixels * row_bytes, gathered)
         for start in starts:
             walks = [
-                _walk(row_bytes, patch_step_bytes, pixels, first, block)
+                _walk(row_bytes, pixels, first, block)
                 for block in range(start, start + last + 1)
             ]
             warm = 0 if blocks == 1 else len(walks[0])
@@ -53,20 +54,20 @@ def misses_per_block(
 
 @functools.lru_cache(maxsize=4096)
 def misses_if_weights_stay(
-    row_bytes: int, patch_step_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
 ) -> tuple[float, float]:
     """The same for weights that all fit in the cache or nearly: of a first panel, and of others.
 
     ``blocks`` and ``panels`` of the whole layer.
     """
     begin = SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES
-    step = 0 if gathered else pixels * patch_step_bytes
+    step = 0 if gathered else pixels * row_bytes
     places = 1 if gathered else min(_STAY_PLACES, max(1, panels - 1))
     first = later = 0
     for place in range(places):
         panel = round(place * max(0, panels - 2) / max(1, places - 1))
         walks = [
-            _walk(row_bytes, patch_step_bytes, pixels, begin + (panel + i) * step, block)
+            _walk(row_bytes, pixels, begin + (panel + i) * step, block)
             for i in range(2)
             for block in range(blocks)
         ]
@@ -77,11 +78,41 @@ def misses_if_weights_stay(
     return first / (blocks * places), later / (blocks * places)
 
 
-def _walk(row_bytes: int, patch_step_bytes: int, pixels: int, first: int, block: int) -> np.ndarray:
+@functools.lru_cache(maxsize=4096)
+def misses_in_two_turns(
+    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+) -> float:
+    """The same where weights pass the panel, then a copy of it on the other half of the cache."""
+    places = 1 if gathered else _PLACES
+    half = CACHE_BYTES // 2
+    missed = 0.0
+    for place in range(places):
+        panel = round(place * max(0, panels - 1) / max(1, places - 1))
+        first = _panel_addr(panel * pixels * row_bytes, gathered)
+        middles = WEIGHTS_PHASE_BYTES + (4 * np.arange(blocks) + 2) * row_bytes
+        beside = ((middles - first) & half) == 0
+        for turn, start in ((~beside, first), (beside, first + half)):
+            found = np.flatnonzero(turn)
+            walks = [_walk(row_bytes, pixels, start, int(b)) for b in found[:_TURN_BLOCKS]]
+            if not walks:
+                continue
+            # The panel is counted with the copying.
+            misses = direct_mapped_misses(np.concatenate(walks), 0)
+            misses -= pixels * row_bytes / LINE_BYTES
+            missed += max(0.0, misses) * len(found) / len(walks)
+    return missed / (places * blocks)
+
+
+def _panel_addr(offset_bytes: int, gathered: bool) -> int:
+    """Where in a round of the cache a panel begins, ``offset_bytes`` into the input."""
+    return SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES + offset_bytes
+
+
+def _walk(row_bytes: int, pixels: int, first: int, block: int) -> np.ndarray:
     """Lines in the order in which one block of channels reads them."""
     offsets = np.arange(0, row_bytes, 4)
     weights = _FAR + WEIGHTS_PHASE_BYTES + (4 * block + np.arange(4)) * row_bytes
-    patches = first + np.arange(pixels) * patch_step_bytes
+    patches = first + np.arange(pixels) * row_bytes
     groups = [patches[i : i + 4] for i in range(0, pixels // 4 * 4, 4)]
     groups += [patches[i : i + 1] for i in range(pixels // 4 * 4, pixels)]
     rows = (np.concatenate([weights, group]) for group in groups)

@@ -1,15 +1,18 @@
 """Loops and cache lines of sw/kernels/dwconv.c and dwconv_row.c."""
 
 import functools
+import math
 from collections import Counter
 
+from tightrope.sim.mapping.split import round_up
 from tightrope.sim.workload.layers import Layer
 
 from .work import CACHE_BYTES, LINE_BYTES, SETS, Features, Work
 
 __all__ = ["dwconv_work"]
 
-STRIP_PIXELS = 16
+WINDOW_BYTES = CACHE_BYTES // 2
+SCALES_WORDS = 8
 BLOCK = 4
 
 
@@ -27,44 +30,50 @@ def dwconv_work(layer: Layer, pixel_begin: int, pixel_end: int, channels: int) -
     loops: Features = {
         "chunk": 1.0,
         "channel_block": float(lines_of_channels),
-        "pack": float(taps * quads),
-        "row": walk["row"] * lines_of_channels,
+        "pack": float((taps + SCALES_WORDS) * quads),
         "single": singles,
         "single_tap": singles * taps,
     }
-    for name in ("quad", "padding_tap", "block", "part", *_ROWS.values(), "tap", "edge_column"):
+    for name in ("strip", "window_row", "copy_pixel", "fill_pixel", "row"):
+        loops[name] = float(walk[name] * lines_of_channels)
+    loops["copy_word"] = float(walk["copy_pixel"] * quads)
+    for name in ("quad", "block", "part", *_BLOCKS.values(), *_ROWS.values(), "tap"):
         loops[name] = float(walk[name] * quads)
+    packed_lines = (taps + SCALES_WORDS) * quads * 4 / LINE_BYTES
+    in_lines = walk["copy_pixel"] * _lines_of_pixel(layer.in_shape[2], quads, lines_of_channels)
+    row_lines = walk["copy_pixel"] / max(1, walk["row"])
     lines: Features = {
-        "in_fresh": walk["fresh"] * lines_of_channels,
-        "in_again": walk["again"] * lines_of_channels,
-        "in_mix": walk["mix"] * lines_of_channels,
-        # As they are in the layer, then packed.
-        "weights": lines_of_channels * (taps + 2.0) + taps * quads * 4 / LINE_BYTES,
-        "weights_mix": walk["row"] * (taps * quads * 4 / LINE_BYTES + 2 * lines_of_channels) / SETS,
+        "in_fresh": in_lines,
+        # What the input drives out of the window, and of what lies beside it.
+        "in_mix": in_lines * walk["window_bytes"] / CACHE_BYTES,
+        "weights": lines_of_channels * (taps + SCALES_WORDS) + packed_lines,
+        "weights_mix": walk["row"] * packed_lines * min(1.0, row_lines / SETS),
         "single_lines": channels * (taps + 12) / LINE_BYTES if singles else 0.0,
     }
     return Work(loops=loops, lines=lines)
 
 
-_ROWS = {
-    (3, 1): "row_3_by_1", (3, 2): "row_3_by_2", (5, 1): "row_5_by_1", (5, 2): "row_5_by_2",
-}  # fmt: skip
+def _lines_of_pixel(pitch: int, quads: int, blocks: int) -> float:
+    """Cache lines of one pixel, for all blocks of channels; neighbours may share one."""
+    if pitch <= LINE_BYTES:
+        return pitch / LINE_BYTES
+    # Blocks begin at multiples of this in a line, all equally often.
+    place = math.gcd(pitch, LINE_BYTES)
+    return blocks + (4 * quads - blocks * place) / LINE_BYTES
+
+
+_BLOCKS = {(3, 3, 1): "block_3x3_by_1", (3, 3, 2): "block_3x3_by_2"}
+"""Blocks with code of their own, by height, width and stride."""
+_ROWS = {(5, 1): "row_5_by_1", (5, 2): "row_5_by_2"}
 """What a block does for each row of the kernel, by width and stride; else tap by tap."""
 
 
-def _strips(out_w: int, width: int) -> list[tuple[int, int]]:
-    strips, x = [], 0
-    while x < out_w:
-        end = out_w if out_w - x < width + 4 else x + width
-        strips.append((x, end))
-        x = end
-    return strips
-
-
-def _strip_width(pitch: int, kernel_h: int, stride_w: int) -> int:
-    step = (pitch | CACHE_BYTES) & -(pitch | CACHE_BYTES)
-    places = CACHE_BYTES // max(step, LINE_BYTES)
-    return min(STRIP_PIXELS, max(4, places // (kernel_h * stride_w) // 4 * 4))
+def _strip_width(out_w: int, kernel: tuple[int, int], stride_w: int) -> int:
+    columns = WINDOW_BYTES // LINE_BYTES // kernel[0]
+    pixels = BLOCK
+    while (pixels + BLOCK - 1) * stride_w + kernel[1] <= columns:
+        pixels += BLOCK
+    return round_up(-(-out_w // -(-out_w // pixels)), BLOCK)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -74,40 +83,43 @@ def _walk(
 ) -> Counter:  # fmt: skip
     """Rounds of one line of channels, those of its quads for one quad."""
     counts: Counter = Counter()
-    name = _ROWS.get((kernel[1], stride[1]), "tap")
-    for begin, end in _strips(out_w, _strip_width(in_shape[2], kernel[0], stride[1])):
-        for y in range(pixel_begin // out_w, -(-pixel_end // out_w)):
-            first = max(y * out_w + begin, pixel_begin)
-            pixels = min(y * out_w + end, pixel_end) - first
-            if pixels <= 0:
-                continue
-            top = y * stride[0] - pad[0]
-            rows = max(0, min(top + kernel[0], in_shape[0]) - max(top, 0))
-            counts["row"] += 1
-            counts["quad"] += 1
-            counts["padding_tap"] += (kernel[0] - rows) * kernel[1]
-            x = (first - y * out_w) * stride[1] - pad[1]
-            _blocks(counts, in_shape[1], kernel[1], stride[1], x, pixels, rows, name)
-            columns = (pixels - 1) * stride[1] + kernel[1]
-            shared = columns * max(0, kernel[0] - stride[0])
-            counts["fresh"] += columns * min(rows, stride[0])
-            counts["again"] += shared
-            counts["mix"] += shared * min(1.0, columns * kernel[0] / SETS)
+    width = _strip_width(out_w, kernel, stride[1])
+    rows = range(pixel_begin // out_w, -(-pixel_end // out_w))
+    inputs = _input_rows(rows, kernel[0], stride[0], pad[0])
+    inside = sum(0 <= row < in_shape[0] for row in inputs)
+    counts["window_bytes"] = kernel[0] * ((width - 1) * stride[1] + kernel[1]) * LINE_BYTES
+    for begin in range(0, out_w, width):
+        end = min(begin + width, out_w)
+        columns = (end - begin - 1) * stride[1] + kernel[1]
+        left = begin * stride[1] - pad[1]
+        copied = inside * max(0, min(left + columns, in_shape[1]) - max(left, 0))
+        counts["strip"] += 1
+        counts["window_row"] += len(inputs)
+        counts["copy_pixel"] += copied
+        counts["fill_pixel"] += len(inputs) * columns - copied
+        for y in rows:
+            pixels = min(y * out_w + end, pixel_end) - max(y * out_w + begin, pixel_begin)
+            if pixels > 0:
+                _count_row(counts, kernel, stride[1], pixels)
     return counts
 
 
-def _blocks(counts: Counter, in_w, kernel_w, stride_w, x, pixels, rows, name) -> None:
-    """Blocks of 4 pixels of one row of a strip; the last one may overlap the one before."""
-    per_row = 1 if name != "tap" else kernel_w
-    columns = 3 * stride_w + kernel_w
-    # Columns outside on one side that have code of their own.
-    known = 0 if name == "tap" else kernel_w // 2
-    for place in range(0, pixels, BLOCK):
-        first = pixels - BLOCK if place + BLOCK > pixels >= BLOCK else place
-        left = x + first * stride_w
-        before, after = max(0, -left), max(0, left + columns - in_w)
-        edge = max(before, after) > known or (before and after)
-        counts["block"] += 1
-        counts["part"] += pixels < BLOCK
-        counts[name] += rows * per_row
-        counts["edge_column"] += rows * columns if edge else 0
+def _input_rows(rows: range, kernel_h: int, stride_h: int, pad_top: int) -> list[int]:
+    """Rows of the input, or of padding, under the kernel, each once."""
+    tops = [y * stride_h - pad_top for y in rows]
+    return sorted({top + ky for top in tops for ky in range(kernel_h)})
+
+
+def _count_row(counts: Counter, kernel: tuple[int, int], stride_w: int, pixels: int) -> None:
+    """A row of a strip."""
+    blocks = -(-pixels // BLOCK)
+    counts["row"] += 1
+    counts["quad"] += 1
+    counts["block"] += blocks
+    counts["part"] += pixels < BLOCK
+    if (*kernel, stride_w) in _BLOCKS:
+        counts[_BLOCKS[*kernel, stride_w]] += blocks
+    elif (kernel[1], stride_w) in _ROWS:
+        counts[_ROWS[kernel[1], stride_w]] += blocks * kernel[0]
+    else:
+        counts["tap"] += blocks * kernel[0] * kernel[1]

@@ -87,7 +87,11 @@ static int8_t *pixels_copy(int8_t *out, const int8_t *in, uint32_t pitch, uint32
         return out;
     }
     for (; columns > 0; columns--, in += pitch, out += DW_COLUMN_BYTES) {
-        for (uint32_t n = 0; n < channels; n += 4) {
+        uint32_t n = 0;
+        for (; n + 16 <= channels; n += 16) {
+            words_copy_four(out + n, in + n);
+        }
+        for (; n < channels; n += 4) {
             store_word(out + n, load_word(in + n));
         }
     }

@@ -182,6 +182,34 @@ def test_dot4_steps_are_counted_exactly():
     assert work.loops["one"] == 0
 
 
+def test_depthwise_loops_are_counted_exactly():
+    layer = conv_layer(14, 40, 40, 3, 1, 1, LayerOp.DWCONV)
+    plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
+    loops = chunk_work(layer, plan, plan.chunks[0], 4).loops
+    # 32 and 8 channels, of 14 rows in one strip of 14 pixels: 4 blocks of 4, the last overlaps.
+    assert loops["channel_block"] == loops["strip"] == 2
+    assert loops["row"] == 2 * 14
+    assert loops["quad"] == 10 * 14
+    assert loops["block_3x3_by_1"] == loops["block"] == 10 * 14 * 4
+    assert loops["window_row"] == 2 * 16
+    assert loops["copy_pixel"] == 2 * 14 * 14
+    assert loops["copy_word"] == 10 * 14 * 14
+    assert loops["fill_pixel"] == 2 * (16 * 16 - 14 * 14)
+    assert loops["pack"] == 10 * (9 + 8)
+
+
+def test_weights_beyond_the_cache_pass_a_panel_in_two_turns():
+    def loops(out_c, size=8):
+        layer = conv_layer(size, 64, out_c)
+        plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
+        return chunk_work(layer, plan, plan.chunks[0], 4).loops
+
+    # 64 pixels of 16 words, in panels of 2 KiB, and 4 KiB of weights at the most.
+    assert loops(64)["copy_word"] == loops(128, size=2)["copy_word"] == 0
+    assert loops(68)["copy_word"] == 64 * 16
+    assert loops(68)["skipped_block"] == loops(68)["block"] == 2 * 17
+
+
 def test_held_out_cases_are_not_in_the_fit():
     fitted = {(case.layer.name, case.machine) for case in fit_cases()}
     cases = held_out_cases()

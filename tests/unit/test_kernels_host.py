@@ -57,6 +57,24 @@ def test_large_kernel_gathers_panels_that_fill_the_scratch():
         check(config, [(random_quant_layer(layer, rng), plan)], rng, seed)
 
 
+@pytest.mark.parametrize("out_c", [30, 64, 129])
+@pytest.mark.parametrize(("in_c", "kernel"), [(64, 1), (100, 1), (256, 1), (512, 1), (36, 3)])
+def test_weights_that_pass_a_panel_in_two_turns_match_golden(in_c, kernel, out_c):
+    for seed in range(4):
+        rng = np.random.default_rng([seed, in_c, out_c])
+        config = machine(rng)
+        height, width = (int(side) for side in rng.integers(1, 8, 2))
+        layer = Layer(name="two", op=LayerOp.CONV, source_op="Conv", in_shape=(height, width, in_c),
+                      out_shape=(height, width, out_c), kernel=(kernel, kernel),
+                      pads=(kernel // 2,) * 4)  # fmt: skip
+        plan = (
+            plan_layer(layer, config, Body.DOT4, Balance.STATIC)
+            if seed % 2
+            else random_plan(layer, config, Body.DOT4, Balance.STATIC, (), rng)
+        )
+        check(config, [(random_quant_layer(layer, rng), plan)], rng, seed)
+
+
 @pytest.mark.parametrize("channels", range(1, 10))
 @pytest.mark.parametrize("op", DIGITAL_OPS)
 def test_any_number_of_channels_matches_golden(op, channels):
@@ -103,7 +121,7 @@ def test_depthwise_strips_and_edges_match_golden(kernel_w, stride):
         check(config, [(random_quant_layer(layer, rng), plan)], rng, seed)
 
 
-def test_depthwise_kernel_that_leaves_little_room_for_its_weights_matches_golden():
+def test_depthwise_kernel_with_a_window_larger_than_the_cache_matches_golden():
     for kernel, channels in (((20, 20), 12), ((24, 24), 8)):
         rng = np.random.default_rng(channels)
         config = machine(rng)

@@ -119,6 +119,40 @@ def test_static_work_with_too_few_pixels_is_split_by_channels():
     assert all(124 <= work <= 128 for work in shares(plan, machine))
 
 
+@pytest.mark.parametrize("channels", [64, 128, 256])
+def test_pixels_that_do_not_divide_among_harts_are_shared_by_channels(channels):
+    machine = ClusterConfig(harts=8)
+    plan = plan_layer(layer_of(14, 14, 64, channels), machine, Body.DOT4, Balance.STATIC)
+    assert set(shares(plan, machine)) == {196 * channels / 8}
+    assert all(chunk.pixel_begin % 4 == 0 and chunk.begin % 4 == 0 for chunk in plan.chunks)
+
+
+depthwise_shapes = st.builds(
+    lambda height, width, channels: layer_of(height, width, channels, channels, LayerOp.DWCONV),
+    st.integers(1, 40), st.integers(1, 40), st.integers(1, 300),
+)  # fmt: skip
+
+
+@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.given(depthwise_shapes, machines, balances)
+def test_depthwise_chunks_are_whole_rows_and_cover_every_output_once(layer, machine, balance):
+    plan = plan_layer(layer, machine, Body.DOT4, balance)
+    assert (covered(plan, layer.pixels, layer.out_shape[2]) == 1).all()
+    for chunk in plan.chunks:
+        assert chunk.pixel_begin % layer.out_shape[1] == chunk.pixel_end % layer.out_shape[1] == 0
+        assert chunk.begin % 32 == 0
+
+
+@pytest.mark.parametrize(
+    ("side", "channels"), [(112, 32), (56, 144), (28, 192), (14, 384), (7, 960)]
+)
+def test_depthwise_shares_of_real_layers_are_nearly_equal(side, channels):
+    machine = ClusterConfig(harts=8)
+    layer = layer_of(side, side, channels, channels, LayerOp.DWCONV)
+    work = shares(plan_layer(layer, machine, Body.DOT4, Balance.STATIC), machine)
+    assert max(work) <= 1.06 * sum(work) / 8
+
+
 def test_stealing_gives_each_hart_a_choice_of_chunks():
     machine = ClusterConfig(harts=8)
     plan = plan_layer(layer_of(32, 32, 16, 16), machine, Body.DOT4, Balance.STEAL)
