@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """A hart's data port, with the test in place of the core, the memory and the registers."""
 
 import random
