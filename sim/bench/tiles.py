@@ -29,9 +29,10 @@ MVM_LIMIT = 64 + 32 + 64 + 64
 """Loads of words, CM_QUEUE, CM_DEQUEUE and stores of words, one per cycle."""
 SCALING_BAR = 7.2
 SCALING_HARTS = 8
-SCALING_SIZE = 28
-"""Height and width of the layer that is shared by harts: one of MobileNetV1."""
+SCALED_LAYER = (56, 256, 128)
+"""Size and channels of the pointwise layer that harts share: it begins ResNet-50's third stage."""
 STEAL_BAR = 1.5
+STOLEN_LAYER = (14, 256, 256)
 
 
 def _machine(harts: int, tight_harts: int | None = None) -> ClusterConfig:
@@ -88,7 +89,7 @@ def mvm_rows(found: Sequence[Measurement]) -> Iterator[Row]:
 
 def scaling_cases() -> list[Case]:
     """A pointwise layer with resident weights on one tile, and on a tile of each of 8 harts."""
-    layer = conv_layer(SCALING_SIZE, SIDE, SIDE)
+    layer = conv_layer(*SCALED_LAYER)
     return [
         Case(layer=layer, machine=_machine(harts), body=Body.TIGHT)
         for harts in (1, SCALING_HARTS)
@@ -100,8 +101,7 @@ def scaling_rows(found: Sequence[Measurement]) -> Iterator[Row]:
     one, many = found
     yield checked(
         max(found, key=lambda each: each.mismatches),
-        name=f"{SCALING_HARTS} tight tiles / 1, pointwise {SCALING_SIZE}x{SCALING_SIZE}, "
-        f"{SIDE} channels",
+        name=f"{SCALING_HARTS} tight tiles / 1, {one.case.layer.name}",
         value=one.rtl_cycles / many.rtl_cycles,
         unit="speed-up",
         bar=SCALING_BAR,
@@ -110,8 +110,8 @@ def scaling_rows(found: Sequence[Measurement]) -> Iterator[Row]:
 
 
 def mixed_cases() -> list[Case]:
-    """The same layer where the last of the harts has no tile, shared out and stolen."""
-    layer = conv_layer(SCALING_SIZE, SIDE, SIDE)
+    """A pointwise layer where the last of the harts has no tile, shared out and stolen."""
+    layer = conv_layer(*STOLEN_LAYER)
     mixed = _machine(SCALING_HARTS, SCALING_HARTS - 1)
     return [
         Case(layer=layer, machine=mixed, body=Body.TIGHT, balance=balance)

@@ -58,7 +58,8 @@ static bool group_fits(const header_t *image, const layer_t *layer, const group_
     uint32_t limit = group->reprogram || layer->op == OP_PROGRAM ? ~0u : GROUP_BLOCKS_MAX;
     if (!table_fits(image, group->block_addr, group->block_count, sizeof(block_t)) ||
         group->block_count > limit || (group->block_count == 0 && layer->op == OP_CONV) ||
-        (group->reprogram && (is_stream || layer->partial_pitch < 4 * layer->out_c))) {
+        (group->reprogram && (is_stream || layer->partial_pitch < 4 * layer->out_c)) ||
+        (layer->post && (group->reprogram || group->block_count != 1))) {
         return false;
     }
     const block_t *blocks = mem_ptr(group->block_addr);

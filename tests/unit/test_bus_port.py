@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """A hart's data port, with the test in place of the core, the memory and the registers."""
 
 import random
@@ -7,7 +8,7 @@ from simulate import simulate
 from tightrope.hw.bus.wishbone import CycleType
 from tightrope.hw.config import MemoryConfig
 from tightrope.hw.cpu.bus_port import DataPort, FetchPort
-from tightrope.hw.cpu.write_buffer import JOIN_CYCLES
+from tightrope.hw.cpu.write_buffer import JOIN_CYCLES, WriteBuffer
 from tightrope.hw.memmap import HART_LOCAL, HOST, LOOSE_TILE, MAIN_MEMORY, SYNC, UNCACHED_BIT
 
 CONFIG = MemoryConfig(size_bytes=1 << 16, bytes_per_cycle=16)
@@ -158,6 +159,11 @@ def test_a_beat_goes_to_memory_when_it_is_complete_or_nothing_follows():
         assert log[2:] == [(36, "write", 5)]
 
     run(dut, testbench, memory(dut.memory, log))
+
+
+def test_a_write_buffer_is_made_for_a_memory():
+    with pytest.raises(TypeError, match="^config must be a MemoryConfig, not 16$"):
+        WriteBuffer(config=16)
 
 
 @pytest.mark.parametrize("width", [4, 8, 16, 32])
