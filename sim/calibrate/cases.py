@@ -9,7 +9,15 @@ from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import TightSplit
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-__all__ = ["conv_layer", "fit_cases", "held_out_cases", "machine"]
+__all__ = [
+    "conv_layer",
+    "fit_cases",
+    "held_out_cases",
+    "machine",
+    "stream_fit_cases",
+    "stream_held_out_cases",
+    "stream_machine",
+]
 
 
 def machine(harts: int, **changes) -> ClusterConfig:
@@ -162,8 +170,7 @@ def fit_cases() -> list[Case]:
         ]
     cases += _reprogrammed(len(cases))
     cases += _small_chunks(len(cases))
-    cases += _narrow_converter(len(cases))
-    return cases + _streamed(len(cases))
+    return cases + _narrow_converter(len(cases))
 
 
 STREAMED = (
@@ -173,8 +180,11 @@ STREAMED = (
 )  # fmt: skip
 
 
-def _streamed(seed: int) -> list[Case]:
-    """Tiles that stream: with and without post-processing, for results of 1 and 4 bytes."""
+def stream_fit_cases(seed: int) -> list[Case]:
+    """Tiles that stream: with and without post-processing, for results of 1 and 4 bytes.
+
+    Not among :func:`fit_cases` before the next calibration.
+    """
     ways = [
         (harts, changes)
         for harts in (1, 4)
@@ -283,11 +293,11 @@ def held_out_cases() -> list[Case]:
                         balance=Balance.STEAL if steal else Balance.STATIC, seed=1000 + len(cases),
                     )
                 )
-    return cases + _other_machines() + _held_out_streams()
+    return cases + _other_machines()
 
 
-def _held_out_streams() -> list[Case]:
-    """Among them a slower tile on a narrow memory, where the DMA engine is the bottleneck."""
+def stream_held_out_cases() -> list[Case]:
+    """Among them a narrow memory, where the DMA engine is the bottleneck; see there."""
     narrow = {"memory": MemoryConfig(bytes_per_cycle=8)}
     shapes = ((18, 96, 64), (12, 192, 256), (15, 24, 48, 3, 1, 1), (9, 280, 64))
     return [

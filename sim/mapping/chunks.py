@@ -11,7 +11,7 @@ from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
 from .plan import TILE_BODIES, Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT, Range, split_evenly
-from .stream import may_post, pixels_of_groups, raw_chunks, stream_chunks, stream_geometry
+from .stream import may_post, pixels_of_groups, stream_chunks, stream_geometry
 
 __all__ = ["nominal_adc_shift", "plan_layer"]
 
@@ -140,11 +140,10 @@ def _tile_shares(
         raise MappingError(f"layer {layer.name}: a {body.name} body must have groups")
     reprogram = any(group.reprogram for group in groups)
     if body is Body.STREAM:
-        if not may_post(layer, machine.tile):
-            chunks = raw_chunks(layer.pixels, groups)
-            steal = balance is Balance.STEAL
-            return [chunks] if steal else [chunks[h :: machine.harts] for h in range(machine.harts)]
-        return _stream_shares(layer.pixels, groups, machine.harts, balance)
+        if may_post(layer, machine.tile):
+            return _stream_shares(layer.pixels, groups, machine.harts, balance)
+        # Harts add up what tiles compute: they have the more to do.
+        body = Body.LOOSE
     if body is Body.TIGHT and split is TightSplit.CHANNELS:
         if balance is Balance.STEAL:
             raise MappingError(

@@ -121,7 +121,7 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     first = plan.hart_first if plan.balance is Balance.STATIC else None
     no_wait = [0.0] * machine.harts
     if plan.body in LOOSE_BODIES:
-        holds = [_holds(plan, chunk, time) for chunk, time in zip(plan.chunks, times, strict=True)]
+        holds = [_holds(plan, *each) for each in zip(plan.chunks, times, costs, strict=True)]
         return run_locked(holds, first, machine.harts)
     if first is None:
         ends, owners = run_stealing(times, machine.harts)
@@ -130,13 +130,22 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     return run_shares(times, first), no_wait, owners
 
 
-def _holds(plan: LayerPlan, chunk: Chunk, time: float):
-    """A chunk's groups, each with its tiles, sharing the chunk's time by their channels."""
+def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost):
+    """A chunk's groups, each with its tiles, sharing the chunk's time by their channels.
+
+    A hart that streams gives the tiles back before it adds up what they computed.
+    """
     groups = plan.groups[chunk.begin : chunk.end]
     columns = [group.channel_count * len(group.blocks) for group in groups]
+    held = min(1.0, cost.pipeline.steady / time) if cost.pipeline.sums else 1.0
     return [
-        (tuple({block.tile for block in group.blocks}), time * part / sum(columns))
+        hold
         for group, part in zip(groups, columns, strict=True)
+        for hold in (
+            (tuple({block.tile for block in group.blocks}), time * held * part / sum(columns)),
+            ((), time * (1 - held) * part / sum(columns)),
+        )
+        if hold[1]
     ]
 
 
