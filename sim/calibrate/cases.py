@@ -1,7 +1,7 @@
 """What is measured: microbenchmarks for the fit, and other cases that only judge it."""
 
 import numpy as np
-from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
+from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Case
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
@@ -9,15 +9,7 @@ from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import TightSplit
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-__all__ = [
-    "conv_layer",
-    "fit_cases",
-    "held_out_cases",
-    "machine",
-    "stream_fit_cases",
-    "stream_held_out_cases",
-    "stream_machine",
-]
+__all__ = ["conv_layer", "fit_cases", "held_out_cases", "machine"]
 
 
 def machine(harts: int, **changes) -> ClusterConfig:
@@ -25,20 +17,6 @@ def machine(harts: int, **changes) -> ClusterConfig:
     return ClusterConfig(
         harts=harts, tight_tiles_per_hart=1, loose_tiles=NOMINAL_LOOSE_TILES, **changes
     )
-
-
-def stream_machine(harts: int, **changes) -> ClusterConfig:
-    """As ``tightrope run --stream`` has it: four loose tiles that stream and requantise."""
-    fields = {
-        "tight_tiles_per_hart": 0,
-        "loose_tiles": 4,
-        "tile": TileConfig(post_lanes=8),
-        "scratchpad": ScratchpadConfig(size_bytes=256 << 10),
-        "stream_ports": 4,
-        "stream_bytes_per_cycle": 64,
-        "dma_bytes_per_cycle": 64,
-    }
-    return ClusterConfig(harts=harts, **fields | changes)
 
 
 def conv_layer(
@@ -173,37 +151,6 @@ def fit_cases() -> list[Case]:
     return cases + _narrow_converter(len(cases))
 
 
-STREAMED = (
-    (8, 64, 64), (28, 64, 128), (20, 256, 256), (14, 128, 512), (9, 100, 36), (7, 24, 10),
-    (17, 64, 32, 1, 2), (24, 16, 32, 3, 1, 1), (16, 3, 16, 3, 2, 1), (14, 20, 120, 3, 1, 1),
-    (12, 300, 48), (8, 64, 40, 3, 1, 1), (10, 500, 100), (5, 12, 7, 3, 1, 1),
-)  # fmt: skip
-
-
-def stream_fit_cases(seed: int) -> list[Case]:
-    """Tiles that stream: with and without post-processing, for results of 1 and 4 bytes.
-
-    Not among :func:`fit_cases` before the next calibration.
-    """
-    ways = [
-        (harts, changes)
-        for harts in (1, 4)
-        for changes in ({}, {"tile": TileConfig(adc_bits=8)}, {"tile": TileConfig()})
-        if harts == 1 or not changes
-    ]
-    cases = []
-    for harts, changes in ways:
-        for shape in STREAMED:
-            cases.append(
-                Case(
-                    layer=conv_layer(*shape), machine=stream_machine(harts, **changes),
-                    body=Body.STREAM, seed=seed + len(cases),
-                    balance=Balance.STEAL if len(cases) % 4 == 3 else Balance.STATIC,
-                )
-            )  # fmt: skip
-    return cases
-
-
 def _narrow_converter(seed: int) -> list[Case]:
     """Converters of 8 and 12 bits pack their outputs; one hart shows what that costs."""
     cases = []
@@ -294,22 +241,6 @@ def held_out_cases() -> list[Case]:
                     )
                 )
     return cases + _other_machines()
-
-
-def stream_held_out_cases() -> list[Case]:
-    """Among them a narrow memory, where the DMA engine is the bottleneck; see there."""
-    narrow = {"memory": MemoryConfig(bytes_per_cycle=8)}
-    shapes = ((18, 96, 64), (12, 192, 256), (15, 24, 48, 3, 1, 1), (9, 280, 64))
-    return [
-        Case(
-            layer=conv_layer(*shape), machine=stream_machine(harts, **changes), body=Body.STREAM,
-            balance=balance, seed=3000 + index,
-        )
-        for index, shape in enumerate(shapes)
-        for harts, changes, balance in (
-            (1, {}, Balance.STATIC), (1, narrow, Balance.STATIC), (4, {}, Balance.STEAL),
-        )
-    ]  # fmt: skip
 
 
 def _other_machines() -> list[Case]:

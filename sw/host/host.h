@@ -64,10 +64,12 @@ uint32_t tile_status(host_tile_t *tile, uint32_t reg);
 /* One output: (value * scale) rounded, plus zero point, clamped. */
 int8_t host_output(uint32_t value, uint32_t scale, int8_t zero_point, int8_t min, int8_t max);
 
-/* Streaming (host_stream.c): DMA blocks and jobs are done when they are pushed. Offsets are those
- * of HART_LOCAL and of a tile's page. */
+/* Streaming (host_stream.c, host_dma.c): DMA blocks and jobs are done when they are pushed. Offsets
+ * are those of HART_LOCAL and of a tile's page. */
 void host_stream_reset(void);
 void constants_forget(void);
+void host_dma_reset(void);
+uint32_t host_job_status(uint32_t ended, uint32_t error); /* also DMA_STATUS */
 bool host_is_dma(uint32_t offset);
 uint32_t host_dma_read(uint32_t offset);
 void host_dma_write(uint32_t offset, uint32_t value);

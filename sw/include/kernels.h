@@ -34,6 +34,10 @@ uint32_t loose_status(uint32_t tile, uint32_t reg);
 void loose_acquire(uint32_t tile, unsigned hart);
 void loose_release(uint32_t tile);
 
+/* What the group's only tile, which this hart holds, requantises with. The channels are a multiple of
+ * 4. Does nothing if the tile has them already. */
+void loose_constants_load(const layer_t *layer, const group_t *group, const block_t *block);
+
 /* Acquires or releases every tile of a group, each once, in ascending order: the same order on all
  * harts keeps two of them from waiting for each other. */
 void hold_tiles(const group_t *group, unsigned hart, bool acquire);

@@ -5,7 +5,8 @@ import pytest
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
-from tightrope.sim.calibrate.cases import conv_layer, fit_cases, held_out_cases, stream_machine
+from tightrope.sim.calibrate.cases import conv_layer, fit_cases, held_out_cases
+from tightrope.sim.calibrate.stream_cases import stream_machine
 from tightrope.sim.energy.energy import energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment.case import Case, plan_case
