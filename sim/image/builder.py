@@ -22,6 +22,7 @@ from .layout import (
     MAGIC,
     TILE_COUNTER_WORDS,
     VERSION,
+    Body,
     Op,
     size_bytes,
 )
@@ -78,6 +79,7 @@ class _Builder:
         self.steps = steps
         self.epochs = epochs([step.plan for step in steps], config)
         self.arena = Arena(IMAGE_ADDR)
+        self.layers_addr = 0
         self.names: list[str] = []
         self.owners: list[int | None] = []
         self.descriptors: list[dict[str, int]] = []
@@ -89,7 +91,7 @@ class _Builder:
         arena, config = self.arena, self.config
         count = len(self.epochs) + sum(step.qlayer.layer.groups for step in self.steps)
         header_addr = arena.reserve_structs("header", 1)
-        layers_addr = arena.reserve_structs("layer", count)
+        self.layers_addr = layers_addr = arena.reserve_structs("layer", count)
         self._put_inputs(inputs, pitches)
         for index, step in enumerate(self.steps):
             self._put_step(index, step)
@@ -199,14 +201,26 @@ class _Builder:
         self.descriptors.append(fields)
 
     def _put_program(self, epoch: Epoch) -> None:
-        entries = [
-            (hart, group, self._weights_of(index, self.steps[index].plan.groups.index(group)))
+        work = [
+            (index, hart, group)
             for index in epoch.steps
             for hart, group in programming_groups(self.steps[index].plan, self.config)
         ]
+        entries = [
+            (hart, group, self._weights_of(index, self.steps[index].plan.groups.index(group)))
+            for index, hart, group in work
+        ]
         fields = {"op": int(Op.PROGRAM), "body": int(epoch.body)}
-        fields |= put_groups(self.arena, entries)
+        fields |= put_groups(self.arena, entries, [self._constants_of(index) for index, *_ in work])
         self._append(f"program {epoch.body.name.lower()}", None, fields)
+
+    def _constants_of(self, index: int) -> int:
+        """The address of a step's descriptor if its tiles may requantise; else 0."""
+        if self.steps[index].plan.body is not Body.STREAM:
+            return 0
+        place = sum(step.qlayer.layer.groups for step in self.steps[:index])
+        place += sum(epoch.steps[0] <= index for epoch in self.epochs)
+        return self.layers_addr + place * size_bytes(LAYER)
 
     def _group_entries(self, index: int) -> list[tuple[int, Group, tuple[int, ...]]]:
         groups = self.steps[index].plan.groups

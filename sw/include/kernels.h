@@ -35,7 +35,7 @@ void loose_acquire(uint32_t tile, unsigned hart);
 void loose_release(uint32_t tile);
 
 /* What the group's only tile, which this hart holds, requantises with. The channels are a multiple of
- * 4. Does nothing if the tile has them already. */
+ * 4. Does nothing if the tile was given them last, as when it was programmed. */
 void loose_constants_load(const layer_t *layer, const group_t *group, const block_t *block);
 
 /* Acquires or releases every tile of a group, each once, in ascending order: the same order on all

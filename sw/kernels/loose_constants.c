@@ -3,8 +3,8 @@
 #include "output.h"
 #include "tile_io.h"
 
-/* Whose constants each tile has: the address of the group's blocks, which is no other group's. Harts
- * look and write past the cache, while they hold the tile. */
+/* Whose constants each tile has: the address of the weights that it was last given constants for,
+ * which are no other group's. Harts look and write past the cache, while they hold the tile. */
 static uint32_t constants_of[LOOSE_TILE_COUNT_MAX];
 
 #ifdef HOST_BUILD
@@ -19,10 +19,10 @@ void constants_forget(void)
 void loose_constants_load(const layer_t *layer, const group_t *group, const block_t *block)
 {
     volatile uint32_t *known = past_cache(&constants_of[block->tile]);
-    if (*known == group->block_addr) {
+    if (*known == block->weights_addr) {
         return;
     }
-    *known = group->block_addr;
+    *known = block->weights_addr;
     const int32_t *bias = (const int32_t *)mem_ptr(layer->bias_addr) + group->channel_begin;
     const uint32_t *scale = scales_of(layer) + group->channel_begin;
     uint32_t config = loose_port(block->tile) + LOOSE_TILE_CONFIG_OFFSET_BYTES;
