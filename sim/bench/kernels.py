@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tightrope.sim.calibrate.cases import conv_layer, machine
+from tightrope.sim.calibrate.layers import conv_layer, machine
 from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.experiment.measure import measure
 from tightrope.sim.image.layout import Body

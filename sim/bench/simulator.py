@@ -1,6 +1,6 @@
 """How fast the simulator is."""
 
-from tightrope.sim.calibrate.cases import machine
+from tightrope.sim.calibrate.layers import machine
 from tightrope.sim.cosim.bench import measure_cycles_per_s
 
 from .rows import Message, Row

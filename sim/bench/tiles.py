@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tightrope.hw.config import ClusterConfig, TileConfig
-from tightrope.sim.calibrate.cases import conv_layer
+from tightrope.sim.calibrate.layers import conv_layer
 from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.experiment.measure import measure
 from tightrope.sim.image.layout import Balance, Body

@@ -1,70 +1,19 @@
 """What is measured: microbenchmarks for the fit, and other cases that only judge it."""
 
 import numpy as np
-from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
-from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Case
+from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.sim.experiment.case import Case
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import TightSplit
-from tightrope.sim.workload.layers import Layer, LayerOp
+from tightrope.sim.workload.layers import LayerOp
 
-__all__ = ["conv_layer", "fit_cases", "held_out_cases", "machine"]
+from .layers import conv_layer, dense_layer, machine, ways_of
+from .post_cases import post_fit_cases, post_held_out_cases
+from .stream_cases import stream_fit_cases, stream_held_out_cases
 
-
-def machine(harts: int, **changes) -> ClusterConfig:
-    """The calibrated machine: 256x256 tiles, one tight tile per hart, and loose tiles."""
-    return ClusterConfig(
-        harts=harts, tight_tiles_per_hart=1, loose_tiles=NOMINAL_LOOSE_TILES, **changes
-    )
-
-
-def stream_machine(harts: int, **changes) -> ClusterConfig:
-    """As ``tightrope run --stream`` has it: four loose tiles that stream and requantise."""
-    fields = {
-        "tight_tiles_per_hart": 0,
-        "loose_tiles": 4,
-        "tile": TileConfig(post_lanes=8),
-        "scratchpad": ScratchpadConfig(size_bytes=256 << 10),
-        "stream_ports": 4,
-        "stream_bytes_per_cycle": 64,
-        "dma_bytes_per_cycle": 64,
-    }
-    return ClusterConfig(harts=harts, **fields | changes)
-
-
-def conv_layer(
-    size: int, in_c: int, out_c: int, kernel: int = 1, stride: int = 1, pad: int = 0,
-    op: LayerOp = LayerOp.CONV, rows: int | None = None,
-) -> Layer:  # fmt: skip
-    """A square layer of any operator; ``rows`` limits its height."""
-    height = size if rows is None else rows
-    out = [(side + 2 * pad - kernel) // stride + 1 for side in (height, size)]
-    if op is LayerOp.GLOBAL_AVGPOOL:
-        out, kernel_hw = [1, 1], (height, size)
-    else:
-        kernel_hw = (kernel, kernel)
-    dims = f"{height}x{size}x{in_c}" + (f":{out_c}" if op is LayerOp.CONV else "")
-    shape = f":{kernel}x{kernel}:s{stride}:p{pad}" if kernel > 1 or stride > 1 else ""
-    return Layer(
-        name=f"{op.value}:{dims}{shape}",
-        op=op,
-        source_op=op.value,
-        in_shape=(height, size, in_c),
-        out_shape=(out[0], out[1], out_c),
-        kernel=kernel_hw,
-        stride=(stride, stride),
-        pads=(pad, pad, pad, pad),
-        inputs=2 if op is LayerOp.ADD else 1,
-    )
-
-
-def dense_layer(inputs: int, outputs: int) -> Layer:
-    """A dense layer."""
-    return Layer(
-        name=f"dense:{inputs}:{outputs}", op=LayerOp.DENSE, source_op="Gemm",
-        in_shape=(1, 1, inputs), out_shape=(1, 1, outputs),
-    )  # fmt: skip
+__all__ = ["fit_cases", "held_out_cases"]
 
 
 CONVS = (
@@ -120,21 +69,6 @@ MORE = (
 """Measured on one hart only: how caches behave depends on shapes more than on harts."""
 
 
-def _tile_ways() -> list[tuple[Body, TightSplit | None]]:
-    return [
-        (Body.TIGHT, TightSplit.REPLICATE), (Body.TIGHT, TightSplit.CHANNELS), (Body.LOOSE, None),
-    ]  # fmt: skip
-
-
-def _ways(layer: Layer, harts: int) -> list[tuple[Body, TightSplit | None]]:
-    if layer.op not in (LayerOp.CONV, LayerOp.DENSE):
-        return [(Body.DOT4, None)]
-    ways = _tile_ways()
-    if harts == 1:
-        ways.remove((Body.TIGHT, TightSplit.CHANNELS))
-    return [(Body.DOT4, None), *ways]
-
-
 def fit_cases() -> list[Case]:
     """The microbenchmarks: every kernel on 1 hart; a third of them each on 2, 4 and 8."""
     layers = [conv_layer(*shape) for shape in CONVS]
@@ -145,7 +79,7 @@ def fit_cases() -> list[Case]:
         for index, layer in enumerate(layers):
             if harts > 1 and index % 3 != (2, 4, 8).index(harts) and harts != 8:
                 continue
-            for body, split in _ways(layer, harts):
+            for body, split in ways_of(layer, harts):
                 for balance in Balance:
                     if balance is Balance.STEAL and (split is TightSplit.CHANNELS or index % 2):
                         continue
@@ -158,66 +92,13 @@ def fit_cases() -> list[Case]:
     for layer in MORE:
         cases += [
             Case(layer=layer, machine=machine(1), body=body, split=split, seed=len(cases) + way)
-            for way, (body, split) in enumerate(_ways(layer, 1))
+            for way, (body, split) in enumerate(ways_of(layer, 1))
         ]
     cases += _reprogrammed(len(cases))
     cases += _small_chunks(len(cases))
     cases += _narrow_converter(len(cases))
-    cases += _post_cases(POST_CONVS, POST_DENSES, len(cases))
-    return cases + _streamed(len(cases))
-
-
-POST_CONVS = (
-    (8, 64, 64), (6, 256, 128), (9, 128, 256), (7, 24, 12), (9, 64, 32, 1, 2), (10, 36, 20),
-    (7, 10, 9), (8, 16, 32, 3, 1, 1), (14, 3, 32, 7, 2, 3), (6, 192, 100), (5, 320, 64),
-)  # fmt: skip
-POST_DENSES = ((256, 64), (100, 33))
-
-
-def _post_cases(convs, denses, seed: int) -> list[Case]:
-    """Tiles that requantise: every way on 1 hart, and some on 8. Layers of several blocks too."""
-    layers = [conv_layer(*shape) for shape in convs] + [dense_layer(*shape) for shape in denses]
-    cases: list[Case] = []
-    for harts in (1, 8):
-        other = machine(harts, tile=TileConfig(post_lanes=4))
-        for index, layer in enumerate(layers if harts == 1 else layers[::2]):
-            for way, (body, split) in enumerate(_ways(layer, harts)[1:]):
-                steal = split is not TightSplit.CHANNELS and (index + way) % 2
-                cases.append(
-                    Case(
-                        layer=layer, machine=other, body=body, split=split,
-                        balance=Balance.STEAL if steal else Balance.STATIC, seed=seed + len(cases),
-                    )
-                )
-    return cases
-
-
-STREAMED = (
-    (8, 64, 64), (28, 64, 128), (20, 256, 256), (14, 128, 512), (9, 100, 36), (7, 24, 10),
-    (17, 64, 32, 1, 2), (24, 16, 32, 3, 1, 1), (16, 3, 16, 3, 2, 1), (14, 20, 120, 3, 1, 1),
-    (12, 300, 48), (8, 64, 40, 3, 1, 1), (10, 500, 100), (5, 12, 7, 3, 1, 1),
-)  # fmt: skip
-
-
-def _streamed(seed: int) -> list[Case]:
-    """Tiles that stream: with and without post-processing, for results of 1 and 4 bytes."""
-    ways = [
-        (harts, changes)
-        for harts in (1, 4)
-        for changes in ({}, {"tile": TileConfig(adc_bits=8)}, {"tile": TileConfig()})
-        if harts == 1 or not changes
-    ]
-    cases = []
-    for harts, changes in ways:
-        for shape in STREAMED:
-            cases.append(
-                Case(
-                    layer=conv_layer(*shape), machine=stream_machine(harts, **changes),
-                    body=Body.STREAM, seed=seed + len(cases),
-                    balance=Balance.STEAL if len(cases) % 4 == 3 else Balance.STATIC,
-                )
-            )  # fmt: skip
-    return cases
+    cases += post_fit_cases(len(cases))
+    return cases + stream_fit_cases(len(cases))
 
 
 def _narrow_converter(seed: int) -> list[Case]:
@@ -226,7 +107,7 @@ def _narrow_converter(seed: int) -> list[Case]:
     for adc_bits in (8, 12):
         other = machine(1, tile=TileConfig(adc_bits=adc_bits))
         for shape in ((8, 64, 64), (7, 24, 10), (8, 16, 32, 3, 1, 1), (6, 40, 128), (5, 300, 36)):
-            for body, split in _ways(conv_layer(*shape), 1)[1:]:
+            for body, split in ways_of(conv_layer(*shape), 1)[1:]:
                 cases.append(
                     Case(
                         layer=conv_layer(*shape), machine=other, body=body, split=split,
@@ -242,7 +123,7 @@ def _reprogrammed(seed: int) -> list[Case]:
     return [
         Case(layer=layer, machine=machine(1), body=body, split=split, seed=seed + 2 * i + j)
         for i, layer in enumerate(layers)
-        for j, (body, split) in enumerate(_ways(layer, 1)[1:])
+        for j, (body, split) in enumerate(ways_of(layer, 1)[1:])
     ]
 
 
@@ -288,13 +169,6 @@ HELD_OUT_OTHERS = (
 )  # fmt: skip
 
 
-POST_HELD_OUT = (
-    (10, 128, 64), (7, 96, 40), (6, 256, 256), (9, 24, 28, 3, 1, 1), (12, 20, 30, 1, 2),
-    (18, 3, 24, 5, 2, 2),
-)  # fmt: skip
-POST_HELD_OUT_DENSES = ((192, 50),)
-
-
 def held_out_cases() -> list[Case]:
     """Cases that the fit never saw: other layers, and machines of other tiles and memories."""
     layers = [conv_layer(*shape) for shape in HELD_OUT]
@@ -304,7 +178,7 @@ def held_out_cases() -> list[Case]:
     rng = np.random.default_rng(2)
     for index, layer in enumerate(layers):
         for harts in (1, 2, 4, 8):
-            ways = _ways(layer, harts)
+            ways = ways_of(layer, harts)
             if len(ways) > 1:
                 keep = rng.choice(len(ways), 2, replace=False)
                 ways = [ways[i] for i in keep]
@@ -316,24 +190,8 @@ def held_out_cases() -> list[Case]:
                         balance=Balance.STEAL if steal else Balance.STATIC, seed=1000 + len(cases),
                     )
                 )
-    cases += _post_cases(POST_HELD_OUT, POST_HELD_OUT_DENSES, 3000)
-    return cases + _other_machines() + _held_out_streams()
-
-
-def _held_out_streams() -> list[Case]:
-    """Among them a slower tile on a narrow memory, where the DMA engine is the bottleneck."""
-    narrow = {"memory": MemoryConfig(bytes_per_cycle=8)}
-    shapes = ((18, 96, 64), (12, 192, 256), (15, 24, 48, 3, 1, 1), (9, 280, 64))
-    return [
-        Case(
-            layer=conv_layer(*shape), machine=stream_machine(harts, **changes), body=Body.STREAM,
-            balance=balance, seed=4000 + index,
-        )
-        for index, shape in enumerate(shapes)
-        for harts, changes, balance in (
-            (1, {}, Balance.STATIC), (1, narrow, Balance.STATIC), (4, {}, Balance.STEAL),
-        )
-    ]  # fmt: skip
+    cases += post_held_out_cases()
+    return cases + _other_machines() + stream_held_out_cases()
 
 
 def _other_machines() -> list[Case]:
@@ -347,7 +205,7 @@ def _other_machines() -> list[Case]:
     )
     cases = []
     for shape in ((8, 88, 64), (6, 96, 48, 3, 1, 1), (9, 40, 32)):
-        for body, split in _ways(conv_layer(*shape), 4):
+        for body, split in ways_of(conv_layer(*shape), 4):
             cases.append(
                 Case(
                     layer=conv_layer(*shape), machine=other, body=body, split=split,

@@ -91,6 +91,7 @@ class _Builder:
         self.pipeline = pipeline
         self.epochs = epochs(steps, config)
         self.arena = Arena(IMAGE_ADDR)
+        self.layers_addr = 0
         self.names: list[str] = []
         self.owners: list[int | None] = []
         self.descriptors: list[dict[str, int]] = []
@@ -109,7 +110,7 @@ class _Builder:
         in_steps = sum(step.qlayer.layer.groups for step in self.steps)
         count = len(self.epochs) + (1 if self.pipeline else in_steps)
         header_addr = arena.reserve_structs("header", 1)
-        layers_addr = arena.reserve_structs("layer", count)
+        self.layers_addr = layers_addr = arena.reserve_structs("layer", count)
         self._check_inputs(inputs)
         storage = self._storage(inputs, pitches, keep)
         for index, step in enumerate(self.steps):
@@ -273,14 +274,29 @@ class _Builder:
         self.descriptors.append(fields)
 
     def _put_program(self, epoch: Epoch) -> None:
-        entries = [
-            (hart, group, self._weights_of(index, self.steps[index].plan.groups.index(group)))
+        work = [
+            (index, hart, group)
             for index in epoch.steps
             for hart, group in programming_groups(self.steps[index].plan, self.config)
         ]
+        entries = [
+            (hart, group, self._weights_of(index, self.steps[index].plan.groups.index(group)))
+            for index, hart, group in work
+        ]
         fields = {"op": int(Op.PROGRAM), "body": int(epoch.body)}
-        fields |= put_groups(self.arena, entries)
+        fields |= put_groups(self.arena, entries, [self._constants_of(index) for index, *_ in work])
         self._append(f"program {epoch.body.name.lower()}", None, fields)
+
+    def _constants_of(self, index: int) -> int:
+        """The address of a step's descriptor if its tiles may requantise; else 0.
+
+        A pipeline's descriptors have no place yet.
+        """
+        if self.steps[index].plan.body is not Body.STREAM or self.pipeline:
+            return 0
+        place = sum(step.qlayer.layer.groups for step in self.steps[:index])
+        place += sum(epoch.steps[0] <= index for epoch in self.epochs)
+        return self.layers_addr + place * size_bytes(LAYER)
 
     def _group_entries(self, index: int) -> list[tuple[int, Group, tuple[int, ...]]]:
         groups = self.steps[index].plan.groups

@@ -177,7 +177,7 @@ BLOCK = (
     ("col_count", "a multiple of 4"),
     ("k_begin", "first element of the flattened patch (kernel_h, kernel_w, in_c) for row_begin"),
     ("weights_addr", "int8 [row_count][col_count], rows = patch elements, columns = channels"),
-    ("_reserved_0", "zero"),
+    ("layer_addr", "PROGRAM: the LAYER with post whose constants the tile is given too; 0: none"),
 )
 
 STRUCTS = {"header": HEADER, "layer": LAYER, "chunk": CHUNK, "group": GROUP, "block": BLOCK}

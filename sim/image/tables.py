@@ -133,7 +133,9 @@ def put_block_weights(arena: Arena, qlayer: QuantLayer, group: Group) -> tuple[i
     return tuple(addrs)
 
 
-def put_blocks(arena: Arena, group: Group, weights_addrs: Sequence[int]) -> int:
+def put_blocks(
+    arena: Arena, group: Group, weights_addrs: Sequence[int], layer_addr: int = 0
+) -> int:
     """A group's blocks, whose weights are there already; returns the blocks' address."""
     return arena.put_structs(
         "block",
@@ -146,6 +148,7 @@ def put_blocks(arena: Arena, group: Group, weights_addrs: Sequence[int]) -> int:
                 "col_count": block.col_count,
                 "k_begin": block.k_begin,
                 "weights_addr": addr,
+                "layer_addr": layer_addr,
             }
             for block, addr in zip(group.blocks, weights_addrs, strict=True)
         ),
@@ -153,10 +156,19 @@ def put_blocks(arena: Arena, group: Group, weights_addrs: Sequence[int]) -> int:
 
 
 def put_groups(
-    arena: Arena, entries: Sequence[tuple[int, Group, Sequence[int]]]
+    arena: Arena,
+    entries: Sequence[tuple[int, Group, Sequence[int]]],
+    layer_addrs: Sequence[int] | None = None,
 ) -> dict[str, int]:
-    """Blocks and groups for ``(hart, group, addresses of its weights)``, as descriptor fields."""
-    block_addrs = [put_blocks(arena, group, addrs) for _, group, addrs in entries]
+    """Blocks and groups for ``(hart, group, addresses of its weights)``, as descriptor fields.
+
+    ``layer_addrs``, for PROGRAM: of the layers whose constants go to the tiles with the weights.
+    """
+    layer_addrs = layer_addrs or [0] * len(entries)
+    block_addrs = [
+        put_blocks(arena, group, addrs, layer_addr)
+        for (_, group, addrs), layer_addr in zip(entries, layer_addrs, strict=True)
+    ]
     addr = arena.put_structs(
         "group",
         (

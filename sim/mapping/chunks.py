@@ -12,7 +12,7 @@ from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
 from .plan import TILE_BODIES, Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT, Range, split_evenly, split_full
-from .stream import may_post, pixels_of_groups, raw_chunks, stream_chunks, stream_geometry
+from .stream import may_post, pixels_of_groups, stream_chunks, stream_geometry
 from .tiles import is_exact
 
 __all__ = ["nominal_adc_shift", "plan_layer"]
@@ -208,11 +208,10 @@ def _tile_shares(
             "bits; use TightSplit.CHANNELS"
         )
     if body is Body.STREAM:
-        if not may_post(layer, machine.tile):
-            chunks = raw_chunks(layer.pixels, groups)
-            steal = balance is Balance.STEAL
-            return [chunks] if steal else [chunks[h :: machine.harts] for h in range(machine.harts)]
-        return _stream_shares(layer.pixels, groups, machine.harts, balance)
+        if may_post(layer, machine.tile):
+            return _stream_shares(layer.pixels, groups, machine.harts, balance)
+        # Harts add up what tiles compute: they have the more to do.
+        body = Body.LOOSE
     if body is Body.TIGHT and split is TightSplit.CHANNELS:
         if balance is Balance.STEAL:
             raise MappingError(

@@ -129,13 +129,15 @@ def single_layer_groups(
 ) -> tuple[Group, ...]:
     """Groups of a layer that has the machine's tiles to itself.
 
-    Resident if it fits, else reprogrammed (several passes). STREAM: copies of the groups use what
-    tiles are left, and there are no reprogrammed groups. Raises MappingError if the machine has no
-    such tiles, or not enough to stream, or the layer is not one dense weight matrix.
+    Resident if it fits, else reprogrammed (several passes). STREAM: copies of groups that tiles
+    requantise use what tiles are left, and there are no reprogrammed groups. Raises MappingError if
+    the machine has no such tiles, or not enough to stream, or the layer is not one dense weight
+    matrix.
     """
     placed = place_layer(layer, machine, body, empty_pools(machine, body, split), group_cols)
     if placed is not None:
-        return copy_groups(placed[1], machine) if body is Body.STREAM else placed[1]
+        copied = body is Body.STREAM and may_post(layer, machine.tile)
+        return copy_groups(placed[1], machine) if copied else placed[1]
     if body is Body.STREAM:
         raise MappingError(f"layer {layer.name} needs more tiles than there are to stream")
     return reprogrammed_groups(layer, machine, body, split, group_cols)

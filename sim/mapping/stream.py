@@ -18,7 +18,6 @@ __all__ = [
     "load_bytes",
     "may_post",
     "pixels_of_groups",
-    "raw_chunks",
     "stream_chunks",
     "stream_geometry",
 ]
@@ -113,13 +112,6 @@ def pixels_of_groups(pixels: int, groups: Sequence[Group]) -> list[Range]:
         for index, share in zip(members, split_evenly(pixels, len(members)), strict=True)
     }
     return [shares[index] for index in range(len(groups))]
-
-
-def raw_chunks(pixels: int, groups: Sequence[Group]) -> list[Chunk]:
-    """Chunks of one band: a hart gives the tiles back before it adds up what they computed, which
-    takes it much longer."""
-    longest = max(end - begin for begin, end in pixels_of_groups(pixels, groups))
-    return stream_chunks(pixels, groups, -(-longest // BAND_PIXELS_USEFUL))
 
 
 def stream_chunks(pixels: int, groups: Sequence[Group], parts: int) -> list[Chunk]:

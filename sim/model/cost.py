@@ -124,7 +124,7 @@ class Clock:
         )
         return (
             max(0.0, pipeline.first - cost.dispatch)
-            + max(0.0, pipeline.steady - beside)
+            + max(0.0, pipeline.steady - (0.0 if pipeline.sums else beside))
             + pipeline.last
         )
 

@@ -48,7 +48,9 @@ def stream_work(
         loops["job"] += len(bands) * len(group.blocks)
         if geometry.post:
             loops["store"] += len(bands)
-            if chunk.pixel_begin == firsts[index]:
+            # A tile of one group has them from when it was programmed.
+            users = sum(group.blocks[0].tile == other.blocks[0].tile for other in plan.groups)
+            if users > 1 and chunk.pixel_begin == firsts[index]:
                 loops["constants"] += group.channel_count / 4
                 lines["scales"] += 8 * group.channel_count / LINE_BYTES
         else:
@@ -105,4 +107,5 @@ def _pipeline(
         first=loads[0],
         steady=max(max(busy.values()), sum(loads[1:]) + sum(stores[:-1])),
         last=stores[-1],
+        sums=0 if geometry.post else 1,
     )

@@ -184,9 +184,8 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     first = plan.hart_first if plan.balance is Balance.STATIC else None
     no_wait = [0.0] * machine.harts
     if plan.body in LOOSE_BODIES:
-        holds = [
-            _holds(plan, chunk, time) for chunk, time in zip(plan.chunks, times[0], strict=True)
-        ]
+        each = zip(plan.chunks, times[0], costs[0], strict=True)
+        holds = [_holds(plan, chunk, time, cost) for chunk, time, cost in each]
         return run_locked(holds, first, machine.harts)
     if first is None:
         ends, owners = run_stealing(times)
@@ -195,15 +194,24 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     return run_shares(times, first), no_wait, owners
 
 
-def _holds(plan: LayerPlan, chunk: Chunk, time: float):
-    """A chunk's groups, each with its tiles, sharing the chunk's time by their channels."""
+def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost):
+    """A chunk's groups, each with its tiles, sharing the chunk's time by their channels.
+
+    A hart that streams gives the tiles back before it adds up what they computed.
+    """
     if plan.body_of(chunk) is not plan.body:
         return [((), time)]
     groups = plan.groups[chunk.begin : chunk.end]
     columns = [group.channel_count * len(group.blocks) for group in groups]
+    held = min(1.0, cost.pipeline.steady / time) if cost.pipeline.sums else 1.0
     return [
-        (tuple({block.tile for block in group.blocks}), time * part / sum(columns))
+        hold
         for group, part in zip(groups, columns, strict=True)
+        for hold in (
+            (tuple({block.tile for block in group.blocks}), time * held * part / sum(columns)),
+            ((), time * (1 - held) * part / sum(columns)),
+        )
+        if hold[1]
     ]
 
 

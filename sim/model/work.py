@@ -1,7 +1,7 @@
 """What a chunk of a layer does, in numbers that don't depend on calibrated costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 
@@ -36,11 +36,12 @@ class Pipeline:
     """From its beginning to the end of the last one, if the hart is never late."""
     last: float = 0.0
     """After that."""
+    sums: float = 0.0
+    """Groups whose results the hart adds up, one band after the other."""
 
     def __add__(self, other: "Pipeline") -> "Pipeline":
-        return Pipeline(
-            self.first + other.first, self.steady + other.steady, self.last + other.last
-        )
+        names = [field.name for field in fields(self)]
+        return Pipeline(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,11 @@ int8_t tile_post(const host_tile_t *tile, uint32_t column, uint32_t shift, int32
  * tiles'. `scale` and `activation` as words. */
 int8_t host_requantised(int32_t acc, uint32_t scale, uint32_t activation);
 
-/* Streaming (host_stream.c): DMA blocks and jobs are done when they are pushed. Offsets are those
- * of HART_LOCAL and of a tile's page. */
+/* Streaming (host_stream.c, host_dma.c): DMA blocks and jobs are done when they are pushed. Offsets
+ * are those of HART_LOCAL and of a tile's page. */
 void host_stream_reset(void);
+void host_dma_reset(void);
+uint32_t host_job_status(uint32_t ended, uint32_t error); /* also DMA_STATUS */
 bool host_is_dma(uint32_t offset);
 uint32_t host_dma_read(uint32_t offset);
 void host_dma_write(uint32_t offset, uint32_t value);

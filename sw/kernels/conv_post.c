@@ -3,8 +3,9 @@
 #include "tile_io.h"
 #include "tile_post.h"
 
-/* The group whose constants a tile holds, by its address in the image; 0 is none. A loose tile's
- * word is that of the hart that holds the tile, so it is read and written past the cache. */
+/* Whose constants a tile holds: the address of a group's weights, which is no other group's; 0 is
+ * none. A loose tile's word is that of the hart that holds the tile, so it is read and written past
+ * the cache. */
 static uint32_t tight_groups[HART_COUNT_MAX][TIGHT_TILES_PER_HART_MAX];
 static uint32_t loose_groups[LOOSE_TILE_COUNT_MAX];
 
@@ -17,13 +18,12 @@ void constants_forget(void)
 }
 #endif
 
-/* True if `place` named another group than this one, whose name it holds afterwards. */
-static bool replaces(volatile uint32_t *place, const group_t *group)
+/* True if `place` named the weights of another block than this one's, which it names afterwards. */
+static bool replaces(volatile uint32_t *place, const block_t *block)
 {
-    uint32_t name = (uint32_t)(uintptr_t)group;
-    bool other = *place != name;
+    bool other = *place != block->weights_addr;
     if (other) {
-        *place = name;
+        *place = block->weights_addr;
     }
     return other;
 }
@@ -31,7 +31,7 @@ static bool replaces(volatile uint32_t *place, const group_t *group)
 void loose_constants(const layer_t *layer, const group_t *group)
 {
     const block_t *block = mem_ptr(group->block_addr);
-    if (replaces(uncached(&loose_groups[block->tile]), group)) {
+    if (replaces(uncached(&loose_groups[block->tile]), block)) {
         loose_constants_load(loose_port(block->tile), layer, group);
     }
 }
@@ -48,7 +48,7 @@ void post_group(const layer_t *layer, const chunk_t *chunk, const group_t *group
         loose_post(loose_port(tile), layer, chunk, group);
         return;
     }
-    if (replaces(&tight_groups[hart][tile], group)) {
+    if (replaces(&tight_groups[hart][tile], block)) {
         tight_constants_load(tile, layer, group);
     }
     tight_post(tile, layer, chunk, group);

@@ -5,8 +5,8 @@
  * the tile requantises, else through the hart (stream_sums.c).
  *
  * Loops: groups of the chunk > bands > load, blocks > job (20 register writes), store or sums.
- * Bands are double-buffered: the jobs of one are queued while those of the one before run. Even
- * bands use the lower half of the hart's part of the scratchpad, odd ones the upper half; in a half,
+ * Bands are double-buffered: one is loaded while the one before is computed, and its job is queued if
+ * the tile requantises. Even bands use the lower half of the hart's part of the scratchpad, odd ones the upper half; in a half,
  * input comes first, and the results of the blocks, side by side, end where the half does.
  *
  * A block or a job that fails changes nothing and counts as ended, so the others run to their end;
@@ -178,55 +178,69 @@ static void sum(const run_t *run, uint32_t index)
     });
 }
 
-/* The jobs of the band have ended, and its half is free but for the results. */
-static void finish(run_t *run, uint32_t index)
+/* Acquires the tiles of the group. */
+static void begin_jobs(run_t *run, unsigned hart)
 {
-    if (run->layer->post) {
-        store(run, index);
-    }
-    if (index + 2 < run->band_count) {
-        load(run, index + 2);
-    }
-    if (!run->layer->post) {
-        sum(run, index);
-    }
-}
-
-/* The tiles are held. */
-static void begin_jobs(run_t *run)
-{
-    if (run->layer->post) {
-        loose_constants(run->layer, run->group);
-    }
+    hold_tiles(run->group, hart, true);
     for (uint32_t b = 0; b < run->group->block_count; b++) {
         uint32_t tile = run->blocks[b].tile;
         run->jobs_pushed[tile] = (uint16_t)(job_status(loose_port(tile)) >> JOB_STATUS_ENDED_SHIFT);
     }
 }
 
-static void run_bands(run_t *run, unsigned hart)
+/* The input of the band is no longer needed. */
+static void load_after(run_t *run, uint32_t index)
+{
+    if (index + 2 < run->band_count) {
+        load(run, index + 2);
+    }
+}
+
+/* The tile, which requantises, is to work without a pause. */
+static void run_posted(run_t *run, unsigned hart)
 {
     uint32_t last = run->band_count - 1;
-    load(run, 0);
-    if (last > 0) {
-        load(run, 1);
-    }
-    if (!run->layer->post) {
-        dma_wait(run->load_end[0]); /* Other harts may use the tiles meanwhile. */
-    }
-    hold_tiles(run->group, hart, true);
-    begin_jobs(run);
+    begin_jobs(run, hart);
+    loose_constants(run->layer, run->group);
     for (uint32_t k = 0; k <= last; k++) {
         dma_wait(run->load_end[k & 1]);
         push_jobs(run, k);
         if (k > 0) {
             wait_for_jobs(run, k - 1);
-            finish(run, k - 1);
+            store(run, k - 1);
+            load_after(run, k - 1);
         }
     }
     wait_for_jobs(run, last);
     hold_tiles(run->group, hart, false);
-    finish(run, last);
+    store(run, last);
+}
+
+/* The hart has more to do than the tiles, which others may use while it adds up. */
+static void run_raw(run_t *run, unsigned hart)
+{
+    for (uint32_t k = 0; k < run->band_count; k++) {
+        dma_wait(run->load_end[k & 1]);
+        begin_jobs(run, hart);
+        push_jobs(run, k);
+        wait_for_jobs(run, k);
+        hold_tiles(run->group, hart, false);
+        load_after(run, k);
+        sum(run, k);
+    }
+}
+
+static void run_bands(run_t *run, unsigned hart)
+{
+    load(run, 0);
+    if (run->band_count > 1) {
+        load(run, 1);
+    }
+    if (run->layer->post) {
+        run_posted(run, hart);
+    } else {
+        run_raw(run, hart);
+    }
     dma_wait(run->dma_pushed);
 }
 

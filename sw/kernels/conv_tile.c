@@ -253,6 +253,10 @@ static void program_group(const layer_t *layer, const group_t *group)
         uint32_t tile = blocks[b].tile;
         if (layer->body == BODY_LOOSE) {
             loose_io.program(loose_port(tile), &blocks[b]);
+            const layer_t *user = mem_ptr(blocks[b].layer_addr);
+            if (blocks[b].layer_addr != 0 && user->post) {
+                loose_constants(user, group);
+            }
         } else {
             tight_io.program(tile, &blocks[b]);
         }

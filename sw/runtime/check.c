@@ -65,7 +65,9 @@ static bool group_fits(const header_t *image, const layer_t *layer, const group_
     const block_t *blocks = mem_ptr(group->block_addr);
     for (uint32_t b = 0; b < group->block_count; b++) {
         uint32_t cols = blocks[b].col_count;
-        if (blocks[b].tile >= tiles || cols % 4 != 0 || cols > TILE_DIM_MAX ||
+        if (!(blocks[b].layer_addr == 0 ||
+              table_fits(image, blocks[b].layer_addr, 1, sizeof(layer_t))) ||
+            blocks[b].tile >= tiles || cols % 4 != 0 || cols > TILE_DIM_MAX ||
             (is_stream && (cols != blocks->col_count || cols < group->channel_count))) {
             return false;
         }

@@ -5,7 +5,9 @@ import pytest
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
-from tightrope.sim.calibrate.cases import conv_layer, fit_cases, held_out_cases
+from tightrope.sim.calibrate.cases import fit_cases, held_out_cases
+from tightrope.sim.calibrate.layers import conv_layer
+from tightrope.sim.calibrate.stream_cases import stream_machine
 from tightrope.sim.energy.energy import energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment.case import Case, plan_case
@@ -15,7 +17,7 @@ from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import TightSplit
 from tightrope.sim.model.calibration import load_calibration, save_calibration
 from tightrope.sim.model.errors import ModelError
-from tightrope.sim.model.features import chunk_work
+from tightrope.sim.model.features import chunk_work, chunk_works
 from tightrope.sim.model.predict import TERMS, predict_layer
 from tightrope.sim.model.work import total
 from tightrope.sim.workload.layers import LayerOp
@@ -208,6 +210,51 @@ def test_weights_beyond_the_cache_pass_a_panel_in_two_turns():
     assert loops(64)["copy_word"] == loops(128, size=2)["copy_word"] == 0
     assert loops(68)["copy_word"] == 64 * 16
     assert loops(68)["skipped_block"] == loops(68)["block"] == 2 * 17
+def streamed(layer, machine, balance=Balance.STATIC):
+    return plan_case(Case(layer=layer, machine=machine, body=Body.STREAM, balance=balance))
+
+
+def test_bands_and_jobs_of_streamed_layers_are_counted_exactly():
+    machine, layer = stream_machine(1), conv_layer(20, 64, 128)
+    (work,) = chunk_works(layer, streamed(layer, machine), machine)
+    # 400 pixels in bands of 17.
+    assert work.loops["band"] == work.loops["job"] == work.loops["store"] == 24
+    assert work.loops["constants"] == 0
+    assert work.loops["sum"] == 0
+    raw = stream_machine(1, tile=TileConfig())
+    works = chunk_works(layer, streamed(layer, raw), raw)
+    assert sum(work.loops["sum"] for work in works) == 400 * 32
+    assert sum(work.loops["store"] for work in works) == 0
+
+
+@pytest.mark.parametrize(("bytes_per_cycle", "bound"), [(32, "tile"), (4, "memory")])
+def test_tiles_or_memory_bound_a_streamed_layer(bytes_per_cycle, bound):
+    memory = MemoryConfig(bytes_per_cycle=bytes_per_cycle)
+    machine, layer = stream_machine(1, memory=memory), conv_layer(28, 256, 256)
+    (work,) = chunk_works(layer, streamed(layer, machine), machine)
+    tile, moved = 784 * 65, 784 * 512 / bytes_per_cycle
+    assert work.pipeline.steady == pytest.approx(tile if bound == "tile" else moved, rel=0.1)
+
+
+def test_a_streamed_layer_is_refused_until_it_is_calibrated():
+    machine, layer = stream_machine(2), conv_layer(8, 64, 64)
+    kernels = {name: k for name, k in CALIBRATION.kernels.items() if name != "conv_stream"}
+    bare = dataclasses.replace(CALIBRATION, kernels=kernels)
+    with pytest.raises(ModelError, match="has no calibrated kernel 'conv_stream'"):
+        predict_layer(layer, streamed(layer, machine), machine, bare)
+
+
+def test_copies_of_groups_share_the_mvms():
+    machine, layer = stream_machine(4), conv_layer(9, 64, 64)
+    costs = {name: 1.0 for name in ("layer", "hart", "chunk", "group", "tile", "band", "job",
+                                    "store", "constants")}  # fmt: skip
+    kernel = {"compute": costs, "seen": costs}
+    calibration = dataclasses.replace(CALIBRATION, kernels={"conv_stream": kernel})
+    found = predict_layer(layer, streamed(layer, machine), machine, calibration)
+    mvms = [tile[TileStatusReg.MVMS] for tile in found.counters.tiles]
+    assert sum(mvms) == 81 and max(mvms) == 21
+    assert found.model_cycles > 21 * 65
+    assert sum(found.terms.values()) == pytest.approx(found.model_cycles)
 
 
 def test_held_out_cases_are_not_in_the_fit():

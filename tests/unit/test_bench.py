@@ -5,7 +5,7 @@ from tightrope.sim.bench import main, simulator, tiles
 from tightrope.sim.bench.kernels import SIZE, rows_of_kernels
 from tightrope.sim.bench.model import model_rows
 from tightrope.sim.bench.rows import Row
-from tightrope.sim.calibrate.cases import conv_layer, machine
+from tightrope.sim.calibrate.layers import conv_layer, machine
 from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.image.layout import Body
 from tightrope.sim.model import calibration

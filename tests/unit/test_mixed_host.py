@@ -7,7 +7,7 @@ import pytest
 from host_cases import check, machine, random_plan
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
-from tightrope.sim.calibrate.cases import conv_layer
+from tightrope.sim.calibrate.layers import conv_layer
 from tightrope.sim.golden import random_geometry, random_inputs, random_quant_layer
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.errors import ImageError
