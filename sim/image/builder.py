@@ -4,13 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
-from tightrope.hw.headers import DCACHE_BYTES
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.sim.mapping.plan import DIGITAL_BODIES, Group
-from tightrope.sim.mapping.split import round_up
 
-from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena, pack_struct, pack_words
+from .arena import ALIGN_BYTES, Arena, pack_struct, pack_words
 from .checks import check_plan, check_quant_layer
+from .constants import Constants
 from .descriptor import layer_fields
 from .errors import ImageError
 from .image import Buffer, Image
@@ -30,25 +28,13 @@ from .residency import Epoch, epochs, programming_groups
 from .steps import Step
 from .storage import Separate, Shared, Storage
 from .stream import stream_fields
-from .tables import (
-    hot_bytes,
-    put_block_weights,
-    put_chunks,
-    put_groups,
-    put_scales,
-    put_weights,
-    weight_pitch,
-    window_bytes,
-)
+from .tables import put_groups
+from .workspace import place_workspace
 
 __all__ = ["LOG_BYTES", "build_image"]
 
 LOG_BYTES = 4096
 """Capacity of the firmware's log."""
-SCRATCH_MARGIN_BYTES = 64
-"""Per hart, beyond four patches or one accumulator per output channel."""
-SCRATCH_MIN_BYTES = DCACHE_BYTES // 2 + DCACHE_BYTES
-"""Per hart: as many patches as may stay in half the data cache, anywhere in a round of it."""
 
 
 def build_image(
@@ -95,10 +81,9 @@ class _Builder:
         self.names: list[str] = []
         self.owners: list[int | None] = []
         self.descriptors: list[dict[str, int]] = []
-        self.computing: list[tuple[int, dict[str, int]]] = []
+        self.computing: list[tuple[Step, dict[str, int]]] = []
         self.outputs: list[Buffer] = []
-        self.weights_addrs: dict[tuple[tuple[int, int], int], tuple[int, ...]] = {}
-        self.constants: dict[tuple[int, int], list[dict[str, int]]] = {}
+        self.constants = Constants(self.arena, config)
 
     def build(
         self,
@@ -139,7 +124,7 @@ class _Builder:
         }
         arena.align(ALIGN_BYTES)
         header["image_bytes"] = len(arena.data)
-        header["memory_end_addr"] = self._place_workspace()
+        header["memory_end_addr"] = place_workspace(arena, self.computing, config.harts)
         arena.patch(header_addr, pack_struct("header", header))
         self._patch_layers(layers_addr, self.descriptors)
         if stage_layers:
@@ -228,45 +213,13 @@ class _Builder:
         layer = step.qlayer.layer
         sources = [storage.source(index, name) for name in step.inputs]
         output = storage.output(index)
-        for group, constants in enumerate(self._constants(index)):
+        for group, constants in enumerate(self.constants.fields(step)):
             name = f"{layer.name}[{group}]" if layer.groups > 1 else layer.name
             fields = layer_fields(step, sources, output, group) | constants
             fields |= stream_fields(step, fields, self.config)
-            self.computing.append((index, fields))
+            self.computing.append((step, fields))
             self._append(name, index, fields)
         self.outputs.append(output)
-
-    def _constants(self, index: int) -> list[dict[str, int]]:
-        """Everything of a step's descriptors but activations; once for steps that are alike."""
-        step = self.steps[index]
-        if step.identity not in self.constants:
-            self.constants[step.identity] = self._put_constants(index)
-        return self.constants[step.identity]
-
-    def _put_constants(self, index: int) -> list[dict[str, int]]:
-        step = self.steps[index]
-        groups = range(step.qlayer.layer.groups)
-        entries = self._group_entries(index)
-        digital = step.plan.needs_digital_harts(self.config) or any(
-            step.plan.body_of(chunk) in DIGITAL_BODIES for chunk in step.plan.chunks
-        )
-        weights = [
-            put_weights(self.arena, step.qlayer, group) if digital else {} for group in groups
-        ]
-        self.arena.avoid_stacks(hot_bytes(step.plan, step.qlayer.layer.out_shape[2]))
-        chunks = put_chunks(self.arena, step.plan)
-        found = []
-        for group in groups:
-            fields = chunks | weights[group]
-            fields |= put_scales(self.arena, step.qlayer, step.plan, self.config, group)
-            if entries:
-                fields["adc_shift"] = 0 if self.config.tile.adc_bits == 32 else step.plan.adc_shift
-                fields |= put_groups(self.arena, entries)
-                fields["post"] = int(step.plan.post_processes(self.config.tile))
-                if step.plan.body is Body.TIGHT:
-                    fields["tile_harts"] = (1 << self.config.tiled_harts) - 1
-            found.append(fields)
-        return found
 
     def _append(self, name: str, owner: int | None, fields: dict[str, int]) -> None:
         self.names.append(name)
@@ -280,7 +233,7 @@ class _Builder:
             for hart, group in programming_groups(self.steps[index].plan, self.config)
         ]
         entries = [
-            (hart, group, self._weights_of(index, self.steps[index].plan.groups.index(group)))
+            (hart, group, self.constants.weights(self.steps[index], group))
             for index, hart, group in work
         ]
         fields = {"op": int(Op.PROGRAM), "body": int(epoch.body)}
@@ -297,40 +250,3 @@ class _Builder:
         place = sum(step.qlayer.layer.groups for step in self.steps[:index])
         place += sum(epoch.steps[0] <= index for epoch in self.epochs)
         return self.layers_addr + place * size_bytes(LAYER)
-
-    def _group_entries(self, index: int) -> list[tuple[int, Group, tuple[int, ...]]]:
-        groups = self.steps[index].plan.groups
-        return [
-            (group.hart, group, self._weights_of(index, place))
-            for place, group in enumerate(groups)
-        ]
-
-    def _weights_of(self, index: int, place: int) -> tuple[int, ...]:
-        """Weights of one group's blocks, put on first use: PROGRAM and the layer share them."""
-        step = self.steps[index]
-        key = (step.identity, place)
-        if key not in self.weights_addrs:
-            addrs = put_block_weights(self.arena, step.qlayer, step.plan.groups[place])
-            self.weights_addrs[key] = addrs
-        return self.weights_addrs[key]
-
-    def _place_workspace(self) -> int:
-        """Scratch and partial sums, shared by all layers past the image; returns memory's end."""
-        channels = [round_up(step.qlayer.layer.out_shape[2], 4) for step in self.steps]
-        pitches = [weight_pitch(step.qlayer) for step in self.steps]
-        windows = [window_bytes(step.qlayer.layer) for step in self.steps]
-        useful = max(4 * max(pitches + channels), SCRATCH_MIN_BYTES, *windows)
-        # The same place in every hart's data cache, clear of the stack's.
-        scratch_bytes = round_up(useful + SCRATCH_MARGIN_BYTES, DCACHE_BYTES)
-        self.arena.align(DCACHE_BYTES)
-        scratch_addr = self.arena.end_addr + SCRATCH_PHASE_BYTES
-        partial_addr = scratch_addr + self.config.harts * scratch_bytes
-        partial_bytes = 0
-        for owner, fields in self.computing:
-            fields |= {"scratch_addr": scratch_addr, "scratch_bytes": scratch_bytes}
-            if any(group.reprogram for group in self.steps[owner].plan.groups):
-                pitch = 4 * channels[owner]
-                fields |= {"partial_addr": partial_addr, "partial_pitch": pitch}
-                pixels = self.steps[owner].qlayer.layer.pixels
-                partial_bytes = max(partial_bytes, pixels * pitch)
-        return partial_addr + round_up(partial_bytes, ALIGN_BYTES)
