@@ -78,16 +78,15 @@ def check_plan(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) -> No
             not plan.needs_digital_harts(config) or is_exact(config.tile),
             f"layer {layer.name}: harts without a tile can't compute what its converter would give",
         )
-    if plan.balance is Balance.STATIC:
-        first = plan.hart_first
-        _require(
-            len(first) == config.harts + 1
-            and first[0] == 0
-            and first[-1] == len(plan.chunks)
-            and list(first) == sorted(first),
-            f"layer {layer.name}: hart_first must rise from 0 to {len(plan.chunks)} over "
-            f"{config.harts} harts, not {first}",
-        )
+    first = plan.hart_first
+    _require(
+        len(first) == config.harts + 1
+        and first[0] == 0
+        and first[-1] == len(plan.chunks)
+        and list(first) == sorted(first),
+        f"layer {layer.name}: hart_first must rise from 0 to {len(plan.chunks)} over "
+        f"{config.harts} harts, not {first}",
+    )
     _check_chunks(qlayer, plan)
 
 

@@ -64,7 +64,9 @@ class Balance(enum.IntEnum):
     STATIC = 0
     """Hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1."""
     STEAL = 1
-    """Any hart takes the next chunk of the whole table by fetch-and-add."""
+    """The same; but a hart that has done its own goes on with what the next harts have not begun.
+
+    The next chunk of hart h is that of a counter of its own, by fetch-and-add."""
 
 
 class ExitStatus(enum.IntEnum):
@@ -133,7 +135,7 @@ LAYER = (
     ("add_shift", "ADD: 0 .. 30, common to both"),
     ("chunks_addr", "array of CHUNK"),
     ("chunk_count", ""),
-    ("hart_first_addr", "uint32 [hart_count + 1]; STATIC only"),
+    ("hart_first_addr", "uint32 [hart_count + 1]"),
     ("groups_addr", "array of GROUP; tile bodies and PROGRAM"),
     ("group_count", ""),
     ("adc_shift", "the tile's SHIFT; a dequeued value counts 2**adc_shift (0 if ideal)"),

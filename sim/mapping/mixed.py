@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from itertools import zip_longest
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
@@ -10,7 +9,7 @@ from tightrope.sim.workload.layers import Layer
 
 from .chunks import plan_layer
 from .errors import MappingError
-from .plan import Chunk, Group, LayerPlan, TightSplit
+from .plan import LOOSE_BODIES, Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT
 
 __all__ = ["plan_mixed"]
@@ -27,10 +26,9 @@ def plan_mixed(
 ) -> LayerPlan:
     """How a layer runs whose first channels are on tiles, in ``groups``, and the others are not.
 
-    STATIC: each hart takes its share of both. STEAL: chunks of both kinds in one queue, those of
-    tiles first and then spread over it, so that as many harts as there are groups keep the tiles
-    busy while the others compute digitally. With all channels in groups, or none, the plan is that
-    of ``plan_layer``.
+    Each hart takes its share of both, that on tiles first. With loose tiles, if harts STEAL, one
+    hart for each group begins with all of its work, so that nobody waits for a tile while there is
+    digital work. With all channels in groups, or none, the plan is that of ``plan_layer``.
     """
     held = max((group.channel_begin + group.channel_count for group in groups), default=0)
     channels = layer.out_shape[2]
@@ -52,10 +50,14 @@ def plan_mixed(
         )
         for chunk in digital.chunks
     ]
-    if balance is Balance.STEAL:
-        return dataclasses.replace(tiled, chunks=_spread(tiled.chunks, rest, len(groups)))
+    on_tiles = [
+        list(tiled.chunks[slice(*tiled.hart_first[hart : hart + 2])])
+        for hart in range(machine.harts)
+    ]
+    if body in LOOSE_BODIES and balance is Balance.STEAL:
+        on_tiles = _by_group(tiled.chunks, len(groups), machine.harts)
     shares = [
-        [*tiled.chunks[slice(*tiled.hart_first[hart : hart + 2])],
+        [*on_tiles[hart],
          *rest[slice(*digital.hart_first[hart : hart + 2])]]
         for hart in range(machine.harts)
     ]  # fmt: skip
@@ -70,13 +72,9 @@ def _channels(layer: Layer, count: int) -> Layer:
     return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))
 
 
-def _spread(tiled: Sequence[Chunk], rest: Sequence[Chunk], abreast: int) -> tuple[Chunk, ...]:
-    """``abreast`` chunks of ``tiled``, then the others evenly among ``rest``."""
-    first, later = list(tiled[:abreast]), list(tiled[abreast:])
-    every = max(1, len(rest) // (len(later) + 1))
-    runs = [rest[begin : begin + every] for begin in range(0, len(rest), every)]
-    mixed = first
-    for run, chunk in zip_longest(runs, later, fillvalue=None):
-        mixed += run or []
-        mixed += [chunk] if chunk is not None else []
-    return tuple(mixed)
+def _by_group(chunks: Sequence[Chunk], groups: int, harts: int) -> list[list[Chunk]]:
+    """All chunks of a group to one hart, as evenly as there are groups."""
+    shares: list[list[Chunk]] = [[] for _ in range(harts)]
+    for chunk in sorted(chunks, key=lambda chunk: (chunk.begin, chunk.pixel_begin)):
+        shares[chunk.begin * min(harts, groups) // groups].append(chunk)
+    return shares

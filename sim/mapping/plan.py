@@ -66,7 +66,8 @@ class LayerPlan:
     balance: Balance
     chunks: tuple[Chunk, ...]
     hart_first: tuple[int, ...]
-    """STATIC: hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1."""
+    """Hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1; STEAL: and then those that the
+    next harts have not begun yet."""
     groups: tuple[Group, ...] = ()
     """Of a tile body. STREAM: several may have the same channels, on other tiles; then each of them
     computes other pixels."""

@@ -8,7 +8,7 @@ from tightrope.hw.headers import DCACHE_LINE_BYTES
 from tightrope.sim.workload.layers import Layer
 
 from .errors import MappingError
-from .plan import Chunk, Group, LayerPlan
+from .plan import Group, LayerPlan
 from .split import Range, round_up, split_evenly
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "load_bytes",
     "may_post",
     "pixels_of_groups",
-    "stream_chunks",
     "stream_geometry",
 ]
 
@@ -112,20 +111,6 @@ def pixels_of_groups(pixels: int, groups: Sequence[Group]) -> list[Range]:
         for index, share in zip(members, split_evenly(pixels, len(members)), strict=True)
     }
     return [shares[index] for index in range(len(groups))]
-
-
-def stream_chunks(pixels: int, groups: Sequence[Group], parts: int) -> list[Chunk]:
-    """Each group's pixels in up to ``parts`` chunks; neighbouring chunks use different groups."""
-    cuts = [
-        [(begin + first, begin + last) for first, last in split_evenly(end - begin, parts, 4)]
-        for begin, end in pixels_of_groups(pixels, groups)
-    ]
-    return [
-        Chunk(pixel_begin=cut[part][0], pixel_end=cut[part][1], begin=index, end=index + 1)
-        for part in range(parts)
-        for index, cut in enumerate(cuts)
-        if cut[part][1] > cut[part][0]
-    ]
 
 
 def _moved(group: Group, place: dict[int, int]) -> Group:

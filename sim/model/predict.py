@@ -181,14 +181,14 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     prices = {key: clock.time(cost) for key, cost in known.items()}
     found = {key: [prices[id(cost)] for cost in own] for key, own in lists.items()}
     times = [found[id(own)] for own in costs]
-    first = plan.hart_first if plan.balance is Balance.STATIC else None
+    first, steal = plan.hart_first, plan.balance is Balance.STEAL
     no_wait = [0.0] * machine.harts
     if plan.body in LOOSE_BODIES:
         each = zip(plan.chunks, times[0], costs[0], strict=True)
         holds = [_holds(plan, chunk, time, cost) for chunk, time, cost in each]
-        return run_locked(holds, first, machine.harts)
-    if first is None:
-        ends, owners = run_stealing(times)
+        return run_locked(holds, first, machine.harts, steal=steal)
+    if steal:
+        ends, owners = run_stealing(times, first)
         return ends, no_wait, owners
     owners = [h for h in range(machine.harts) for _ in range(first[h], first[h + 1])]
     return run_shares(times, first), no_wait, owners

@@ -1,6 +1,7 @@
 """Who does what when: harts take chunks, and chunks of loose tiles wait for their tiles."""
 
 import heapq
+from collections import deque
 from collections.abc import Sequence
 
 __all__ = ["Hold", "Times", "run_locked", "run_shares", "run_stealing"]
@@ -18,45 +19,67 @@ def run_shares(times: Times, first: Sequence[int]) -> list[float]:
     return [sum(own[first[hart] : first[hart + 1]]) for hart, own in enumerate(times)]
 
 
-def run_stealing(times: Times) -> tuple[list[float], list[int]]:
-    """STEAL: cycles at which each hart ends, and the hart of each chunk; next chunk to the first
-    hart that is free."""
+class _Queues:
+    """What each hart has to do, and whom it may help."""
+
+    def __init__(self, first: Sequence[int], steal: bool) -> None:
+        self.queues = [
+            deque(range(begin, end)) for begin, end in zip(first, first[1:], strict=False)
+        ]
+        self.steal = steal
+
+    def next(self, hart: int) -> int | None:
+        """The next chunk of ``hart``; if it has none and steals, of the next one that has some."""
+        count = len(self.queues)
+        for step in range(count if self.steal else 1):
+            queue = self.queues[(hart + step) % count]
+            if queue:
+                return queue.popleft()
+        return None
+
+
+def run_stealing(times: Times, first: Sequence[int]) -> tuple[list[float], list[int]]:
+    """STEAL: cycles at which each hart ends, and the hart of each chunk.
+
+    A hart that has done chunks first[h] .. first[h + 1] - 1 takes the next one of the next hart
+    that has one left.
+    """
+    queues = _Queues(first, steal=True)
     free = [(0.0, hart) for hart in range(len(times))]
-    owners = []
-    for chunk in range(len(times[0])):
-        now, hart = free[0]
-        owners.append(hart)
-        heapq.heapreplace(free, (now + times[hart][chunk], hart))
+    owners = [-1] * len(times[0])
     ends = [0.0] * len(times)
-    for now, hart in free:
-        ends[hart] = now
+    while free:
+        now, hart = heapq.heappop(free)
+        chunk = queues.next(hart)
+        if chunk is None:
+            ends[hart] = now
+            continue
+        owners[chunk] = hart
+        heapq.heappush(free, (now + times[hart][chunk], hart))
     return ends, owners
 
 
 def run_locked(
-    chunks: Sequence[Sequence[Hold]], first: Sequence[int] | None, harts: int
+    chunks: Sequence[Sequence[Hold]], first: Sequence[int], harts: int, *, steal: bool = False
 ) -> tuple[list[float], list[float], list[int]]:
     """Chunks made of holds, each of which needs its tiles for itself.
 
-    ``first`` as in :func:`run_shares`, or None to steal. A hart that finds a tile taken waits until
-    all tiles of its hold are free; the one that asked first goes first. Returns cycles at which
-    each hart ends, cycles each waited for tiles, and the hart of each chunk.
+    ``first`` and ``steal`` as in :func:`run_shares` and :func:`run_stealing`. A hart that finds a
+    tile taken waits until all tiles of its hold are free; the one that asked first goes first.
+    Returns cycles at which each hart ends, cycles each waited for tiles, and the hart of each
+    chunk.
     """
-    queues = None if first is None else [list(range(first[h], first[h + 1])) for h in range(harts)]
+    queues = _Queues(first, steal)
     tile_free: dict[int, float] = {}
     waited = [0.0] * harts
     ends = [0.0] * harts
     owners = [-1] * len(chunks)
-    shared = iter(range(len(chunks)))
     todo: list[list[Hold]] = [[] for _ in range(harts)]
     ready = [(0.0, hart) for hart in range(harts)]
     while ready:
         now, hart = heapq.heappop(ready)
         while not todo[hart]:
-            chunk = (
-                next(shared, None) if queues is None else queues[hart].pop(0) if queues[hart]
-                else None
-            )  # fmt: skip
+            chunk = queues.next(hart)
             if chunk is None:
                 break
             owners[chunk] = hart

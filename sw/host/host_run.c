@@ -47,13 +47,21 @@ static void run_static(const layer_t *layer)
     }
 }
 
-/* Chunks are taken in order, by harts in any order. */
+/* Each time any hart takes the next chunk of its own, or of the first one that has some left. */
 static void run_steal(const layer_t *layer, uint64_t *random)
 {
     const chunk_t *chunks = mem_ptr(layer->chunks_addr);
-    for (uint32_t i = 0; i < layer->chunk_count; i++) {
-        host_hart = random_below(random, host_machine.hart_count);
-        kernel_find(layer->op, chunks[i].body)(layer, &chunks[i], host_hart);
+    const uint32_t *first = mem_ptr(layer->hart_first_addr);
+    uint32_t harts = host_machine.hart_count;
+    uint32_t taken[HART_COUNT_MAX] = {0};
+    for (uint32_t left = first[harts] - first[0]; left > 0; left--) {
+        host_hart = random_below(random, harts);
+        uint32_t owner = host_hart;
+        while (first[owner] + taken[owner] == first[owner + 1]) {
+            owner = (owner + 1) % harts;
+        }
+        const chunk_t *chunk = &chunks[first[owner] + taken[owner]++];
+        kernel_find(layer->op, chunk->body)(layer, chunk, host_hart);
     }
 }
 

@@ -120,7 +120,7 @@ static bool layer_fits(const header_t *image, const layer_t *layer)
     if (layer->op != OP_PROGRAM && !chunks_fit(layer)) {
         return false;
     }
-    if (layer->balance == BALANCE_STATIC && layer->op != OP_PROGRAM &&
+    if (layer->op != OP_PROGRAM &&
         !shares_fit(image, layer->hart_first_addr, layer->chunk_count)) {
         return false;
     }

@@ -25,13 +25,33 @@ static void run_static(const layer_t *layer, unsigned hart)
     }
 }
 
-static void run_steal(const layer_t *layer, uint32_t counter, unsigned hart)
+/* Counters of two layers: while one is in use, those of the next layer are cleared. */
+static uint32_t counters_of(uint32_t layer_index)
+{
+    return layer_index % 2 * HART_COUNT_MAX;
+}
+
+static void counters_clear(uint32_t layer_index, uint32_t hart_count)
+{
+    for (uint32_t hart = 0; hart < hart_count; hart++) {
+        fetch_add_clear(counters_of(layer_index) + hart);
+    }
+}
+
+/* First the chunks of this hart, then what the next ones have not begun. */
+static void run_steal(const layer_t *layer, uint32_t counters, unsigned hart, uint32_t hart_count)
 {
     const chunk_t *chunks = mem_ptr(layer->chunks_addr);
-    uint32_t i;
-    while ((i = fetch_add(counter)) < layer->chunk_count) {
-        kernel_find(layer->op, chunks[i].body)(layer, &chunks[i], hart);
-    }
+    const uint32_t *first = mem_ptr(layer->hart_first_addr);
+    uint32_t owner = hart;
+    do {
+        uint32_t begin = first[owner], count = first[owner + 1] - begin, i;
+        while ((i = fetch_add(counters + owner)) < count) {
+            const chunk_t *chunk = &chunks[begin + i];
+            kernel_find(layer->op, chunk->body)(layer, chunk, hart);
+        }
+        owner = owner + 1 == hart_count ? 0 : owner + 1;
+    } while (owner != hart);
 }
 
 /* To the stack, which is the only place that no table meets in the data cache. There is no memcpy
@@ -99,14 +119,14 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
     end_if_failed(hart);
     counters_read(before);
     if (hart == 0) {
-        fetch_add_clear((index + 1) % SYNC_FETCH_ADD_COUNT);
+        counters_clear(index + 1, image->hart_count);
     }
     if (layer->op == OP_PROGRAM) {
         kernel_find(layer->op, layer->body)(layer, NULL, hart);
     } else if (layer->op == OP_PIPELINE) {
         run_pipeline(layer, image->hart_count, hart);
     } else if (layer->balance == BALANCE_STEAL) {
-        run_steal(layer, index % SYNC_FETCH_ADD_COUNT, hart);
+        run_steal(layer, counters_of(index), hart, image->hart_count);
     } else {
         run_static(layer, hart);
     }
@@ -136,7 +156,7 @@ void main(unsigned hart)
         if (!image_check(image)) {
             run_end(EXIT_BAD_IMAGE);
         }
-        fetch_add_clear(0);
+        counters_clear(0, image->hart_count);
     }
     barrier();
     const layer_t *layers = mem_ptr(image->layers_addr);

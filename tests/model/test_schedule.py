@@ -8,16 +8,22 @@ def test_static_harts_end_with_the_sum_of_their_chunks():
     assert run_shares([[1.0, 2.0, 3.0, 4.0]] * 3, [0, 1, 1, 4]) == [1.0, 0, 9.0]
 
 
-def test_the_next_chunk_goes_to_the_first_hart_that_is_free():
-    ends, owners = run_stealing([[5.0, 1.0, 1.0, 1.0, 1.0]] * 2)
+def test_a_hart_that_is_done_helps_the_next_one_that_is_not():
+    ends, owners = run_stealing([[5.0, 1.0, 1.0, 1.0, 1.0]] * 2, [0, 4, 5])
     assert owners == [0, 1, 1, 1, 1]
     assert ends == [5.0, 4.0]
 
 
+def test_nobody_helps_where_all_are_alike():
+    ends, owners = run_stealing([[2.0, 1.0] * 3] * 3, [0, 2, 4, 6])
+    assert owners == [0, 0, 1, 1, 2, 2]
+    assert ends == [3.0, 3.0, 3.0]
+
+
 def test_a_slow_hart_takes_fewer_chunks_or_is_the_last():
     times = [[1.0] * 8, [3.0] * 8]
-    ends, owners = run_stealing(times)
-    assert owners == [0, 1, 0, 0, 0, 1, 0, 0]
+    ends, owners = run_stealing(times, [0, 4, 8])
+    assert owners == [0, 0, 0, 0, 1, 1, 0, 0]
     assert ends == [6.0, 6.0]
     assert run_shares(times, [0, 4, 8]) == [4.0, 12.0]
 
@@ -26,7 +32,7 @@ def test_a_slow_hart_takes_fewer_chunks_or_is_the_last():
 def test_stealing_is_within_twice_of_the_ideal(seed):
     rng = random.Random(seed)
     times = [rng.uniform(1, 10) for _ in range(40)]
-    ends, owners = run_stealing([times] * 4)
+    ends, owners = run_stealing([times] * 4, [0, 10, 20, 30, 40])
     assert sum(ends) == pytest.approx(sum(times))
     assert max(ends) <= sum(times) / 4 + max(times)
     for hart in range(4):
@@ -58,6 +64,6 @@ def test_a_chunk_of_several_groups_takes_their_tiles_in_turn():
 
 def test_stolen_chunks_are_each_done_once():
     chunks = [[((i % 2,), 1.0)] for i in range(10)]
-    ends, _, owners = run_locked(chunks, None, 4)
+    ends, _, owners = run_locked(chunks, [0, 3, 6, 8, 10], 4, steal=True)
     assert sorted(set(owners)) == [0, 1, 2, 3] and len(owners) == 10
     assert max(ends) == 5.0

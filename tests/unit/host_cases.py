@@ -6,7 +6,7 @@ from host_firmware import run_image
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.sim.golden import random_inputs
 from tightrope.sim.image.builder import build_image
-from tightrope.sim.image.layout import Balance, ExitStatus
+from tightrope.sim.image.layout import ExitStatus
 from tightrope.sim.image.results import check_outputs, read_results
 from tightrope.sim.image.steps import expected_outputs, independent_steps
 from tightrope.sim.mapping.plan import Chunk, LayerPlan
@@ -46,7 +46,7 @@ def random_plan(layer, config, body, balance, groups, rng, *, split=None, adc_sh
         body=body,
         balance=balance,
         chunks=tuple(chunks),
-        hart_first=(0, *first, len(chunks)) if balance is Balance.STATIC else (),
+        hart_first=(0, *first, len(chunks)),
         groups=groups,
         split=split,
         adc_shift=adc_shift,

@@ -69,12 +69,11 @@ def test_digital_chunks_cover_every_output_once(layer, machine, balance):
     assert (covered(plan, layer.pixels, layer.out_shape[2]) == 1).all()
     for chunk in plan.chunks:
         assert chunk.pixel_begin % 4 == 0 and chunk.begin % 4 == 0
-    if balance is Balance.STATIC:
-        assert len(plan.hart_first) == machine.harts + 1
-        assert plan.hart_first[-1] == len(plan.chunks)
-    else:
-        assert plan.hart_first == ()
-        assert len(plan.chunks) <= 8 * machine.harts
+    assert len(plan.hart_first) == machine.harts + 1
+    assert plan.hart_first[-1] == len(plan.chunks)
+    assert len(plan.chunks) <= 8 * machine.harts
+    even = plan_layer(layer, machine, Body.DOT4, Balance.STATIC)
+    assert shares(plan, machine) == shares(even, machine)
 
 
 @hypothesis.settings(max_examples=200, deadline=None)
@@ -90,8 +89,7 @@ def test_tile_chunks_cover_every_pixel_of_every_group_once(layer, machine, balan
     assert (covered(plan, layer.pixels, len(groups)) == 1).all()
     assert plan.split is split
     assert plan.groups == groups
-    if balance is Balance.STATIC:
-        assert len(plan.hart_first) == machine.harts + 1
+    assert len(plan.hart_first) == machine.harts + 1
     if split is TightSplit.CHANNELS:
         for hart in range(machine.harts):
             for chunk in plan.chunks[slice(*plan.hart_first[hart : hart + 2])]:
@@ -153,10 +151,19 @@ def test_depthwise_shares_of_real_layers_are_nearly_equal(side, channels):
     assert max(work) <= 1.06 * sum(work) / 8
 
 
-def test_stealing_gives_each_hart_a_choice_of_chunks():
+def test_stealing_leaves_pieces_of_each_share_to_take():
     machine = ClusterConfig(harts=8)
     plan = plan_layer(layer_of(32, 32, 16, 16), machine, Body.DOT4, Balance.STEAL)
-    assert 4 * 8 <= len(plan.chunks) <= 8 * 8
+    sizes = [chunk.pixel_end - chunk.pixel_begin for chunk in plan.chunks]
+    assert plan.hart_first == tuple(range(0, 25, 3))
+    assert sizes == [64, 32, 32] * 8
+
+
+def test_pieces_of_a_share_keep_the_panels_of_the_kernel():
+    machine = ClusterConfig(harts=8)
+    plan = plan_layer(layer_of(14, 14, 128, 128), machine, Body.DOT4, Balance.STEAL)
+    # 2 KiB of patches are 16 pixels: 24 of a share are not cut.
+    assert {chunk.pixel_end - chunk.pixel_begin for chunk in plan.chunks} == {24, 4}
 
 
 def test_loose_harts_start_on_different_groups():

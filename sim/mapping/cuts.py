@@ -1,0 +1,57 @@
+"""Ranges of pixels and channels or groups as chunks, and shares cut so that others can help."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from .plan import Chunk
+from .split import Range, round_up, split_evenly
+
+__all__ = ["PIXEL_UNIT", "cut_evenly", "cut_in_halves", "make_chunks"]
+
+PIXEL_UNIT = 4
+"""Pixels that the DOT4 kernel computes together."""
+HALVES_MAX = 3
+"""Pieces of a chunk that may be taken from a hart that is late: a half, a quarter, a quarter."""
+
+
+def make_chunks(pixels: Sequence[Range], others: Sequence[Range]) -> list[Chunk]:
+    """Every range of pixels with every range of channels or groups, empty ones left out."""
+    return [
+        Chunk(pixel_begin=pixel[0], pixel_end=pixel[1], begin=other[0], end=other[1])
+        for pixel in pixels
+        for other in others
+        if pixel[1] > pixel[0] and other[1] > other[0]
+    ]
+
+
+def cut_in_halves(share: Sequence[Chunk], least: int) -> list[Chunk]:
+    """Each chunk's first half, half of the rest, and the rest, of ``least`` pixels or more.
+
+    A hart that is not late then loses little by having pieces instead of one chunk.
+    """
+    found: list[Chunk] = []
+    for chunk in share:
+        begin = chunk.pixel_begin
+        for _ in range(HALVES_MAX - 1):
+            half = round_up(max(least, (chunk.pixel_end - begin) // 2), PIXEL_UNIT)
+            if chunk.pixel_end - begin < half + least:
+                break
+            found.append(dataclasses.replace(chunk, pixel_begin=begin, pixel_end=begin + half))
+            begin += half
+        found.append(dataclasses.replace(chunk, pixel_begin=begin))
+    return found
+
+
+def cut_evenly(share: Sequence[Chunk], count: int, least: int) -> list[Chunk]:
+    """Each chunk in up to ``count`` pieces of about equal numbers of pixels, ``least`` or more."""
+    found: list[Chunk] = []
+    for chunk in share:
+        pixels = chunk.pixel_end - chunk.pixel_begin
+        ranges = split_evenly(pixels, max(1, min(count, pixels // least)))
+        found += [
+            dataclasses.replace(
+                chunk, pixel_begin=chunk.pixel_begin + begin, pixel_end=chunk.pixel_begin + end
+            )
+            for begin, end in ranges
+        ]
+    return found
