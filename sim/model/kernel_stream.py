@@ -107,5 +107,6 @@ def _pipeline(
         first=loads[0],
         steady=max(max(busy.values()), sum(loads[1:]) + sum(stores[:-1])),
         last=stores[-1],
+        engine=sum(loads) + sum(stores),
         sums=0 if geometry.post else 1,
     )
