@@ -34,7 +34,7 @@ uint32_t loose_status(uint32_t tile, uint32_t reg);
 void loose_acquire(uint32_t tile, unsigned hart);
 void loose_release(uint32_t tile);
 
-/* What the group's only tile, which this hart holds, requantises with. The channels are a multiple of
+/* What the only tile of a group, held by this hart, requantises with. Its channels are a multiple of
  * 4. Does nothing if the tile was given them last, as when it was programmed. */
 void loose_constants_load(const layer_t *layer, const group_t *group, const block_t *block);
 
