@@ -16,10 +16,10 @@ COPY_CHANNELS = 7
 """Channels of an output pixel that take the depth-wise kernel as long as copying an input pixel's
 LINE_CHANNELS."""
 PANEL_BYTES = DCACHE_BYTES // 2
-"""Of patches, which weights that are larger than that pass by together: fewer at a time cost more."""
+"""Of patches, which weights that are larger than that pass by together: fewer of them cost more."""
 STEAL_MACS = 8192
 STEAL_ELEMENTS = 2048
-"""Of a chunk that others may take, with a matrix and without, at the least: some thousand cycles."""
+"""Of a chunk that others may take, with a matrix and without, at the least: thousands of cycles."""
 
 
 def digital_shares(

@@ -22,8 +22,9 @@ __all__ = [
 ]
 
 BAND_PIXELS_MAX = 256
-BAND_PIXELS_USEFUL = 16
-"""Fewer, and the hart has no time for the next band."""
+BAND_CYCLES_USEFUL = 2200
+"""Of a tile: less, and a hart is not ready with the next band, for which it needs some 1100 beside
+the time of the DMA engine."""
 BANDS_PER_CHUNK = 24
 """The first band's input and the last one's results are moved while no tile works."""
 BAND_ROWS_USEFUL = 3
@@ -76,7 +77,8 @@ def stream_geometry(
         }
     )
     needed = 0
-    for pixels in _band_sizes(layer, ranges):
+    useful = -(-BAND_CYCLES_USEFUL // machine.tile.mvm_latency_cycles)
+    for pixels in _band_sizes(layer, ranges, useful):
         load = max(load_bytes(layer, band, in_pitch) for band in bands_of(ranges, pixels))
         results = _results_bytes(machine.tile, plan.groups, pixels, post)
         needed = 2 * round_up(load + results, HALF_UNIT_BYTES)
@@ -144,10 +146,10 @@ def _can_post(tile: TileConfig, groups: Sequence[Group], out_pitch: int) -> bool
     return bool(tile.post_lanes) and whole and out_pitch % 4 == 0
 
 
-def _band_sizes(layer: Layer, ranges: Sequence[Range]) -> Iterator[int]:
+def _band_sizes(layer: Layer, ranges: Sequence[Range], useful: int) -> Iterator[int]:
     """Pixels per band to be tried, from the most useful down to one."""
     longest = max(end - begin for begin, end in ranges)
-    pixels = max(BAND_PIXELS_USEFUL, -(-longest // BANDS_PER_CHUNK))
+    pixels = max(useful, -(-longest // BANDS_PER_CHUNK))
     width = layer.out_shape[1]
     if layer.kernel[0] > 1 and width <= BAND_PIXELS_MAX:
         rows = min(max(BAND_ROWS_USEFUL, -(-pixels // width)), BAND_PIXELS_MAX // width)

@@ -69,6 +69,8 @@ class Clock:
         """Share of cycles in which other harts occupy the memory."""
         self.others = 0.0
         """Other harts on the shared bus."""
+        self.loading = 1
+        """Harts that begin and end at the same time, and then share the DMA engine."""
 
     @property
     def queue(self) -> float:
@@ -123,9 +125,9 @@ class Clock:
             cost.counts["compute"] - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
         )
         return (
-            max(0.0, pipeline.first - cost.dispatch)
+            max(0.0, self.loading * pipeline.first - cost.dispatch)
             + max(0.0, pipeline.steady - (0.0 if pipeline.sums else beside))
-            + pipeline.last
+            + self.loading * pipeline.last
         )
 
     def time(self, cost: Cost) -> float:

@@ -33,8 +33,10 @@ def stream_work(
     geometry: StreamGeometry,
 ) -> Work:
     """One chunk: what the hart does, and beside it the tiles and its DMA channel."""
-    names = ("group", "tile", "constants", "band", "job", "store", "sum", "sum_word", "byte_output")
-    loops: Features = dict.fromkeys(names, 0.0)
+    loops: Features = {
+        "group": 0.0, "tile": 0.0, "constants": 0.0, "band": 0.0, "job": 0.0, "store": 0.0,
+        "sum": 0.0, "sum_block": 0.0, "sum_unpack": 0.0, "byte_output": 0.0,
+    }  # fmt: skip
     loops["chunk"] = 1.0
     lines: Features = {"results": 0.0, "scales": 0.0}
     bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
@@ -71,7 +73,8 @@ def _add_sums(
     quads = -(-group.channel_count // 4)
     whole = group.channel_count // 4 * aligned_ratio(layer.out_shape[2])
     loops["sum"] += pixels * quads
-    loops["sum_word"] += pixels * quads * len(group.blocks) * element_bytes
+    loops["sum_block"] += pixels * quads * len(group.blocks)
+    loops["sum_unpack"] += pixels * quads * len(group.blocks) if element_bytes < 4 else 0
     loops["byte_output"] += pixels * (group.channel_count - 4 * whole)
     # The data cache is flushed before each band.
     lines["scales"] += len(bands) * 8 * group.channel_count / LINE_BYTES
@@ -107,5 +110,6 @@ def _pipeline(
         first=loads[0],
         steady=max(max(busy.values()), sum(loads[1:]) + sum(stores[:-1])),
         last=stores[-1],
+        engine=sum(loads) + sum(stores),
         sums=0 if geometry.post else 1,
     )

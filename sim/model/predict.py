@@ -112,9 +112,11 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
             sums[owner].add(costs[owner][chunk])
         for hart in set(owners):
             sums[hart].add(first)
-        cycles = max(ends) + clock.time(base) + clock.time(first) + clock.straggling(sums)
+        engine = sum(share.pipeline.engine for share in sums)
+        cycles = max(max(ends), engine) + clock.time(base) + clock.time(first)
+        cycles += clock.straggling(sums)
         total_beats = sum(clock.beats(share) for share in sums)
-        active = sum(1 for end in ends if end > 0)
+        clock.loading = active = sum(1 for end in ends if end > 0)
         clock.busy = min(0.9, total_beats / cycles * (active - 1) / max(active, 1))
         if plan.body in LOOSE_BODIES:
             busy_harts = sum(end - wait for end, wait in zip(ends, waited, strict=True)) / cycles

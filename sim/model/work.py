@@ -36,6 +36,8 @@ class Pipeline:
     """From its beginning to the end of the last one, if the hart is never late."""
     last: float = 0.0
     """After that."""
+    engine: float = 0.0
+    """Of the DMA engine, which all harts share."""
     sums: float = 0.0
     """Groups whose results the hart adds up, one band after the other."""
 

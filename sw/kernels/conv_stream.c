@@ -5,9 +5,10 @@
  * the tile requantises, else through the hart (stream_sums.c).
  *
  * Loops: groups of the chunk > bands > load, blocks > job (20 register writes), store or sums.
- * Bands are double-buffered: one is loaded while the one before is computed, and its job is queued if
- * the tile requantises. Even bands use the lower half of the hart's part of the scratchpad, odd ones the upper half; in a half,
- * input comes first, and the results of the blocks, side by side, end where the half does.
+ * Bands are double-buffered: one is loaded while the one before is computed, and its job is queued
+ * if the tile requantises. Even bands use the lower half of the hart's part of the scratchpad, odd
+ * ones the upper half; in a half, input comes first, and the results of the blocks, side by side,
+ * end where the half does.
  *
  * A block or a job that fails changes nothing and counts as ended, so the others run to their end;
  * the error registers keep it for tiles_report(). */

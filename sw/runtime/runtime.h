@@ -59,8 +59,8 @@ bool image_check(const header_t *image);
 /* After a layer on tiles: writes this hart's part of the tile counters; true without errors. */
 bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *layer, unsigned hart);
 
-/* After a layer that streamed: true if none of this hart's DMA blocks, or of the tiles' jobs, failed;
- * else the log says which and why. */
+/* After a layer that streamed: true if none of this hart's DMA blocks, or of the tiles' jobs,
+ * failed; else the log says which and why. */
 bool dma_report(const header_t *image, uint32_t layer_index, unsigned hart);
 bool jobs_report(const header_t *image, uint32_t layer_index);
 

@@ -144,6 +144,10 @@ BAD_IMAGES = {
         patched(LOOSE, {block_addr(LOOSE, PROGRAM, "tile"): MACHINE.loose_tiles}),
         "Group 0 can't run: layer 0",
     ),
+    "constants of a layer outside": (
+        patched(LOOSE, {block_addr(LOOSE, PROGRAM, "layer_addr"): 0x1000_0000}),
+        "Group 0 can't run: layer 0",
+    ),
     "no room for partial sums": (
         layer(TURNS, 0, partial_pitch=28),
         "Group 0 can't run: layer 0",

@@ -217,8 +217,8 @@ def streamed(layer, machine, balance=Balance.STATIC):
 def test_bands_and_jobs_of_streamed_layers_are_counted_exactly():
     machine, layer = stream_machine(1), conv_layer(20, 64, 128)
     (work,) = chunk_works(layer, streamed(layer, machine), machine)
-    # 400 pixels in bands of 17.
-    assert work.loops["band"] == work.loops["job"] == work.loops["store"] == 24
+    # 400 pixels in bands of 34.
+    assert work.loops["band"] == work.loops["job"] == work.loops["store"] == 12
     assert work.loops["constants"] == 0
     assert work.loops["sum"] == 0
     raw = stream_machine(1, tile=TileConfig())
