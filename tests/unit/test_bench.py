@@ -1,7 +1,10 @@
+import dataclasses
 import json
 
+import numpy as np
 import pytest
-from tightrope.sim.bench import main, simulator, tiles
+from tightrope.hw.isa import TileStatusReg
+from tightrope.sim.bench import main, simulator, streams, tiles
 from tightrope.sim.bench.kernels import SIZE, rows_of_kernels
 from tightrope.sim.bench.model import model_rows
 from tightrope.sim.bench.rows import Row
@@ -40,6 +43,7 @@ def run(monkeypatch, tmp_path):
         monkeypatch.setattr(main, "model_rows", lambda: list(rows))
         monkeypatch.setattr(main, "kernel_rows", lambda **_: [])
         monkeypatch.setattr(main, "tile_rows", lambda **_: [])
+        monkeypatch.setattr(main, "stream_rows", lambda **_: [])
         monkeypatch.setattr(simulator, "measure_cycles_per_s", speeds)
         monkeypatch.chdir(tmp_path)
         return CliRunner().invoke(main.app, list(arguments))
@@ -94,14 +98,14 @@ def test_quick_leaves_out_the_stock_runner(run, tmp_path):
 def test_kernel_rates_are_per_hart_and_tiles_are_compared_with_dot4():
     macs = conv_layer(SIZE, 128, 128).macs
     found = [
-        measurement(Body.DOT4, 1, 128, macs),
+        measurement(Body.DOT4, 1, 128, macs // 2),
         measurement(Body.TIGHT, 8, 128, macs // 40),
         measurement(Body.DOT4, 8, 128, macs // 4),
     ]
     rows = {row.name: row for row in rows_of_kernels(found)}
     assert rows["DOT4 pointwise, 128 channels, 1 hart"].holds
     on_eight = rows["DOT4 pointwise, 128 channels, 8 harts"]
-    assert on_eight.value == pytest.approx(0.5) and on_eight.bar is None
+    assert on_eight.value == pytest.approx(0.5) and not on_eight.holds
     assert rows["tight / DOT4, 128 channels, 8 harts"].value == pytest.approx(10, rel=1e-3)
 
 
@@ -140,3 +144,17 @@ def test_stealing_is_compared_with_static_shares_on_the_same_harts():
     assert static.machine == steal.machine and static.machine.tiled_harts == 7
     (row,) = tiles.mixed_rows([measured(static, 320), measured(steal, 200)])
     assert row.value == 1.6 and row.holds
+
+
+def test_a_stream_is_judged_by_its_bottleneck():
+    found = []
+    for case, period in zip(streams.stream_cases(), (65, 65, 128), strict=True):
+        tiles_ = np.zeros((4, len(TileStatusReg)), np.int64)
+        tiles_[1, TileStatusReg.MVMS] = 100
+        tiles_[1, [TileStatusReg.STREAM_BYTES_IN, TileStatusReg.STREAM_BYTES_OUT]] = 25600
+        tiles_[1, TileStatusReg.STREAM_BUSY_CYCLES] = 100 * period / 0.96
+        found.append(dataclasses.replace(measured(case, 9999), tile_counters=tiles_))
+    rows = list(streams.stream_row_list(found))
+    assert all(row.holds and row.value == pytest.approx(0.96, abs=1e-3) for row in rows)
+    found[0].tile_counters[1, TileStatusReg.STREAM_BUSY_CYCLES] = 7000
+    assert not next(streams.stream_row_list(found)).holds
