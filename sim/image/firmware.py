@@ -31,9 +31,12 @@ _TEXT_ORDER = (
     "words_copy", "conv_dot4_s8", "run_panel", "dot_4x4", "dot_1x4",
     "dwconv_dot4_s8", "run_3x3_*", "run_strip", "window_add", "main",
     "loose_program", "loose_status*", "loose_queue_pixels", "loose_queue_unaligned",
-    "loose_accumulate", "event_wait", "loose_*", "conv_loose_s8", "run_group", "run_block",
-    "conv_tight_s8", "tight_configure", "tight_queue", "tight_queue_bytes", "tight_finish",
-    "tight_queue_fill", "tight_*",
+    "conv_loose_s8", "run_group",
+    "loose_accumulate", "event_wait", "loose_configure", "loose_queue", "loose_queue_bytes",
+    "loose_queue_fill", "loose_finish", "loose_acquire", "loose_release", "run_blocks",
+    "run_block", "tight_queue", "tight_queue_bytes", "tight_configure", "tight_finish",
+    "tight_accumulate", "tight_queue_fill", "tight_queue_pixels", "conv_tight_s8",
+    "tight_post*", "tight_*", "loose_post*", "loose_*",
 )  # fmt: skip
 """What runs together in inner loops, with less than the instruction cache from one end to the other
 for each body; what layers seldom need of a body at its far end."""

@@ -16,7 +16,7 @@ COPY_CHANNELS = 7
 """Channels of an output pixel that take the depth-wise kernel as long as copying an input pixel's
 LINE_CHANNELS."""
 PANEL_BYTES = DCACHE_BYTES // 2
-"""Of patches, which weights that are larger than that pass by together: fewer of them cost more."""
+"""Of patches, which weights pass by together in the DOT4 kernel: fewer at a time cost more."""
 STEAL_MACS = 8192
 STEAL_ELEMENTS = 2048
 """Of a chunk that others may take, with a matrix and without, at the least: thousands of cycles."""
@@ -37,8 +37,7 @@ def digital_shares(
 def _least_pixels(layer: Layer, channels: int) -> int:
     """Of a chunk that is worth a chunk's overhead."""
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
-        pitch = round_up(layer.patch, 4)
-        panel = PANEL_BYTES // pitch if channels * pitch > PANEL_BYTES else 1
+        panel = PANEL_BYTES // round_up(layer.patch, 4)
         return round_up(max(panel, -(-STEAL_MACS // (layer.patch * channels))), PIXEL_UNIT)
     return round_up(-(-STEAL_ELEMENTS // channels), PIXEL_UNIT)
 

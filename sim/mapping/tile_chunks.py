@@ -4,7 +4,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.workload.layers import Layer
 
-from .cuts import PIXEL_UNIT, cut_evenly, make_chunks
+from .cuts import PIXEL_UNIT, cut_evenly, cut_in_halves, make_chunks
 from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
 from .plan import Chunk, Group, TightSplit
@@ -15,7 +15,9 @@ from .tiles import is_exact
 __all__ = ["tile_shares"]
 
 STEAL_CHUNKS = 6
-"""Pieces of a hart's share that others can take: many, as a hart may have no tile."""
+"""Pieces of a share if some harts have no tile: many, as the others are then much faster."""
+STEAL_PIXELS = 16
+"""Of a piece, at the least, if all harts are alike."""
 
 
 def tile_shares(
@@ -57,7 +59,9 @@ def tile_shares(
     if balance is Balance.STATIC or reprogram or waiting:
         # Harts that wait for tiles have nothing to take over.
         return shares
-    return [cut_evenly(share, STEAL_CHUNKS, PIXEL_UNIT) for share in shares]
+    if mixed:
+        return [cut_evenly(share, STEAL_CHUNKS, PIXEL_UNIT) for share in shares]
+    return [cut_in_halves(share, STEAL_PIXELS) for share in shares]
 
 
 def _equal_shares(

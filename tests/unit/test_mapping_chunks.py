@@ -153,10 +153,10 @@ def test_depthwise_shares_of_real_layers_are_nearly_equal(side, channels):
 
 def test_stealing_leaves_pieces_of_each_share_to_take():
     machine = ClusterConfig(harts=8)
-    plan = plan_layer(layer_of(32, 32, 16, 16), machine, Body.DOT4, Balance.STEAL)
+    plan = plan_layer(layer_of(64, 64, 16, 16), machine, Body.DOT4, Balance.STEAL)
     sizes = [chunk.pixel_end - chunk.pixel_begin for chunk in plan.chunks]
     assert plan.hart_first == tuple(range(0, 25, 3))
-    assert sizes == [64, 32, 32] * 8
+    assert sizes == [256, 128, 128] * 8
 
 
 def test_pieces_of_a_share_keep_the_panels_of_the_kernel():
