@@ -19,6 +19,7 @@ __all__ = [
     "loaded_bytes",
     "may_post",
     "pixels_of_groups",
+    "posts",
     "stream_geometry",
 ]
 
@@ -139,6 +140,11 @@ def _check_machine(layer: Layer, machine: ClusterConfig) -> None:
 def may_post(layer: Layer, tile: TileConfig) -> bool:
     """Whether tiles can requantise the layer: each output is a sum of one block."""
     return _can_post(tile, (), layer.out_shape[2]) and layer.patch <= tile.rows
+
+
+def posts(layer: Layer, plan: LayerPlan, tile: TileConfig) -> bool:
+    """Whether they do requantise a planned layer whose output pixels follow each other."""
+    return _can_post(tile, plan.groups, layer.out_shape[2])
 
 
 def _can_post(tile: TileConfig, groups: Sequence[Group], out_pitch: int) -> bool:

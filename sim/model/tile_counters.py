@@ -5,7 +5,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import LOOSE_BODIES, Block, LayerPlan, TightSplit
-from tightrope.sim.mapping.stream import pixels_of_groups
+from tightrope.sim.mapping.stream import pixels_of_groups, posts
 from tightrope.sim.workload.layers import Layer
 
 __all__ = ["tile_counters"]
@@ -18,7 +18,8 @@ def tile_counters(
 
     ``on_tiles`` is the share of them that tiles compute, and not harts without one.
     """
-    post = plan.post_processes(machine.tile)
+    streams = plan.body is Body.STREAM
+    post = posts(layer, plan, machine.tile) if streams else plan.post_processes(machine.tile)
     output_bytes = 1 if post else machine.tile.output_bytes
     tight = machine.harts * machine.tight_tiles_per_hart
     tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
@@ -44,7 +45,7 @@ def tile_counters(
                 if group.reprogram:
                     writes = block.row_count * block.col_count / 4
                     tile[TileStatusReg.PROGRAM_WRITES] += writes
-                if plan.body is Body.STREAM:
+                if streams:
                     tile[TileStatusReg.STREAM_BYTES_IN] += _bytes_read(layer, block, begin, end)
                     tile[TileStatusReg.STREAM_BYTES_OUT] += mvms * block.col_count * output_bytes
     return tuple(tiles)
