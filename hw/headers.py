@@ -3,7 +3,7 @@
 from . import isa, memmap, regs
 from .dma.descriptor import BLOCK_FIELDS, BLOCK_WORDS, Direction, DmaError
 from .isa import AccOp, CfuOp, DotOp, TileConfigReg, TileStatus, TileStatusReg
-from .regs import Event, HartCounter, JobStatus
+from .regs import Event, HartCounter, JobStatus, MachineCounter
 from .stream.descriptor import JOB_FIELDS, JOB_POST, JOB_WORDS, JobError
 
 __all__ = ["cluster_regs_header", "linker_script"]
@@ -71,6 +71,10 @@ def _sections():
     yield "Indices of HART_LOCAL_COUNTER."
     yield from _members("HART_COUNTER", HartCounter)
     yield _define("HART_COUNTER_COUNT", len(HartCounter))
+
+    yield "Indices of HOST_COUNTER."
+    yield from _members("MACHINE_COUNTER", MachineCounter)
+    yield _define("MACHINE_COUNTER_COUNT", len(MachineCounter))
 
     yield "Bits of HART_LOCAL_EVENT_PENDING and HART_LOCAL_EVENT_MASK."
     yield from _members("EVENT", Event, "_MASK")

@@ -15,6 +15,7 @@ __all__ = [
     "JobStatus",
     "LOOSE_STREAM_REGS",
     "LOOSE_TILE_REGS",
+    "MachineCounter",
     "Reg",
     "SYNC_REGS",
 ]
@@ -64,6 +65,25 @@ class HartCounter(enum.IntEnum):
     """Words that this hart read from the scratchpad or wrote to it."""
     SCRATCHPAD_CONFLICTS = 14
     """Cycles in which this hart wanted a word of the scratchpad whose bank served another."""
+
+
+class MachineCounter(enum.IntEnum):
+    """Counters of what all harts share, as HartCounter: 32 bits, from reset, wrapping."""
+
+    MEMORY_BEATS = 0
+    """Cycles the main memory array was occupied, by whomever."""
+    SHARED_TRANSFERS = 1
+    """Transfers on the shared peripheral bus."""
+    SCRATCHPAD_BEATS = 2
+    """Words that the scratchpad's banks read or wrote."""
+    DMA_LOAD_BYTES = 3
+    """Bytes that the DMA engine wrote to the scratchpad."""
+    DMA_STORE_BYTES = 4
+    """Bytes that it read from the scratchpad."""
+    DMA_BUSY_CYCLES = 5
+    """Cycles in which it had a block."""
+    DMA_WAIT_CYCLES = 6
+    """Cycles in which a request of it waited."""
 
 
 class Event(enum.IntFlag):
@@ -119,13 +139,7 @@ HOST_REGS = (
     Reg("FAULT_ADDR", 0x08, "rw", "The address that faulted."),
     Reg("FAULT_PC", 0x0C, "rw", "mepc of the trap."),
     Reg("FAULT_HART", 0x10, "rw", "The hart that trapped."),
-    Reg("MEMORY_BEATS", 0x14, "ro", "Cycles the main memory array was occupied."),
-    Reg("SHARED_TRANSFERS", 0x18, "ro", "Transfers on the shared peripheral bus."),
-    Reg("SCRATCHPAD_BEATS", 0x1C, "ro", "Words that the scratchpad's banks read or wrote."),
-    Reg("DMA_LOAD_BYTES", 0x20, "ro", "Bytes that the DMA engine wrote to the scratchpad."),
-    Reg("DMA_STORE_BYTES", 0x24, "ro", "Bytes that it read from the scratchpad."),
-    Reg("DMA_BUSY_CYCLES", 0x28, "ro", "Cycles in which it had a block."),
-    Reg("DMA_WAIT_CYCLES", 0x2C, "ro", "Cycles in which a request of it waited."),
+    Reg("COUNTER", 0x14, "ro", "MachineCounter values.", count=len(MachineCounter)),
 )
 
 LOOSE_TILE_REGS = (

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..bus.shared import RegisterBus
-from ..regs import HOST_REGS
+from ..regs import HOST_REGS, MachineCounter
 
 __all__ = ["HostMailbox"]
 
@@ -31,7 +31,7 @@ class HostMailbox(wiring.Component):
     scratchpad_beats : In(6)
         Words to count.
     dma_counters : In(32) * 4
-        Values of the DMA registers, in their order.
+        Values of the DMA engine's counters, in their order.
     """
 
     bus: In(RegisterBus(addr_width=12))
@@ -63,16 +63,19 @@ class HostMailbox(wiring.Component):
             "FAULT_CAUSE": self.fault_cause, "FAULT_ADDR": self.fault_addr,
             "FAULT_PC": self.fault_pc, "FAULT_HART": self.fault_hart,
         }
-        readable = faults | {
-            "MEMORY_BEATS": memory_beats,
-            "SHARED_TRANSFERS": shared_transfers,
-            "SCRATCHPAD_BEATS": scratchpad_beats,
+        counters = {
+            MachineCounter.MEMORY_BEATS: memory_beats,
+            MachineCounter.SHARED_TRANSFERS: shared_transfers,
+            MachineCounter.SCRATCHPAD_BEATS: scratchpad_beats,
         }
-        dma = [name for name in _OFFSET if name.startswith("DMA_")]
-        readable |= zip(dma, self.dma_counters, strict=True)
+        dma = [counter for counter in MachineCounter if counter.name.startswith("DMA_")]
+        counters |= zip(dma, self.dma_counters, strict=True)
         with m.Switch(self.bus.addr):
-            for name, value in readable.items():
+            for name, value in faults.items():
                 with m.Case(_OFFSET[name]):
+                    m.d.comb += self.bus.dat_r.eq(value)
+            for counter, value in counters.items():
+                with m.Case(_OFFSET["COUNTER"] + 4 * counter):
                     m.d.comb += self.bus.dat_r.eq(value)
         with m.If(self.bus.stb & self.bus.we), m.Switch(self.bus.addr):
             for name, value in faults.items():

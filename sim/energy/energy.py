@@ -10,7 +10,11 @@ are fields of ``Profile``, where each carries its source. All results are in pJ.
 - caches: ``ICACHE_FILLS * icache_fill_pj + DCACHE_FILLS * dcache_fill_pj``.
 - stores: ``STORES * store_pj``.
 - memory: ``memory beats * memory.bytes_per_cycle * memory_pj_per_byte``: the array works at its
-  whole width in each occupied cycle, also for a store of one word.
+  whole width in each occupied cycle, also for a store of one word. Beats are those of all: harts,
+  DMA engine.
+- scratchpad: ``scratchpad bytes * scratchpad_pj_per_byte``: what its banks read or wrote, in whole
+  words, for harts, streaming tiles and the DMA engine.
+- DMA engine: ``DMA bytes * dma_pj_per_byte``, both memories' arrays excluded.
 - shared bus: ``SHARED_ACCESSES * shared_access_pj``.
 - MVMs, all of a run together: ``mvm_pj * (mvm_cell_ratio * 64 * CELLS_USED / 256**2 +
   mvm_row_ratio * ROWS_USED / 256 + mvm_col_ratio * COLS_USED / 256)``; a full 256 x 256 MVM costs
@@ -72,7 +76,17 @@ class Counters(Protocol):
 
     @property
     def memory_beats(self) -> Count:
-        """Cycles the main memory array was occupied."""
+        """Cycles the main memory array was occupied, by whomever."""
+        ...
+
+    @property
+    def scratchpad_bytes(self) -> Count:
+        """Read from the scratchpad's banks and written to them, by whomever."""
+        ...
+
+    @property
+    def dma_bytes(self) -> Count:
+        """Moved by the DMA engine, both ways."""
         ...
 
     @property
@@ -88,7 +102,15 @@ class RunCounters:
     harts: Sequence[Mapping[Any, Count]]
     tiles: Sequence[Mapping[Any, Count]] = ()
     memory_beats: Count = 0
+    scratchpad_bytes: Count = 0
+    dma_load_bytes: Count = 0
+    dma_store_bytes: Count = 0
     cycles: Count = 0
+
+    @property
+    def dma_bytes(self) -> Count:
+        """Both ways."""
+        return self.dma_load_bytes + self.dma_store_bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,6 +123,8 @@ class EnergyBreakdown:
     cache_fills_pj: Count = 0.0
     stores_pj: Count = 0.0
     memory_pj: Count = 0.0
+    scratchpad_pj: Count = 0.0
+    dma_pj: Count = 0.0
     shared_bus_pj: Count = 0.0
     mvm_cells_pj: Count = 0.0
     mvm_rows_pj: Count = 0.0
@@ -142,6 +166,8 @@ def energy_of(counters: Counters, config: ClusterConfig, profile: Profile) -> En
     tile_count = config.harts * config.tight_tiles_per_hart + config.loose_tiles
     tiles = _by_name("tile", counters.tiles, TileStatusReg, _TILE_EVENTS, tile_count)
     beats = _checked("memory_beats", counters.memory_beats)
+    scratchpad_bytes = _checked("scratchpad_bytes", counters.scratchpad_bytes)
+    dma_bytes = _checked("dma_bytes", counters.dma_bytes)
     cycles = _checked("cycles", counters.cycles)
     active, waiting, asleep = _hart_cycles(harts)
     fills_pj = profile.icache_fill_pj * _total(harts, "ICACHE_FILLS")
@@ -159,6 +185,8 @@ def energy_of(counters: Counters, config: ClusterConfig, profile: Profile) -> En
         cache_fills_pj=fills_pj,
         stores_pj=profile.store_pj * _total(harts, "STORES"),
         memory_pj=beats * config.memory.bytes_per_cycle * profile.memory_pj_per_byte,
+        scratchpad_pj=scratchpad_bytes * profile.scratchpad_pj_per_byte,
+        dma_pj=dma_bytes * profile.dma_pj_per_byte,
         shared_bus_pj=profile.shared_access_pj * _total(harts, "SHARED_ACCESSES"),
         mvm_cells_pj=profile.mvm_pj * profile.mvm_cell_ratio * cells_ratio,
         mvm_rows_pj=profile.mvm_pj * profile.mvm_row_ratio * rows_ratio,

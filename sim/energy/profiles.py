@@ -60,6 +60,10 @@ class Profile:
     """One store of a word, main memory's array excluded."""
     memory_pj_per_byte: float
     """Main memory's array, for each byte of its width in each cycle it is occupied."""
+    scratchpad_pj_per_byte: float
+    """A byte read from the scratchpad's banks or written to them."""
+    dma_pj_per_byte: float
+    """A byte that the DMA engine moves, the arrays of both memories excluded."""
     shared_access_pj: float
     """One transfer on the shared peripheral bus."""
     mvm_pj: float
@@ -108,6 +112,8 @@ _FIELDS: dict[str, tuple[str, float, float]] = {
     "dcache_fill_pj": ("pJ", 0, 1e6),
     "store_pj": ("pJ", 0, 1e6),
     "memory_pj_per_byte": ("pJ/byte", 0, 1e4),
+    "scratchpad_pj_per_byte": ("pJ/byte", 0, 1e4),
+    "dma_pj_per_byte": ("pJ/byte", 0, 1e4),
     "shared_access_pj": ("pJ", 0, 1e6),
     "mvm_pj": ("pJ", 1, 1e9),
     "mvm_cell_ratio": ("1", 0, 1),

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import single_layer_groups
@@ -71,6 +71,8 @@ class Measurement:
     """(harts, HartCounter) int64, of the layer alone."""
     tile_counters: np.ndarray
     """(tiles, TileStatusReg) int64; tight tiles hart by hart, then the loose ones."""
+    machine_counters: np.ndarray
+    """(MachineCounter,) int64, of the layer and a little before and after it."""
     mismatches: int
     """Outputs that differ from golden, plus guard violations; 0 for a correct run."""
     problem: str = ""
@@ -83,3 +85,7 @@ class Measurement:
     def tile(self, counter: TileStatusReg) -> np.ndarray:
         """(tiles,) int64: one counter of every tile."""
         return self.tile_counters[:, counter]
+
+    def machine(self, counter: MachineCounter) -> int:
+        """One counter of what all harts share."""
+        return int(self.machine_counters[counter])

@@ -98,6 +98,7 @@ def _judge(
         program_cycles=int(cycles[programs].sum()) if programs else 0,
         hart_counters=counters[layers].sum(axis=0),
         tile_counters=results.tile_counters.astype(np.int64)[layers].sum(axis=0),
+        machine_counters=results.machine_counters.astype(np.int64)[layers].sum(axis=0),
         mismatches=sum(mismatch.count for mismatch in wrong) + len(results.guard_errors),
         problem=problems[0] if problems else "",
     )

@@ -13,6 +13,7 @@ from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.model.predict import ModelCounters, load_calibration, predict_layer
+from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.workload.layers import Layer
 
 from .errors import ExploreError
@@ -101,8 +102,10 @@ def _stacked(
     counters = RunCounters(
         harts=harts,
         tiles=[tile],
-        memory_beats=np.array([layer.memory_beats for layer in layers]),
-        cycles=np.array([layer.cycles for layer in layers]),
+        **{
+            name: np.array([getattr(layer, name) for layer in layers])
+            for name in (*TRAFFIC, "cycles")
+        },
     )
     return counters, replace(
         machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=1

@@ -2,12 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim.energy.energy import RunCounters
 from tightrope.sim.experiment.case import Measurement
 
-__all__ = ["TILE_COUNTERS", "counters_json", "run_counters", "run_counters_json"]
+__all__ = [
+    "TILE_COUNTERS",
+    "counters_json",
+    "run_counters",
+    "run_counters_json",
+    "run_counters_of",
+]
 
 TILE_COUNTERS = tuple(
     counter
@@ -15,8 +22,9 @@ TILE_COUNTERS = tuple(
     if counter not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
 )
 """Tile registers that count."""
+WORD_BYTES = 4
+"""Of the scratchpad."""
 MEMORY_COUNTERS = (
-    HartCounter.MEMORY_BEATS,
     HartCounter.ICACHE_FILLS,
     HartCounter.DCACHE_FILLS,
     HartCounter.STORES,
@@ -27,11 +35,26 @@ MEMORY_COUNTERS = (
 
 def run_counters(measured: Measurement) -> RunCounters:
     """What ``energy_of`` takes."""
+    return run_counters_of(
+        measured.hart_counters,
+        measured.tile_counters,
+        measured.machine_counters,
+        measured.rtl_cycles,
+    )
+
+
+def run_counters_of(
+    harts: np.ndarray, tiles: np.ndarray, machine: np.ndarray, cycles: int
+) -> RunCounters:
+    """The same of int64 arrays: (harts, HartCounter), (tiles, TileStatusReg), (MachineCounter,)."""
     return RunCounters(
-        harts=[{name: int(row[name]) for name in HartCounter} for row in measured.hart_counters],
-        tiles=[{name: int(row[name]) for name in TILE_COUNTERS} for row in measured.tile_counters],
-        memory_beats=int(measured.hart(HartCounter.MEMORY_BEATS).sum()),
-        cycles=measured.rtl_cycles,
+        harts=[{name: int(row[name]) for name in HartCounter} for row in harts],
+        tiles=[{name: int(row[name]) for name in TILE_COUNTERS} for row in tiles],
+        memory_beats=int(machine[MachineCounter.MEMORY_BEATS]),
+        scratchpad_bytes=WORD_BYTES * int(machine[MachineCounter.SCRATCHPAD_BEATS]),
+        dma_load_bytes=int(machine[MachineCounter.DMA_LOAD_BYTES]),
+        dma_store_bytes=int(machine[MachineCounter.DMA_STORE_BYTES]),
+        cycles=cycles,
     )
 
 
@@ -46,6 +69,12 @@ def run_counters_json(counters: RunCounters) -> dict[str, Any]:
         "harts": [_by_name(hart) for hart in counters.harts],
         "tiles": [_by_name(tile) for tile in counters.tiles],
         "memory": {
+            "memory_beats": counters.memory_beats,
+            "scratchpad_beats": counters.scratchpad_bytes // WORD_BYTES,
+            "dma_load_bytes": counters.dma_load_bytes,
+            "dma_store_bytes": counters.dma_store_bytes,
+        }
+        | {
             name.name.lower(): int(sum(hart[name] for hart in counters.harts))
             for name in MEMORY_COUNTERS
         },

@@ -16,6 +16,7 @@ from .layout import (
     COUNTER_WORDS,
     IMAGE_ADDR,
     LAYER,
+    MACHINE_COUNTER_WORDS,
     MAGIC,
     TILE_COUNTER_WORDS,
     VERSION,
@@ -120,6 +121,9 @@ class _Builder:
             "tile_counters_addr": arena.put(
                 bytes(4 * count * tile_count * TILE_COUNTER_WORDS), ALIGN_BYTES
             ),
+            "machine_counters_addr": arena.put(
+                bytes(4 * count * MACHINE_COUNTER_WORDS), ALIGN_BYTES
+            ),
             "log_addr": arena.put(bytes(4 + LOG_BYTES), ALIGN_BYTES),
         }
         arena.align(ALIGN_BYTES)
@@ -185,6 +189,7 @@ class _Builder:
             layer_steps=tuple(self.owners),
             layer_counters_addr=header["layer_counters_addr"],
             tile_counters_addr=header["tile_counters_addr"],
+            machine_counters_addr=header["machine_counters_addr"],
             tile_count=header["tile_count"],
             log_addr=header["log_addr"],
             log_bytes=header["log_bytes"],

@@ -48,6 +48,7 @@ class Image:
     """The step of each descriptor; None if it programs tiles (never counted as inference)."""
     layer_counters_addr: int
     tile_counters_addr: int
+    machine_counters_addr: int
     tile_count: int
     log_addr: int
     log_bytes: int

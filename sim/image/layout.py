@@ -8,7 +8,7 @@ import enum
 
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 
 MAGIC = 0x31495254
 """'TRI1' in memory order."""
@@ -96,6 +96,7 @@ HEADER = (
     ("memory_end_addr", "first address past everything the run may touch"),
     ("tight_tiles_per_hart", "must match the machine"),
     ("loose_tiles", "must match the machine"),
+    ("machine_counters_addr", "uint32 [layer_count][MachineCounter]: written by firmware"),
     ("layers_done", "layers that have ended: written by firmware, for whoever watches"),
 )
 
@@ -185,6 +186,7 @@ BLOCK = (
 STRUCTS = {"header": HEADER, "layer": LAYER, "chunk": CHUNK, "group": GROUP, "block": BLOCK}
 
 COUNTER_WORDS = len(HartCounter)
+MACHINE_COUNTER_WORDS = len(MachineCounter)
 TILE_COUNTER_WORDS = len(TileStatusReg)
 
 

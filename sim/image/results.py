@@ -8,7 +8,7 @@ import numpy as np
 from .activations import pixel_view
 from .errors import ImageError
 from .image import GUARD_BYTE, Buffer, Image
-from .layout import COUNTER_WORDS, IMAGE_ADDR, TILE_COUNTER_WORDS
+from .layout import COUNTER_WORDS, IMAGE_ADDR, MACHINE_COUNTER_WORDS, TILE_COUNTER_WORDS
 
 __all__ = [
     "Mismatch",
@@ -17,6 +17,7 @@ __all__ = [
     "check_outputs",
     "read_layer_counters",
     "read_log",
+    "read_machine_counters",
     "read_output",
     "read_results",
     "read_tile_counters",
@@ -60,6 +61,8 @@ class RunResults:
     """(descriptors, harts, HartCounter) uint32."""
     tile_counters: np.ndarray
     """(descriptors, tiles, TileStatusReg) uint32; tight tiles hart by hart, then loose ones."""
+    machine_counters: np.ndarray
+    """(descriptors, MachineCounter) uint32; a little of what lies between descriptors included."""
     log: str
     guard_errors: tuple[str, ...]
     """A sentence for each buffer next to which something was written."""
@@ -71,6 +74,7 @@ def read_results(image: Image, memory: Memory) -> RunResults:
         outputs=tuple(read_output(image, memory, step) for step in range(len(image.outputs))),
         layer_counters=read_layer_counters(image, memory),
         tile_counters=read_tile_counters(image, memory),
+        machine_counters=read_machine_counters(image, memory),
         log=read_log(image, memory),
         guard_errors=check_guards(image, memory),
     )
@@ -93,6 +97,11 @@ def read_tile_counters(image: Image, memory: Memory) -> np.ndarray:
     """(descriptors, tiles, TileStatusReg) uint32: events during each descriptor."""
     shape = (image.layer_count, image.tile_count, TILE_COUNTER_WORDS)
     return _words(memory, image.tile_counters_addr, shape)
+
+
+def read_machine_counters(image: Image, memory: Memory) -> np.ndarray:
+    """(descriptors, MachineCounter) uint32: events from before each descriptor to after it."""
+    return _words(memory, image.machine_counters_addr, (image.layer_count, MACHINE_COUNTER_WORDS))
 
 
 def read_log(image: Image, memory: Memory) -> str:

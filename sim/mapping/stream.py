@@ -16,8 +16,10 @@ __all__ = [
     "bands_of",
     "copy_groups",
     "load_bytes",
+    "loaded_bytes",
     "may_post",
     "pixels_of_groups",
+    "posts",
     "stream_geometry",
 ]
 
@@ -140,6 +142,11 @@ def may_post(layer: Layer, tile: TileConfig) -> bool:
     return _can_post(tile, (), layer.out_shape[2]) and layer.patch <= tile.rows
 
 
+def posts(layer: Layer, plan: LayerPlan, tile: TileConfig) -> bool:
+    """Whether they do requantise a planned layer whose output pixels follow each other."""
+    return _can_post(tile, plan.groups, layer.out_shape[2])
+
+
 def _can_post(tile: TileConfig, groups: Sequence[Group], out_pitch: int) -> bool:
     """The engine moves words, so the outputs of a group must be whole words of a pixel."""
     whole = all(len(group.blocks) == 1 and group.channel_count % 4 == 0 for group in groups)
@@ -171,18 +178,31 @@ def bands_of(ranges: Sequence[Range], pixels: int) -> Iterator[Range]:
 
 def load_bytes(layer: Layer, band: Range, in_pitch: int) -> int:
     """The most that conv_stream.c loads for a band of pixels, wherever the input begins."""
-    in_h, in_w, in_c = layer.in_shape
+    begin, end = _load_pixels(layer, band)
+    return round_up(max(0, end - begin) * in_pitch + 3, 4)
+
+
+def loaded_bytes(layer: Layer, band: Range) -> int:
+    """What it loads if the input begins at a word and its pixels follow each other: whole words."""
+    begin, end = _load_pixels(layer, band)
+    channels = layer.in_shape[2]
+    return round_up(end * channels, 4) - begin * channels // 4 * 4 if end > begin else 4
+
+
+def _load_pixels(layer: Layer, band: Range) -> Range:
+    """The input's pixels, row by row, that a band needs, as ``load`` of conv_stream.c has them."""
+    in_h, in_w, _ = layer.in_shape
     width, kernel = layer.out_shape[1], layer.kernel
     first, last = (divmod(pixel, width) for pixel in (band[0], band[1] - 1))
     y_begin = first[0] * layer.stride[0] - layer.pads[0]
     y_end = last[0] * layer.stride[0] - layer.pads[0] + kernel[0]
     begin, end = min(max(y_begin, 0), in_h) * in_w, min(max(y_end, 0), in_h) * in_w
-    if kernel[0] == 1 and y_begin >= 0 and y_end <= in_h:
+    if kernel[0] == 1 and end > begin:
         x_begin = first[1] * layer.stride[1] - layer.pads[1]
         x_end = last[1] * layer.stride[1] - layer.pads[1] + kernel[1]
-        begin += min(max(x_begin, 0), in_w)
-        end -= in_w - min(max(x_end, 0), in_w)
-    return round_up(max(0, end - begin) * in_pitch + 3, 4)
+        begin += min(max(x_begin, 0), in_w) if y_begin >= 0 else 0
+        end -= in_w - min(max(x_end, 0), in_w) if y_end <= in_h else 0
+    return begin, end
 
 
 def _results_bytes(tile: TileConfig, groups: Sequence[Group], pixels: int, post: bool) -> int:

@@ -17,6 +17,7 @@ from .errors import ModelError
 from .features import chunk_works, family_of
 from .schedule import run_locked, run_shares, run_stealing
 from .tile_counters import tile_counters
+from .traffic import TRAFFIC, SharedTraffic, shared_traffic
 
 __all__ = [
     "LayerPrediction",
@@ -34,12 +35,11 @@ data cache misses and stores; ``tile_wait``: for an MVM or for a tile that anoth
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelCounters:
+class ModelCounters(SharedTraffic):
     """Predicted hardware counters, in the form that the energy model reads."""
 
     harts: tuple[dict[HartCounter, float], ...]
     tiles: tuple[dict[TileStatusReg, float], ...]
-    memory_beats: float
     cycles: float
 
 
@@ -122,7 +122,8 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
             busy_harts = sum(end - wait for end, wait in zip(ends, waited, strict=True)) / cycles
             clock.others = max(0.0, busy_harts - 1)
     tiles = tile_counters(layer, plan, machine, _on_tiles(layer, plan, machine, owners))
-    return _result(plan, machine, clock, sums, waited, cycles, tiles)
+    traffic = shared_traffic(layer, plan, machine, tiles, total_beats)
+    return _result(plan, machine, clock, sums, waited, cycles, tiles, traffic)
 
 
 def _costs_by_hart(layer, plan: LayerPlan, machine: ClusterConfig, calibration) -> list[list[Cost]]:
@@ -217,7 +218,7 @@ def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost):
     ]
 
 
-def _result(plan, machine, clock, sums, waited, cycles, tiles) -> LayerPrediction:
+def _result(plan, machine, clock, sums, waited, cycles, tiles, traffic) -> LayerPrediction:
     harts = machine.harts
     mean = dict.fromkeys(TERMS, 0.0)
     counters = []
@@ -257,8 +258,8 @@ def _result(plan, machine, clock, sums, waited, cycles, tiles) -> LayerPredictio
         counters=ModelCounters(
             harts=tuple(counters),
             tiles=tiles,
-            memory_beats=sum(clock.beats(share) for share in sums),
             cycles=cycles,
+            **dataclasses.asdict(traffic),
         ),
     )
 
@@ -275,8 +276,8 @@ def _times(one: LayerPrediction, count: int) -> LayerPrediction:
         counters=ModelCounters(
             harts=tuple(scale(hart) for hart in counters.harts),
             tiles=tuple(scale(tile) for tile in counters.tiles),
-            memory_beats=counters.memory_beats * count,
             cycles=counters.cycles * count,
+            **scale({name: getattr(counters, name) for name in TRAFFIC}),
         ),
         uncalibrated_cycles=one.uncalibrated_cycles * count,
     )

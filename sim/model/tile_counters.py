@@ -1,9 +1,11 @@
 """The tiles' counters without running: they follow from the plan, exactly."""
 
+import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
-from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan, TightSplit
-from tightrope.sim.mapping.stream import pixels_of_groups
+from tightrope.sim.image.layout import Body
+from tightrope.sim.mapping.plan import LOOSE_BODIES, Block, LayerPlan, TightSplit
+from tightrope.sim.mapping.stream import pixels_of_groups, posts
 from tightrope.sim.workload.layers import Layer
 
 __all__ = ["tile_counters"]
@@ -16,7 +18,8 @@ def tile_counters(
 
     ``on_tiles`` is the share of them that tiles compute, and not harts without one.
     """
-    post = plan.post_processes(machine.tile)
+    streams = plan.body is Body.STREAM
+    post = posts(layer, plan, machine.tile) if streams else plan.post_processes(machine.tile)
     output_bytes = 1 if post else machine.tile.output_bytes
     tight = machine.harts * machine.tight_tiles_per_hart
     tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
@@ -42,4 +45,24 @@ def tile_counters(
                 if group.reprogram:
                     writes = block.row_count * block.col_count / 4
                     tile[TileStatusReg.PROGRAM_WRITES] += writes
+                if streams:
+                    tile[TileStatusReg.STREAM_BYTES_IN] += _bytes_read(layer, block, begin, end)
+                    tile[TileStatusReg.STREAM_BYTES_OUT] += mvms * block.col_count * output_bytes
     return tuple(tiles)
+
+
+def _bytes_read(layer: Layer, block: Block, begin: int, end: int) -> int:
+    """What a streamer reads for a block's MVMs of pixels ``begin`` .. ``end`` - 1: no padding."""
+    in_h, in_w, channels = layer.in_shape
+    kernel_h, kernel_w = layer.kernel
+    y, x = np.divmod(np.arange(begin, end), layer.out_shape[1])
+    rows = y * layer.stride[0] - layer.pads[0] + np.arange(kernel_h)[:, None]
+    columns = x * layer.stride[1] - layer.pads[1] + np.arange(kernel_w)[:, None]
+    inside_y = ((rows >= 0) & (rows < in_h)).astype(np.int64)
+    inside_x = ((columns >= 0) & (columns < in_w)).astype(np.int64)
+    # For each place in the kernel, those that have an input there; and its channels in the block.
+    pixels = (inside_y @ inside_x.T).ravel()
+    first = channels * np.arange(kernel_h * kernel_w)
+    k_end = block.k_begin + block.row_count
+    wanted = np.minimum(first + channels, k_end) - np.maximum(first, block.k_begin)
+    return int(pixels @ np.maximum(wanted, 0))

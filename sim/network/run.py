@@ -9,7 +9,7 @@ from tightrope.hw.regs import HartCounter
 from tightrope.sim.cosim.build import cache_dir
 from tightrope.sim.cosim.run import Progress, run_images
 from tightrope.sim.energy.energy import RunCounters
-from tightrope.sim.explore.counters import TILE_COUNTERS
+from tightrope.sim.explore.counters import run_counters_of
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.firmware import build_firmware, symbolise
 from tightrope.sim.image.image import Image
@@ -168,11 +168,9 @@ def _layers(image: Image, results: RunResults, per_input: int) -> tuple[LayerRun
 def _counters(image: Image, results: RunResults) -> RunCounters:
     rows = [i for i, step in enumerate(image.layer_steps) if step is not None]
     harts = results.layer_counters.astype(np.int64)[rows]
-    tiles = results.tile_counters.astype(np.int64)[rows].sum(axis=0)
-    total = harts.sum(axis=0)
-    return RunCounters(
-        harts=[{name: int(row[name]) for name in HartCounter} for row in total],
-        tiles=[{name: int(row[name]) for name in TILE_COUNTERS} for row in tiles],
-        memory_beats=int(total[:, HartCounter.MEMORY_BEATS].sum()),
-        cycles=int(harts[:, :, HartCounter.CYCLES].max(axis=1).sum()),
+    return run_counters_of(
+        harts.sum(axis=0),
+        results.tile_counters.astype(np.int64)[rows].sum(axis=0),
+        results.machine_counters.astype(np.int64)[rows].sum(axis=0),
+        int(harts[:, :, HartCounter.CYCLES].max(axis=1).sum()),
     )

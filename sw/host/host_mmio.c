@@ -126,6 +126,10 @@ uint32_t mmio_read32(uint32_t addr)
     if (in_region(addr, LOOSE_TILE_BASE_ADDR, LOOSE_TILE_SIZE_BYTES)) {
         return loose_read(addr);
     }
+    /* Nothing takes time here or is shared, so the machine's counters stay 0. */
+    if (in_region(addr, HOST_BASE_ADDR + HOST_COUNTER_OFFSET_BYTES, 4 * HOST_COUNTER_COUNT)) {
+        return 0;
+    }
     host_fail("register 0x%x can't be read", addr);
 }
 

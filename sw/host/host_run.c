@@ -87,6 +87,7 @@ static void run_pipeline(const layer_t *layer)
 static bool run_layer(const header_t *image, uint32_t index, const layer_t *layer, uint64_t *random)
 {
     bool good = true;
+    machine_counters_begin(image, index);
     if (layer->op == OP_PROGRAM) {
         for (host_hart = 0; host_hart < host_machine.hart_count; host_hart++) {
             kernel_find(layer->op, layer->body)(layer, NULL, host_hart);
@@ -98,6 +99,7 @@ static bool run_layer(const header_t *image, uint32_t index, const layer_t *laye
     } else {
         run_static(layer);
     }
+    machine_counters_end(image, index);
     for (host_hart = 0; host_hart < host_machine.hart_count; host_hart++) {
         good &= tiles_report(image, index, layer, host_hart);
     }

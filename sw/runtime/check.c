@@ -161,7 +161,9 @@ static bool tables_fit(const header_t *image)
     uint32_t tiles = image->layer_count * image->tile_count;
     if (!table_fits(image, image->layers_addr, image->layer_count, sizeof(layer_t)) ||
         !table_fits(image, image->layer_counters_addr, counters, 4 * HART_COUNTER_COUNT) ||
-        !table_fits(image, image->tile_counters_addr, tiles, 4 * TILE_STATUS_COUNT)) {
+        !table_fits(image, image->tile_counters_addr, tiles, 4 * TILE_STATUS_COUNT) ||
+        !table_fits(image, image->machine_counters_addr, image->layer_count,
+                    4 * MACHINE_COUNTER_COUNT)) {
         log_printf(image, "A table of the header lies outside the image.\n");
         return false;
     }

@@ -12,6 +12,29 @@ void counters_read(uint32_t *values)
 #endif
 }
 
+static uint32_t *machine_counters_of(const header_t *image, uint32_t layer_index)
+{
+    uint32_t *table = mem_ptr(image->machine_counters_addr);
+    return table + layer_index * MACHINE_COUNTER_COUNT;
+}
+
+/* Memory's beats are read last here and first at the end: what is written here is not the layer's. */
+void machine_counters_begin(const header_t *image, uint32_t layer_index)
+{
+    uint32_t *values = machine_counters_of(image, layer_index);
+    for (uint32_t i = MACHINE_COUNTER_COUNT; i-- > 0;) {
+        values[i] = machine_counter(i);
+    }
+}
+
+void machine_counters_end(const header_t *image, uint32_t layer_index)
+{
+    uint32_t *values = machine_counters_of(image, layer_index);
+    for (uint32_t i = 0; i < MACHINE_COUNTER_COUNT; i++) {
+        values[i] = machine_counter(i) - values[i];
+    }
+}
+
 /* Values at the end of the previous layer, in the image's order of tiles. */
 static uint32_t tile_before[HART_COUNT_MAX * TIGHT_TILES_PER_HART_MAX + LOOSE_TILE_COUNT_MAX]
                            [TILE_STATUS_COUNT];

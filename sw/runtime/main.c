@@ -114,6 +114,9 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
     uint32_t before[HART_COUNTER_COUNT];
     uint32_t after[HART_COUNTER_COUNT];
 
+    if (hart == 0) {
+        machine_counters_begin(image, index);
+    }
     dcache_flush();
     barrier();
     end_if_failed(hart);
@@ -132,6 +135,9 @@ static void run_layer(const header_t *image, uint32_t index, const layer_t *laye
     }
     barrier();
     counters_read(after);
+    if (hart == 0) {
+        machine_counters_end(image, index);
+    }
 
     uint32_t *out = mem_ptr(image->layer_counters_addr);
     out += (index * image->hart_count + hart) * HART_COUNTER_COUNT;

@@ -39,6 +39,17 @@ INLINE uint32_t hart_local(uint32_t offset_bytes)
     return mmio_read32(HART_LOCAL_BASE_ADDR + offset_bytes);
 }
 
+/* Of what all harts share, by MACHINE_COUNTER_*. */
+INLINE uint32_t machine_counter_addr(uint32_t index)
+{
+    return HOST_BASE_ADDR + HOST_COUNTER_OFFSET_BYTES + 4 * index;
+}
+
+INLINE uint32_t machine_counter(uint32_t index)
+{
+    return mmio_read32(machine_counter_addr(index));
+}
+
 INLINE void dcache_flush(void)
 {
 #ifndef HOST_BUILD
@@ -48,6 +59,11 @@ INLINE void dcache_flush(void)
 
 /* Writes HART_COUNTER_COUNT values. */
 void counters_read(uint32_t *values);
+
+/* Hart 0 alone, before the barrier that begins a layer and after the one that ends it: writes the
+ * machine's counters of the layer, outside of the time that harts measure. */
+void machine_counters_begin(const header_t *image, uint32_t layer_index);
+void machine_counters_end(const header_t *image, uint32_t layer_index);
 
 /* Appends to the image's log; knows %u %d %x %s. */
 __attribute__((format(printf, 2, 3))) void log_printf(const header_t *image, const char *format,

@@ -124,6 +124,7 @@ def fake_measure(problem=""):
                 program_cycles=0,
                 hart_counters=np.zeros((case.machine.harts, 13), np.int64),
                 tile_counters=np.zeros((0, 11), np.int64),
+                machine_counters=np.zeros(7, np.int64),
                 mismatches=bool(problem),
                 problem=problem,
             )

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from test_bad_input import refused
 from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim.cosim.errors import CosimHang
+from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment import measure
 from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Measurement
 
@@ -23,7 +24,7 @@ def rtl(monkeypatch):
         tiles = case.machine.harts * case.machine.tight_tiles_per_hart + case.machine.loose_tiles
         harts = np.zeros((case.machine.harts, len(HartCounter)), np.int64)
         harts[:, HartCounter.CYCLES] = 5000
-        harts[:, HartCounter.MEMORY_BEATS] = 10
+        harts[:, HartCounter.STORES] = 10
         return [
             Measurement(
                 case=case,
@@ -32,6 +33,7 @@ def rtl(monkeypatch):
                 program_cycles=70,
                 hart_counters=harts,
                 tile_counters=np.ones((tiles, len(TileStatusReg)), np.int64),
+                machine_counters=100 * (1 + np.arange(len(MachineCounter))),
                 mismatches=asked[0].seed,
                 problem="4 of 9 outputs differ" if asked[0].seed else "",
             )
@@ -51,7 +53,12 @@ def test_fields_of_the_design(tightrope, rtl):
     assert content["rtl_cycles"] == 5000 and content["energy_pj"] > 0
     assert [hart["cycles"] for hart in content["counters"]["harts"]] == [5000, 5000]
     assert len(content["counters"]["tiles"]) == 2 + NOMINAL_LOOSE_TILES
-    assert content["counters"]["memory"]["memory_beats"] == 20
+    memory = content["counters"]["memory"]
+    assert memory["stores"] == 20
+    shared = ("memory_beats", "scratchpad_beats", "dma_load_bytes", "dma_store_bytes")
+    assert [memory[name] for name in shared] == [100, 300, 400, 500]
+    energy = load_profile("gf22").scratchpad_pj_per_byte * 4 * 300
+    assert content["energy"]["scratchpad_pj"] == pytest.approx(energy)
     assert content["layers"] == [{"name": KERNEL, "op": "conv", "rtl_cycles": 5000}]
 
 

@@ -183,10 +183,7 @@ def random_cuts(
         Chunk(pixel_begin=a, pixel_end=b, begin=c, end=d) for a, b in pixels for c, d in parts
     ]
     first = sorted(int(edge) for edge in rng.integers(0, len(chunks) + 1, config.harts - 1))
-    static = plan.balance is Balance.STATIC
-    return dataclasses.replace(
-        plan, chunks=tuple(chunks), hart_first=(0, *first, len(chunks)) if static else ()
-    )
+    return dataclasses.replace(plan, chunks=tuple(chunks), hart_first=(0, *first, len(chunks)))
 
 
 def _tile_job(

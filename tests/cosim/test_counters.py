@@ -7,7 +7,7 @@ from cosim_cases import TILE_WAYS
 from cosim_jobs import make_job, run_firmware, run_jobs
 from cosim_machines import MACHINES, machine_id
 from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment.case import Case
@@ -25,6 +25,7 @@ LAYER = Layer(
 DIGITAL_WAYS = tuple((body, None, bal) for body in (Body.DOT4, Body.SCALAR) for bal in Balance)
 WAYS = DIGITAL_WAYS + TILE_WAYS
 LINE_BYTES = 32
+BETWEEN_BEATS = 60
 LATE = 500
 """Turns of a loop by which the last hart comes late to the barrier."""
 
@@ -275,6 +276,18 @@ def test_memory_beats_are_lines_and_stores(machine, measured):
         # Stores, of a byte at least, may join to a beat. Lines fetched while counters are read.
         assert (writes <= stores + 4 * line_beats).all(), result.case.name
         assert (writes >= stores // width - 4 * line_beats).all(), result.case.name
+
+
+def test_machines_counters_are_those_of_the_harts(machine, measured):
+    for result in measured:
+        beats = result.machine(MachineCounter.MEMORY_BEATS)
+        rest = beats - result.hart(HartCounter.MEMORY_BEATS).sum()
+        # What each hart fetches and stores before the one barrier and after the other.
+        assert 0 <= rest <= BETWEEN_BEATS * machine.harts, result.case.name
+        shared = result.machine(MachineCounter.SHARED_TRANSFERS)
+        transfers = shared - result.hart(HartCounter.SHARED_ACCESSES).sum()
+        assert 0 < transfers <= 2 * len(MachineCounter), result.case.name
+        assert not result.machine_counters[MachineCounter.SCRATCHPAD_BEATS :].any()
 
 
 def test_every_output_is_stored(measured):

@@ -115,6 +115,7 @@ BAD_IMAGES = {
     "layers without end": (header(layer_count=0xFFFF_FFFF), OUTSIDE),
     "counters outside": (header(layer_counters_addr=0xFFFF_FFC0), OUTSIDE),
     "tile counters outside": (header(tile_counters_addr=MEMORY_END), OUTSIDE),
+    "machine counters outside": (header(machine_counters_addr=MEMORY_END - 16), OUTSIDE),
     "a header and nothing else": (
         dataclasses.replace(DIGITAL, data=DIGITAL.data[: 4 * len(HEADER)]),
         "layer 0 (op 0, body 0) has a bad table or no kernel.",

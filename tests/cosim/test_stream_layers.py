@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from cosim_cases import layer_job, random_cuts
 from cosim_jobs import make_job, run_firmware, run_jobs, system_firmware
 from stream_layers import (
@@ -16,11 +17,13 @@ from stream_layers import (
     pointwise,
 )
 from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim.golden.random_layers import random_geometry
 from tightrope.sim.image.layout import Balance, ExitStatus
 from tightrope.sim.image.results import read_log, read_results
 from tightrope.sim.mapping import MappingError
+from tightrope.sim.model.tile_counters import tile_counters
+from tightrope.sim.model.traffic import shared_traffic
 from tightrope.sim.workload.layers import LayerOp
 
 SHAPES = (
@@ -28,6 +31,8 @@ SHAPES = (
     {"max_size": 3, "max_kernel": 6, "max_stride": 3, "max_channels": 8},
 )
 LONG_LAYER = pointwise(24, 64, 32)
+IN_TILES = (TileStatusReg.MVMS, TileStatusReg.BYTES_IN, TileStatusReg.STREAM_BYTES_IN)
+RESULTS = (TileStatusReg.BYTES_OUT, TileStatusReg.STREAM_BYTES_OUT)
 
 
 def stream_job(balance, seed):
@@ -50,8 +55,38 @@ def stream_job(balance, seed):
     return layer_job(f"{op} {balance.name} seed {seed}", STREAM_MACHINE, layer, plan, rng)
 
 
+def check_counters(job, results):
+    """What moves follows from the plan: in tiles, and in what they share; bytes exactly, unless
+    pixels lie apart in memory."""
+    (step,) = job.steps
+    layer, config = step.qlayer.layer, job.config
+    rows = list(job.image.layers_of(0))
+    tiles = results.tile_counters[rows].sum(axis=0)
+    shared = results.machine_counters[rows].sum(axis=0)
+    model_tiles = tile_counters(layer, step.plan, config)
+    (source,), output = job.image.inputs.values(), job.image.outputs[0]
+    apart = (source.pitch, output.pitch) != (layer.in_shape[2], layer.out_shape[2])
+    for counter in IN_TILES if apart else IN_TILES + RESULTS:
+        expected = [tile[counter] for tile in model_tiles]
+        assert tiles[:, counter].tolist() == expected, f"{job.name}: {counter.name}"
+    hart_beats = results.layer_counters[rows, :, HartCounter.MEMORY_BEATS].sum()
+    model = shared_traffic(layer, step.plan, config, model_tiles, hart_beats)
+    if apart:
+        return shared, model
+    assert shared[MachineCounter.DMA_LOAD_BYTES] == model.dma_load_bytes, job.name
+    assert shared[MachineCounter.DMA_STORE_BYTES] == model.dma_store_bytes, job.name
+    # Parts of words and of beats count as whole ones.
+    assert 4 * shared[MachineCounter.SCRATCHPAD_BEATS] >= model.scratchpad_bytes, job.name
+    assert shared[MachineCounter.MEMORY_BEATS] >= model.memory_beats, job.name
+    return shared, model
+
+
 def test_streamed_layers_match_golden():
-    run_jobs([stream_job(balance, seed) for balance in Balance for seed in range(10)])
+    jobs = [stream_job(balance, seed) for balance in Balance for seed in range(10)]
+    found = [check_counters(job, r) for job, r in zip(jobs, run_jobs(jobs), strict=True)]
+    # Of both kinds: stored by the engine, and added up by harts.
+    stores = [shared[MachineCounter.DMA_STORE_BYTES] > 0 for shared, _ in found]
+    assert len(set(stores)) == 2
 
 
 def test_layers_of_all_kinds_see_what_others_wrote():
@@ -67,6 +102,10 @@ def test_tiles_are_busy_for_most_of_a_long_layer():
     tiles = results.tile_counters[1]
     assert tiles[:, TileStatusReg.MVMS].tolist() == [288, 288, 0]
     assert tiles[:2, TileStatusReg.BUSY_CYCLES].min() > 0.8 * cycles
+    shared, model = check_counters(job, results)
+    # Inputs and outputs are whole words, and bands whole lines.
+    assert 4 * shared[MachineCounter.SCRATCHPAD_BEATS] == model.scratchpad_bytes
+    assert shared[MachineCounter.MEMORY_BEATS] == pytest.approx(model.memory_beats, rel=0.03)
 
 
 def test_failures_end_the_run_with_a_sentence_and_harm_nothing():

@@ -39,7 +39,8 @@ TILE = {
     TileStatusReg.PROGRAM_WRITES: 6,
     TileStatusReg.CELLS_USED: 1152,
 }
-RUN = RunCounters(harts=[HART], tiles=[TILE], memory_beats=42, cycles=1000)
+SHARED = {"scratchpad_bytes": 1000, "dma_load_bytes": 300, "dma_store_bytes": 200}
+RUN = RunCounters(harts=[HART], tiles=[TILE], memory_beats=42, cycles=1000, **SHARED)
 
 # By hand: 700 cycles active, 200 waiting, 100 asleep; 42 beats of 16 bytes; MVMs:
 # cells 1152 * 64 / 65536 = 1.125, rows 384 / 256 = 1.5, columns 320 / 256 = 1.25 of a full one.
@@ -51,6 +52,8 @@ BY_HAND = {
         "cache_fills_pj": 10 * 57.92,
         "stores_pj": 11 * 6.52,
         "memory_pj": 42 * 16 * 1.875,
+        "scratchpad_pj": 0.0,
+        "dma_pj": 0.0,
         "shared_bus_pj": 5 * 7.24,
         "mvm_cells_pj": 4608.0,  # 20480 * 0.2 * 1.125
         "mvm_rows_pj": 6144.0,  # 20480 * 0.2 * 1.5
@@ -66,6 +69,8 @@ BY_HAND = {
         "cache_fills_pj": 10 * 179.2,
         "stores_pj": 11 * 20.08,
         "memory_pj": 42 * 16 * 1.875,
+        "scratchpad_pj": 0.0,
+        "dma_pj": 0.0,
         "shared_bus_pj": 5 * 22.4,
         "mvm_cells_pj": 12211.2,  # 54272 * 0.225
         "mvm_rows_pj": 16281.6,  # 54272 * 0.3
@@ -81,6 +86,8 @@ BY_HAND = {
         "cache_fills_pj": 96.0,
         "stores_pj": 13.2,
         "memory_pj": 806.4,
+        "scratchpad_pj": 1200.0,
+        "dma_pj": 75.0,
         "shared_bus_pj": 12.0,
         "mvm_cells_pj": 19616.764 * 0.225,
         "mvm_rows_pj": 19616.764 * 0.3,
@@ -96,6 +103,8 @@ BY_HAND = {
         "cache_fills_pj": 1600.0,
         "stores_pj": 220.0,
         "memory_pj": 6720.0,
+        "scratchpad_pj": 5000.0,
+        "dma_pj": 2500.0,
         "shared_bus_pj": 250.0,
         "mvm_cells_pj": 737280.0,
         "mvm_rows_pj": 0.0,
@@ -117,7 +126,13 @@ def test_breakdown_is_what_one_computes_by_hand(name):
 def test_runs_add_up():
     profile = load_profile("gf22")
     machine = dataclasses.replace(MACHINE, harts=2)
-    both = RunCounters(harts=[HART, HART], tiles=[TILE, TILE], memory_beats=84, cycles=2000)
+    both = RunCounters(
+        harts=[HART, HART],
+        tiles=[TILE, TILE],
+        memory_beats=84,
+        cycles=2000,
+        **{name: 2 * value for name, value in SHARED.items()},
+    )
     one = energy_of(RUN, MACHINE, profile)
     assert (one + one).to_dict() == pytest.approx(energy_of(both, machine, profile).to_dict())
     assert sum([one, one], EnergyBreakdown()).total_pj == pytest.approx(2 * one.total_pj)
@@ -132,6 +147,7 @@ def test_arrays_of_counts_give_arrays_of_energy():
         tiles=[{name: value * factors for name, value in TILE.items()}],
         memory_beats=42 * factors,
         cycles=1000 * factors,
+        **{name: value * factors for name, value in SHARED.items()},
     )
     profile = load_profile("alpine-hp")
     one = energy_of(RUN, MACHINE, profile)
@@ -146,6 +162,7 @@ def test_counters_may_be_keyed_by_name():
         tiles=[{key.name: value for key, value in TILE.items()}],
         memory_beats=42,
         cycles=1000,
+        **SHARED,
     )
     profile = load_profile("gf22")
     assert energy_of(by_name, MACHINE, profile) == energy_of(RUN, MACHINE, profile)
@@ -170,6 +187,8 @@ def test_overlapping_waits_never_exceed_the_cycles_awake():
         ({"harts": [{**HART, "STORES": -1}]}, "hart 0: STORES must be numbers from 0, not -1"),
         ({"harts": [{**HART, "SLEEP_CYCLES": 2000}]}, "must not exceed"),
         ({"memory_beats": float("nan")}, "memory_beats"),
+        ({"scratchpad_bytes": -4}, "scratchpad_bytes must be numbers from 0, not -4"),
+        ({"dma_load_bytes": -500}, "dma_bytes must be numbers from 0, not -300"),
         ({"cycles": "many"}, "cycles must be numbers"),
     ],
 )
@@ -227,6 +246,8 @@ def test_alpine_numbers_are_those_of_its_table():
 def test_assumed_numbers_are_listed():
     alpine = {
         "memory_pj_per_byte",
+        "scratchpad_pj_per_byte",
+        "dma_pj_per_byte",
         "shared_access_pj",
         "mvm_cell_ratio",
         "mvm_row_ratio",

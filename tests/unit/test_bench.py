@@ -32,6 +32,7 @@ def measured(case, cycles, mismatches=0):
         program_cycles=0,
         hart_counters=None,
         tile_counters=None,
+        machine_counters=None,
         mismatches=mismatches,
         problem="output 3 is 7, not 8" if mismatches else "",
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.hw.headers import DCACHE_BYTES
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim import golden
 from tightrope.sim.image.arena import Arena
 from tightrope.sim.image.builder import build_image
@@ -67,7 +68,9 @@ def test_image_begins_after_the_stacks_and_ends_before_the_workspace():
     image = build(step_of())
     assert IMAGE_ADDR == STACK_ADDR + 8 * STACK_BYTES
     assert image.memory_end >= IMAGE_ADDR + len(image.data)
-    assert image.layer_counters_addr + 4 * 2 * 13 <= IMAGE_ADDR + len(image.data)
+    end = IMAGE_ADDR + len(image.data)
+    assert image.layer_counters_addr + 4 * MACHINE.harts * len(HartCounter) <= end
+    assert image.machine_counters_addr + 4 * len(MachineCounter) <= end
 
 
 @pytest.mark.parametrize("body", [Body.DOT4, Body.TIGHT])

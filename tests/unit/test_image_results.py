@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tightrope.hw.config import ClusterConfig, MemoryConfig
 from tightrope.hw.isa import TileStatusReg
-from tightrope.hw.regs import HartCounter
+from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim import golden
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.errors import ImageError
@@ -90,11 +90,14 @@ def test_counters_have_a_row_for_every_hart_and_tile(run):
     tiles = 1000 + np.arange(2 * 3 * len(TileStatusReg))
     put_words(memory, image.layer_counters_addr, layers)
     put_words(memory, image.tile_counters_addr, tiles)
+    put_words(memory, image.machine_counters_addr, 5000 + np.arange(2 * len(MachineCounter)))
     results = read_results(image, memory)
     assert results.layer_counters.shape == (2, 2, len(HartCounter))
     assert results.tile_counters.shape == (2, 3, len(TileStatusReg))
     assert results.layer_counters[1, 0, HartCounter.STORES] == 2 * len(HartCounter) + 8
     assert results.tile_counters[-1, -1, -1] == tiles[-1]
+    assert results.machine_counters.shape == (2, len(MachineCounter))
+    assert results.machine_counters[1, MachineCounter.DMA_LOAD_BYTES] == 5000 + 7 + 3
 
 
 def test_the_log_is_text(run):

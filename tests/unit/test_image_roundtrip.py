@@ -34,6 +34,7 @@ def assert_runs(config, steps, inputs, **options):
     assert not check_guards(image, machine.from_image)
     results = read_results(image, machine.from_image)
     assert not results.layer_counters.any() and not results.log
+    assert not results.machine_counters.any()
     return image
 
 

@@ -68,8 +68,8 @@ void main(unsigned hart)
     uint32_t shared = counter(HART_COUNTER_SHARED_ACCESSES);
     uint32_t total_beats = 0, total_shared = 0;
     if (hart == 0) {
-        total_beats = mmio_read32(HOST_BASE_ADDR + HOST_MEMORY_BEATS_OFFSET_BYTES);
-        total_shared = mmio_read32(HOST_BASE_ADDR + HOST_SHARED_TRANSFERS_OFFSET_BYTES);
+        total_beats = machine_counter(MACHINE_COUNTER_MEMORY_BEATS);
+        total_shared = machine_counter(MACHINE_COUNTER_SHARED_TRANSFERS);
     }
     barrier();
     volatile uint32_t *out = results() + hart * 32;

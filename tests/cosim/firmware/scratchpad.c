@@ -238,8 +238,8 @@ static void move_blocks(unsigned hart, volatile uint32_t *out)
     out[2] = counter(HART_COUNTER_CYCLES) - cycles;
     out[3] = counter(HART_COUNTER_SLEEP_CYCLES) - asleep;
     barrier();
-    out[4] = mmio_read32(HOST_BASE_ADDR + HOST_DMA_LOAD_BYTES_OFFSET_BYTES);
-    out[5] = mmio_read32(HOST_BASE_ADDR + HOST_DMA_STORE_BYTES_OFFSET_BYTES);
+    out[4] = machine_counter(MACHINE_COUNTER_DMA_LOAD_BYTES);
+    out[5] = machine_counter(MACHINE_COUNTER_DMA_STORE_BYTES);
 }
 
 void main(unsigned hart)

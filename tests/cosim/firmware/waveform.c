@@ -154,8 +154,8 @@ static sample_t *report_shared(sample_t *out)
         out = sample(out, status_addr(tile, TILE_STATUS_MVMS));
         out = sample(out, status_addr(tile, TILE_STATUS_BUSY_CYCLES));
     }
-    out = sample(out, HOST_BASE_ADDR + HOST_MEMORY_BEATS_OFFSET_BYTES);
-    return sample(out, HOST_BASE_ADDR + HOST_SHARED_TRANSFERS_OFFSET_BYTES);
+    out = sample(out, machine_counter_addr(MACHINE_COUNTER_MEMORY_BEATS));
+    return sample(out, machine_counter_addr(MACHINE_COUNTER_SHARED_TRANSFERS));
 }
 
 static sample_t *report_private(sample_t *out)
