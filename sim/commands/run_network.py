@@ -18,7 +18,6 @@ from tightrope.sim.mapping.allocate import Policy
 from tightrope.sim.model.calibration import load_calibration
 from tightrope.sim.network.mapping import Balancing, NetworkMapping, map_network
 from tightrope.sim.quantise import QuantNetwork, load_samples, quantise
-from tightrope.sim.workload.layers import Network
 from tightrope.sim.workload.onnx_import import load_model
 
 from .run_layer import waves_file, write_timeline_beside
@@ -92,13 +91,8 @@ def make_job(
     model = load_model(workload, shape=shape)
     given = load_samples(samples, model) if samples else None
     qnet = quantise(model, samples=given, seed=seed)
-    network = Network(
-        name=qnet.name,
-        layers=tuple(step.qlayer.layer for step in qnet.steps),
-        notes=qnet.notes,
-    )
     mapping = map_network(
-        network,
+        qnet.as_network(),
         machine,
         coupling=coupling,
         balancing=Balancing(balance),
