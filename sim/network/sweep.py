@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from tightrope.hw.config import ClusterConfig
 from tightrope.sim import image as image_package
 from tightrope.sim.cosim.build import build, cache_dir
 from tightrope.sim.explore.errors import Interrupted
@@ -122,8 +123,13 @@ def _map(task: Task, calibration: Calibration) -> NetworkMapping:
     )
 
 
+def simulator_name(machine: ClusterConfig, message: Callable[[str], None]) -> str:
+    """The name of the simulator's folder, which depends on all that the simulator is made of."""
+    return build(machine, on_message=message).folder.name
+
+
 def _key(task: Task, mapping: NetworkMapping, message: Callable[[str], None]) -> str:
-    """Everything that a row can depend on; the simulator's folder is named after the RTL."""
+    """Everything that a row can depend on."""
     firmware = build_firmware(cache_dir() / "firmware").bin.read_bytes()
     return fingerprint(
         task.point,
@@ -132,7 +138,7 @@ def _key(task: Task, mapping: NetworkMapping, message: Callable[[str], None]) ->
         mapping.plans,
         mapping.stage_harts,
         hashlib.sha256(firmware).hexdigest(),
-        build(task.point.machine, on_message=message).folder.name,
+        simulator_name(task.point.machine, message),
         source_fingerprint(Path(image_package.__file__).parent),
     )
 
