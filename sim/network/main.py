@@ -1,5 +1,6 @@
 """``python -m tightrope.sim.network``: runs the list of whole networks and judges them."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 from tightrope.hw.config import ClusterConfig
+from tightrope.sim.commands import options
 from tightrope.sim.commands.guard import EXIT_FAILED_CHECK, GuardedGroup
 from tightrope.sim.commands.output import Talk, write_json
 from tightrope.sim.digits import load_digits
@@ -16,10 +18,19 @@ from tightrope.sim.model.calibration import load_calibration
 from .accuracy import DigitsRead, read_on_rtl
 from .mapping import Balancing, map_network
 from .points import Way
-from .sweep import Teller, run_tasks
+from .sweep import SweepResult, Teller, run_tasks
 from .tables import rows_table, stealing_table
 from .verdicts import stealing
-from .whole import HARTS, Verdict, digits_network, judge, large_tasks, small_tasks
+from .whole import (
+    DIGITS,
+    HARTS,
+    NAMES,
+    Verdict,
+    digits_network,
+    judge,
+    large_tasks,
+    small_tasks,
+)
 
 __all__ = ["app"]
 
@@ -36,6 +47,7 @@ app = typer.Typer(
 
 @app.callback()
 def networks(
+    network: Annotated[str, typer.Option(help="Only some of them.")] = ",".join(NAMES),
     quick: Annotated[
         bool, typer.Option("--quick", help="Without the networks that take minutes each.")
     ] = False,
@@ -45,30 +57,37 @@ def networks(
 ) -> None:
     """Run whole networks on the RTL, end to end; status 1 if a bar does not hold."""
     talk = Talk()
-    tasks = list(small_tasks()) + ([] if quick else list(large_tasks()))
+    names = options.words("--network", network, NAMES)
+    tasks = list(small_tasks(names)) + ([] if quick else list(large_tasks(names)))
     with talk.progress() as progress:
         found = run_tasks(
             tasks, out, load_calibration(), progress=progress, message=talk.message
         )
-    with talk.progress() as progress:
-        read = _read_digits(progress)
+    verdicts = judge(found.measured)
+    if DIGITS in names:
+        with talk.progress() as progress:
+            verdicts.append(_digits_verdict(_read_digits(progress)))
+    _show(found, verdicts, out, talk)
+    failed = [verdict for verdict in verdicts if not verdict.holds]
+    for verdict in failed:
+        talk.fail(f"{verdict.what}: {verdict.value}, which must be {verdict.bar}")
+    if failed:
+        raise typer.Exit(EXIT_FAILED_CHECK)
+
+
+def _show(found: SweepResult, verdicts: Sequence[Verdict], out: Path, talk: Talk) -> None:
+    """The JSON file, and the tables."""
     rows = found.measured
-    verdicts = [*judge(rows), _digits_verdict(read)]
     content = {
         "rows": [row.to_dict() for row in rows],
         "skipped": list(found.skipped),
-        "digits": {"accuracy": read.accuracy, "equal_images": read.equal_images},
+        "bars": [dataclasses.asdict(verdict) for verdict in verdicts],
     }
     write_json(content, str(out / JSON_NAME))
     for sentence in found.skipped:
         talk.message(sentence)
     talk.show(rows_table("Whole networks on RTL", rows))
     talk.show(stealing_table(stealing(rows)), _verdict_table(verdicts))
-    failed = [verdict for verdict in verdicts if not verdict.holds]
-    for verdict in failed:
-        talk.fail(f"{verdict.what}: {verdict.value}, which must be {verdict.bar}")
-    if failed:
-        raise typer.Exit(EXIT_FAILED_CHECK)
 
 
 def _read_digits(progress: Teller) -> DigitsRead:

@@ -1,7 +1,7 @@
 """The networks that must run: which, in which ways, and what they must reach."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
@@ -16,13 +16,15 @@ from .rows import NetworkRow
 from .sweep import Task
 from .verdicts import GAIN_BAR, GAIN_NETWORKS, LOSS_BAR, Stealing, gaining, stealing
 
-__all__ = ["Verdict", "digits_network", "judge", "large_tasks", "small_tasks"]
+__all__ = ["DIGITS", "HARTS", "NAMES", "Verdict", "digits_network", "judge", "large_tasks", "small_tasks"]
 
 HARTS = 8
-SMALL = ("digits", "resnet8", "dscnn", "mobilenetv1_025")
+DIGITS = "digits"
+SMALL = (DIGITS, "resnet8", "dscnn", "mobilenetv1_025")
 COVERAGE = 0.4
 """Of the small ones where they are on tiles: too few tiles, the case this project is about."""
 LARGE_DIGITAL = ("squeezenet", "mobilenetv2")
+NAMES = (*SMALL, *LARGE_DIGITAL)
 POINTWISE_TILES = 64
 """Loose ones, enough for all pointwise layers of MobileNetV2 and spread as harts share them."""
 POINTWISE_COVERAGE = 0.6311
@@ -51,11 +53,11 @@ def digits_network() -> tuple[QuantNetwork, tuple[np.ndarray, ...]]:
     return qnet, tuple(qnet.encode(x) for x in digits.images)
 
 
-def small_tasks() -> Iterator[Task]:
-    """Each small network in every way, in equal shares and by stealing."""
+def small_tasks(names: Collection[str] = NAMES) -> Iterator[Task]:
+    """Each small network of ``names`` in every way, in equal shares and by stealing."""
     base = ClusterConfig(harts=HARTS)
-    for name in SMALL:
-        qnet, inputs = digits_network() if name == "digits" else load_inputs(name, 1)
+    for name in filter(names.__contains__, SMALL):
+        qnet, inputs = digits_network() if name == DIGITS else load_inputs(name, 1)
         for way in Way:
             for balancing in (Balancing.STATIC, Balancing.STEAL):
                 point = Point(
@@ -67,10 +69,10 @@ def small_tasks() -> Iterator[Task]:
                 yield Task(qnet=qnet, point=point, inputs=inputs)
 
 
-def large_tasks() -> Iterator[Task]:
+def large_tasks(names: Collection[str] = NAMES) -> Iterator[Task]:
     """Large networks, digital; MobileNetV2 also with all its pointwise layers on tiles."""
     base = ClusterConfig(harts=HARTS)
-    for name in LARGE_DIGITAL:
+    for name in filter(names.__contains__, LARGE_DIGITAL):
         qnet, inputs = load_inputs(name, 1)
         digital = Point(
             way=Way.DIGITAL, balancing=Balancing.STEAL, machine=Way.DIGITAL.machine(base)
