@@ -14,6 +14,9 @@ __all__ = ["PIPELINE_INPUTS", "Point", "Way", "grid"]
 PIPELINE_INPUTS = 8
 """Of a pipeline, unless one asks for others: as many as it has stages at the most."""
 
+UNEVEN_PART = 4
+"""Of so many harts one has tight tiles, if not all have."""
+
 
 class Way(enum.StrEnum):
     """What computes the part of a network that is not digital."""
@@ -21,6 +24,8 @@ class Way(enum.StrEnum):
     DIGITAL = "digital"
     """Nothing does: no weights are on tiles."""
     TIGHT = "tight"
+    UNEVEN = "uneven"
+    """As many tight tiles as TIGHT has, all on the first quarter of the harts."""
     LOOSE = "loose"
     """By loads and stores."""
     STREAM = "stream"
@@ -29,7 +34,7 @@ class Way(enum.StrEnum):
     @property
     def coupling(self) -> str:
         """As ``map_network`` calls it."""
-        names = {Way.DIGITAL: "none", Way.STREAM: "loose"}
+        names = {Way.DIGITAL: "none", Way.UNEVEN: "tight", Way.STREAM: "loose"}
         return names.get(self, self.value)
 
     def machine(self, base: ClusterConfig, tiles: int | None = None) -> ClusterConfig:
@@ -39,10 +44,16 @@ class Way(enum.StrEnum):
         """
         machine = nominal_machine(base)
         if tiles is not None:
-            tight = tiles // base.harts if self is Way.TIGHT else 0
+            tight = tiles // base.harts if self.coupling == "tight" else 0
             loose = tiles if self.coupling == "loose" else 0
             machine = dataclasses.replace(base, tight_tiles_per_hart=tight, loose_tiles=loose)
-        return streaming_machine(machine) if self is Way.STREAM else machine
+        if self is Way.STREAM:
+            return streaming_machine(machine)
+        if self is not Way.UNEVEN or not machine.tight_tiles_per_hart:
+            return machine
+        tiled = max(1, base.harts // UNEVEN_PART)
+        each = machine.tight_tiles_per_hart * base.harts // tiled
+        return dataclasses.replace(machine, tight_harts=tiled, tight_tiles_per_hart=each)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

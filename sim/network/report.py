@@ -18,8 +18,11 @@ __all__ = ["figure", "report_html"]
 
 COLOURS = {"static": "#868e96", "weighted": "#1c7ed6", "steal": "#c2255c", "pipeline": "#12b886"}
 WAY_TITLES = {
-    Way.TIGHT: "tight tiles", Way.LOOSE: "loose tiles", Way.STREAM: "loose tiles that stream",
-}  # fmt: skip
+    Way.TIGHT: "tight tiles",
+    Way.UNEVEN: "tight tiles on a quarter of the harts",
+    Way.LOOSE: "loose tiles",
+    Way.STREAM: "loose tiles that stream",
+}
 FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#343a40"}
 CODE = """
 for (const [id, figure] of Object.entries(

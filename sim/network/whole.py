@@ -16,7 +16,16 @@ from .rows import NetworkRow
 from .sweep import Task
 from .verdicts import GAIN_BAR, GAIN_NETWORKS, LOSS_BAR, Stealing, gaining, stealing
 
-__all__ = ["DIGITS", "HARTS", "NAMES", "Verdict", "digits_network", "judge", "large_tasks", "small_tasks"]
+__all__ = [
+    "DIGITS",
+    "HARTS",
+    "NAMES",
+    "Verdict",
+    "digits_network",
+    "judge",
+    "large_tasks",
+    "small_tasks",
+]
 
 HARTS = 8
 DIGITS = "digits"
