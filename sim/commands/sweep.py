@@ -29,7 +29,8 @@ def sweep(
         str, typer.Option(help="Shares of the weights that may be on tiles, 0 to 1 each.")
     ] = "0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
     coupling: Annotated[
-        str, typer.Option(
+        str,
+        typer.Option(
             help="tight, uneven (tight tiles on a quarter of the harts), loose, stream, digital."
         ),
     ] = "tight,loose,stream",
