@@ -24,6 +24,14 @@ def explore(session):
 
 
 @nox.session
+def networks(session):
+    """Whole networks on RTL: ResNet-8 over coverage, coupling and balancing, then the list."""
+    install(session)
+    session.run("tightrope", "sweep", "resnet8", "--out", "build/networks/resnet8")
+    session.run("python", "-m", "tightrope.sim.network", *session.posargs)
+
+
+@nox.session
 def tests(session):
     """All tests: unit, formal, model, command, then cosimulation."""
     install(session, "test")

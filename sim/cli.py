@@ -8,6 +8,7 @@ from tightrope.sim.commands.doctor import doctor
 from tightrope.sim.commands.explore import explore
 from tightrope.sim.commands.guard import EXIT_INTERRUPTED, GuardedGroup
 from tightrope.sim.commands.run import run
+from tightrope.sim.commands.sweep import sweep
 
 __all__ = ["app", "main"]
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="How to couple analog in-memory-computing tiles to a RISC-V cluster, for a given CNN.",
 )
-for command in (explore, run, calibrate, validate, doctor):
+for command in (explore, run, sweep, calibrate, validate, doctor):
     app.command()(command)
 
 

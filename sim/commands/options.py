@@ -24,6 +24,7 @@ __all__ = [
     "TileCols",
     "TileRows",
     "base_machine",
+    "fractions",
     "integers",
     "shapes",
     "words",
@@ -81,6 +82,17 @@ def integers(option: str, text: str) -> tuple[int, ...]:
     if not found:
         raise OptionError(f"{option} must be a list of integers such as 1,2,4, not {text!r}")
     return found
+
+
+def fractions(option: str, text: str) -> tuple[float, ...]:
+    """A comma-separated list of numbers from 0 to 1."""
+    try:
+        found = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = ()
+    if not found or not all(0.0 <= value <= 1.0 for value in found):
+        raise OptionError(f"{option} must be a list of numbers 0 to 1 such as 0,0.5, not {text!r}")
+    return tuple(dict.fromkeys(found))
 
 
 def shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:

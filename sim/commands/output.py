@@ -83,7 +83,7 @@ class _Progress:
             self._bar.start()
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(what, total=total)
-        self._bar.update(self._tasks[what], completed=done)
+        self._bar.update(self._tasks[what], completed=done, total=total)
 
 
 def write_json(content: dict[str, Any] | list[dict[str, Any]], json_file: str | None) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
-from tightrope.hw.config import ClusterConfig, ScratchpadConfig
+from tightrope.hw.config import ClusterConfig
 from tightrope.sim.energy import energy, profiles
-from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Case
+from tightrope.sim.experiment.case import Case
+from tightrope.sim.experiment.machines import nominal_machine, streaming_machine
 from tightrope.sim.explore.counters import counters_json, run_counters
 from tightrope.sim.explore.crop import crop_window
 from tightrope.sim.explore.evaluate import plan_for
@@ -39,11 +40,6 @@ __all__ = [
     "with_streams",
     "write_timeline_beside",
 ]
-
-STREAM_SCRATCHPAD = ScratchpadConfig(size_bytes=256 << 10, banks=16)
-STREAM_PORTS = 4
-STREAM_BYTES_PER_CYCLE = 64
-STREAM_POST_LANES = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,11 +95,7 @@ def machine_for(base: ClusterConfig, harts: int, coupling: str, tiles: int | Non
     """The machine; without a tile budget it has tiles of both kinds, so that one serves all."""
     base = dataclasses.replace(base, harts=harts)
     if tiles is None:
-        return dataclasses.replace(
-            base,
-            tight_tiles_per_hart=1,
-            loose_tiles=NOMINAL_LOOSE_TILES,
-        )
+        return nominal_machine(base)
     point = Point(harts=harts, coupling=Coupling(coupling), tiles=tiles, balance=Balance.STATIC)
     if tiles < 1 or coupling == "none":
         raise OptionError(f"--tiles must be at least 1 and have a coupling, not {tiles} {coupling}")
@@ -116,14 +108,7 @@ def with_streams(machine: ClusterConfig) -> ClusterConfig:
     """The machine with loose tiles that stream and requantise, and a DMA engine as wide."""
     if not machine.loose_tiles:
         raise OptionError("--stream needs loose tiles")
-    return dataclasses.replace(
-        machine,
-        tile=dataclasses.replace(machine.tile, post_lanes=STREAM_POST_LANES),
-        scratchpad=STREAM_SCRATCHPAD,
-        stream_ports=min(STREAM_PORTS, machine.loose_tiles),
-        stream_bytes_per_cycle=STREAM_BYTES_PER_CYCLE,
-        dma_bytes_per_cycle=STREAM_BYTES_PER_CYCLE,
-    )
+    return streaming_machine(machine)
 
 
 def plan_single(

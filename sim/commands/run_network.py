@@ -16,10 +16,9 @@ from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.explore.words import count
 from tightrope.sim.mapping.allocate import Policy
 from tightrope.sim.model.calibration import load_calibration
+from tightrope.sim.network.inputs import load_inputs
 from tightrope.sim.network.mapping import Balancing, NetworkMapping, map_network
-from tightrope.sim.quantise import QuantNetwork, load_samples, quantise
-from tightrope.sim.workload.layers import Network
-from tightrope.sim.workload.onnx_import import load_model
+from tightrope.sim.quantise import QuantNetwork
 
 from .run_layer import waves_file, write_timeline_beside
 
@@ -89,16 +88,9 @@ def make_job(
 
     Raises the errors of each, sentences all.
     """
-    model = load_model(workload, shape=shape)
-    given = load_samples(samples, model) if samples else None
-    qnet = quantise(model, samples=given, seed=seed)
-    network = Network(
-        name=qnet.name,
-        layers=tuple(step.qlayer.layer for step in qnet.steps),
-        notes=qnet.notes,
-    )
+    qnet, inputs = load_inputs(workload, images, samples=samples, shape=shape, seed=seed)
     mapping = map_network(
-        network,
+        qnet.as_network(),
         machine,
         coupling=coupling,
         balancing=Balancing(balance),
@@ -106,17 +98,11 @@ def make_job(
         policy=policy,
         coverage=coverage,
     )
-    rng = np.random.default_rng([seed, 2])
-    shape_of_one = qnet.input_shape[1:]
-    real = [
-        given[number % len(given)] if given is not None else rng.standard_normal(shape_of_one)
-        for number in range(images)
-    ]
     return NetworkJob(
         workload=workload,
         qnet=qnet,
         mapping=mapping,
-        inputs=tuple(qnet.encode(x) for x in real),
+        inputs=inputs,
         profile=profile,
         seed=seed,
         asked_coverage=coverage,

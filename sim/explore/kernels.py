@@ -9,6 +9,7 @@ S and P may be pairs: ``s2x1`` is 2 for the height and 1 for the width.
 
 import re
 
+from tightrope.sim.operations import OPERATIONS
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .errors import ExploreError
@@ -70,7 +71,7 @@ def parse_kernel(text: str) -> Layer:
         stride=stride,
         pads=(*pad, *pad),
         groups=groups,
-        inputs=2 if op is LayerOp.ADD else 1,
+        inputs=OPERATIONS[op].inputs,
     )
 
 

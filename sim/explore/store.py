@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Generic, Protocol, Self, TypeVar
 
 from .errors import ExploreError
 from .files import file_error, replace_file
-from .rows import Row
 
-__all__ = ["JOURNAL_NAME", "ResultStore", "TABLE_NAME"]
+__all__ = ["JOURNAL_NAME", "ResultStore", "StoredRow", "TABLE_NAME"]
 
 JOURNAL_NAME = "results.jsonl"
 TABLE_NAME = "results.parquet"
@@ -21,17 +20,43 @@ SYNC_SECONDS = 0.5
 """Rows of at most this long are lost if the machine (not the program) dies."""
 
 
-class ResultStore:
-    """The rows of a folder, by key; a context manager that holds the folder's lock.
+class StoredRow(Protocol):
+    """What a store needs of its rows."""
+
+    @property
+    def key(self) -> str:
+        """Names all that the row depends on."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        ...
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`; TypeError if the fields differ."""
+        ...
+
+    def flat(self) -> dict[str, Any]:
+        """One value per column of the table."""
+        ...
+
+
+R = TypeVar("R", bound=StoredRow)
+
+
+class ResultStore(Generic[R]):
+    """The rows of a folder, all of one kind, by key; a context manager that holds its lock.
 
     Every row is appended to ``results.jsonl`` as a line of its own the moment it exists, so a
     killed sweep loses nothing. A line that was cut short by a full disk or a kill is removed.
     Raises ExploreError if the folder can't be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[R]) -> None:
         self.folder = folder
-        self.rows: dict[str, Row] = {}
+        self.kind = kind
+        self.rows: dict[str, R] = {}
         self._journal = folder / JOURNAL_NAME
         self._end = 0
         self._synced_at = 0.0
@@ -44,7 +69,7 @@ class ResultStore:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
-            raise ExploreError(f"{folder} is in use by another tightrope explore") from error
+            raise ExploreError(f"{folder} is in use by another tightrope") from error
         self._read()
 
     def __enter__(self) -> Self:
@@ -58,7 +83,7 @@ class ResultStore:
     ) -> None:
         self._file.close()
 
-    def add(self, row: Row) -> None:
+    def add(self, row: R) -> None:
         """Append a row; if that fails the journal is as it was, and ExploreError is raised."""
         line = json.dumps(row.to_dict()).encode() + b"\n"
         try:
@@ -96,13 +121,13 @@ class ResultStore:
             raise file_error("read", self._journal, error) from error
         for line in content[: self._end].splitlines():
             try:
-                row = Row.from_dict(json.loads(line))
+                row = self.kind.from_dict(json.loads(line))
             except (ValueError, TypeError):
                 continue  # from another version: its key would never be asked for
             self.rows[row.key] = row
 
 
-def _write_parquet(path: Path, rows: Sequence[Row]) -> None:
+def _write_parquet(path: Path, rows: Sequence[StoredRow]) -> None:
     import pyarrow
     from pyarrow import parquet
 

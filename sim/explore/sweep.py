@@ -44,7 +44,7 @@ def run_sweep(
     either case every finished row is on disk, and the same call goes on from there.
     """
     keys = [evaluator.key(point) for point in points]
-    with ResultStore(folder) as store:
+    with ResultStore(folder, Row) as store:
         missing = [index for index, key in enumerate(keys) if key not in store.rows]
         began = written = time.monotonic()
         try:

@@ -1,6 +1,7 @@
 """Seeded random layers and inputs, scaled so that most outputs are not saturated."""
 
 import numpy as np
+from tightrope.sim import operations
 from tightrope.sim.workload.layers import Layer, LayerOp, QuantLayer
 
 from .arithmetic import quantise_add, quantise_multipliers
@@ -57,7 +58,7 @@ def random_geometry(
         stride=stride,
         pads=pads,
         groups=groups,
-        inputs=2 if op is LayerOp.ADD else 1,
+        inputs=operations.OPERATIONS[op].inputs,
     )
 
 
@@ -136,7 +137,7 @@ def random_layer(
 
 def random_inputs(layer: Layer, rng: np.random.Generator) -> list[np.ndarray]:
     """Uniform int8 inputs of the layer's shape, two for ADD and one otherwise."""
-    count = 2 if layer.op is LayerOp.ADD else 1
+    count = operations.OPERATIONS[layer.op].inputs
     return [rng.integers(-128, 128, layer.in_shape, dtype=np.int8) for _ in range(count)]
 
 

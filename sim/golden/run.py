@@ -4,21 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from tightrope.hw.config import TileConfig
+from tightrope.sim import operations
 from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
-from . import kernels
 from .errors import GoldenError
 
 __all__ = ["run_layer"]
-
-_UNARY = {
-    LayerOp.DWCONV: kernels.dwconv,
-    LayerOp.MAXPOOL: kernels.maxpool,
-    LayerOp.AVGPOOL: kernels.avgpool,
-    LayerOp.GLOBAL_AVGPOOL: kernels.global_avgpool,
-    LayerOp.CLIP: kernels.clip,
-}
 
 
 def run_layer(
@@ -37,15 +29,14 @@ def run_layer(
     layer = qlayer.layer
     if layer.op is LayerOp.ELEMENTWISE:
         raise GoldenError(f"layer {layer.name}: {layer.source_op} has no integer reference")
-    wanted = 2 if layer.op is LayerOp.ADD else 1
-    if len(inputs) != wanted:
-        raise GoldenError(f"layer {layer.name} must have {wanted} inputs, not {len(inputs)}")
+    operation = operations.OPERATIONS[layer.op]
+    if len(inputs) != operation.inputs:
+        raise GoldenError(
+            f"layer {layer.name} must have {operation.inputs} inputs, not {len(inputs)}"
+        )
     arrays = [_checked(qlayer, array) for array in inputs]
-    if layer.op is LayerOp.ADD:
-        return kernels.add(qlayer, arrays[0], arrays[1])
-    if layer.op in (LayerOp.CONV, LayerOp.DENSE):
-        return kernels.conv(qlayer, arrays[0], plan, tile)
-    return _UNARY[layer.op](qlayer, arrays[0])
+    where = (plan, tile) if layer.fits_tiles else ()
+    return operation.golden(qlayer, *arrays, *where)
 
 
 def _checked(qlayer: QuantLayer, array: np.ndarray) -> np.ndarray:

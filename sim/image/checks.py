@@ -13,6 +13,7 @@ from tightrope.sim.mapping.plan import (
     TightSplit,
 )
 from tightrope.sim.mapping.tiles import GROUP_BLOCKS_MAX, is_exact
+from tightrope.sim.operations import OPERATIONS
 from tightrope.sim.workload.layers import LayerOp, QuantLayer
 
 from .errors import ImageError
@@ -37,8 +38,7 @@ def check_quant_layer(qlayer: QuantLayer) -> None:
         _check_array(qlayer, "weight", qlayer.weight, shape, np.dtype(np.int8))
         if qlayer.bias is not None:
             _check_array(qlayer, "bias", qlayer.bias, (out_c,), np.dtype(np.int32))
-    count = {LayerOp.MAXPOOL: 0, LayerOp.ADD: 0, LayerOp.AVGPOOL: kernel[0] * kernel[1]}
-    entries = out_c if layer.has_weights else count.get(layer.op, 1)
+    entries = OPERATIONS[layer.op].scales(layer)
     if entries:
         for name, low, high in (("multiplier", 0, 2**32 - 1), ("shift", 32, 62)):
             array = getattr(qlayer, name)

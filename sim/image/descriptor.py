@@ -2,27 +2,15 @@
 
 from collections.abc import Sequence
 
-from tightrope.sim.workload.layers import LayerOp
+from tightrope.sim.operations import OPERATIONS
 
 from .activations import input_pitch
 from .errors import ImageError
 from .image import Buffer
-from .layout import Op
 from .steps import Step
 from .tables import weight_pitch
 
-__all__ = ["OPS", "layer_fields"]
-
-OPS = {
-    LayerOp.CONV: Op.CONV,
-    LayerOp.DENSE: Op.CONV,
-    LayerOp.DWCONV: Op.DWCONV,
-    LayerOp.MAXPOOL: Op.MAXPOOL,
-    LayerOp.AVGPOOL: Op.AVGPOOL,
-    LayerOp.GLOBAL_AVGPOOL: Op.GLOBAL_AVGPOOL,
-    LayerOp.ADD: Op.ADD,
-    LayerOp.CLIP: Op.CLIP,
-}
+__all__ = ["layer_fields"]
 
 
 def layer_fields(
@@ -33,12 +21,14 @@ def layer_fields(
     The groups of a convolution read and write their own channels of the same pixels.
     """
     qlayer, layer = step.qlayer, step.qlayer.layer
-    wanted = 2 if layer.op is LayerOp.ADD else 1
-    if len(sources) != wanted:
-        raise ImageError(f"layer {layer.name} must read {wanted} inputs, not {len(sources)}")
+    operation = OPERATIONS[layer.op]
+    if len(sources) != operation.inputs:
+        raise ImageError(
+            f"layer {layer.name} must read {operation.inputs} inputs, not {len(sources)}"
+        )
     in_c, out_c = layer.in_shape[2] // layer.groups, layer.out_shape[2] // layer.groups
     fields = {
-        "op": OPS[layer.op],
+        "op": operation.code,
         "in_addr": sources[0].addr + group * in_c,
         "in_h": layer.in_shape[0],
         "in_w": layer.in_shape[1],
@@ -66,7 +56,7 @@ def layer_fields(
         "add_shift": qlayer.add_shift,
         "count_include_pad": int(qlayer.count_include_pad),
     }
-    if layer.op is LayerOp.ADD:
+    if operation.inputs == 2:
         fields["in2_addr"] = sources[1].addr
         fields["in2_pitch"] = input_pitch(layer, sources[1])
     return fields

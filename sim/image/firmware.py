@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tightrope.hw.headers import cluster_regs_header, linker_script
 from tightrope.sim.image import layout
-from tightrope.sim.image.header import image_layout_header
+from tightrope.sim.image.header import image_layout_header, kernel_table_header
 
 __all__ = ["FirmwareError", "FirmwareFiles", "build_firmware", "symbolise", "write_headers"]
 
@@ -64,6 +64,7 @@ def write_headers(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cluster_regs.h").write_text(cluster_regs_header())
     (folder / "image_layout.h").write_text(image_layout_header())
+    (folder / "kernel_table.h").write_text(kernel_table_header())
     (folder / "link.ld").write_text(script)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from tightrope.hw.headers import DCACHE_BYTES
-from tightrope.sim.workload.layers import LayerOp
+from tightrope.sim.operations import OPERATIONS
 
 from .activations import pixel_view, put_activation
 from .arena import ALIGN_BYTES, Arena
@@ -21,8 +21,6 @@ ACTIVATION_STEP_BYTES = 1344
 
 Key = int | str
 """A step's index, or the name of an input or a joint."""
-_IN_PLACE = (LayerOp.ADD, LayerOp.CLIP)
-"""Every output is computed from the inputs at its own place, and from nothing else."""
 
 
 class Storage:
@@ -198,7 +196,7 @@ def _in_place(steps, shapes, lives, inputs) -> dict[Key, Key]:
     """Outputs that take the place of one of their inputs, and whose."""
     hosts: dict[Key, Key] = {}
     for index, step in enumerate(steps):
-        if step.qlayer.layer.op not in _IN_PLACE or step.joint is not None:
+        if not OPERATIONS[step.qlayer.layer.op].in_place or step.joint is not None:
             continue
         for name in step.inputs:
             source = _home(steps, name)

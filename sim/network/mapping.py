@@ -212,11 +212,11 @@ def _stage_allocation(
     """Loose: the network's. Tight: each hart's layers on its own tiles, up to the same coverage."""
     if coupling == "loose":
         return allocate(network, machine, "loose", policy, coverage=coverage)
-    alone = dataclasses.replace(machine, harts=1)
+    alone = dataclasses.replace(machine, harts=1, tight_harts=None)
     groups: list[tuple[Group, ...] | None] = [None] * len(harts)
     used = 0
     held_params = held_macs = 0.0
-    for hart in sorted(set(harts)):
+    for hart in sorted(set(harts) & set(range(machine.tiled_harts))):
         own = [index for index, owner in enumerate(harts) if owner == hart]
         part = Network(name=network.name, layers=tuple(network.layers[i] for i in own))
         found = allocate(part, alone, "tight", policy, coverage=coverage)

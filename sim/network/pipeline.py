@@ -51,7 +51,7 @@ def single_hart_plan(
     groups: Sequence[Group],
 ) -> LayerPlan:
     """The layer as ``hart`` computes it alone; on tiles of ``body`` (its own if tight), or not."""
-    alone = dataclasses.replace(machine, harts=1)
+    alone = dataclasses.replace(machine, harts=1, tight_harts=None)
     if body is None:
         plan = plan_layer(layer, alone, Body.DOT4, Balance.STATIC)
     else:

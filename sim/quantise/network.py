@@ -100,6 +100,14 @@ class QuantNetwork:
         """The first tensor."""
         return self.tensors[0]
 
+    def as_network(self) -> Network:
+        """The steps as layers to be mapped, those that int8 needs on top included."""
+        return Network(
+            name=self.name,
+            layers=tuple(step.qlayer.layer for step in self.steps),
+            notes=self.notes,
+        )
+
     def encode(self, x: np.ndarray) -> np.ndarray:
         """The input (h, w, c) int8 for ``x``, one image as ONNX has it, real numbers.
 

@@ -3,26 +3,15 @@
 #define KERNELS_H
 
 #include "image_layout.h"
+#include "kernel_table.h"
 #include "target.h"
 
 typedef void kernel_t(const layer_t *layer, const chunk_t *chunk, unsigned hart);
 
-kernel_t conv_scalar_s8;
-kernel_t conv_dot4_s8;
-kernel_t conv_tight_s8;
-kernel_t conv_loose_s8;
-kernel_t conv_stream_s8;
-kernel_t dwconv_scalar_s8;
-kernel_t dwconv_dot4_s8;
-kernel_t maxpool_s8;
-kernel_t avgpool_s8;
-kernel_t global_avgpool_s8;
-kernel_t add_s8;
-kernel_t clip_s8;
-
-/* PROGRAM takes its work from the group table: chunk is not read and may be NULL. */
-kernel_t program_tight;
-kernel_t program_loose;
+/* PROGRAM's take their work from the group table: chunk is not read and may be NULL. */
+#define DECLARE(op, body, kernel) kernel_t kernel;
+EACH_KERNEL(DECLARE)
+#undef DECLARE
 
 /* NULL if there is no such kernel. */
 kernel_t *kernel_find(uint32_t op, uint32_t body);

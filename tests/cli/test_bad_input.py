@@ -4,6 +4,7 @@ import os
 import onnx
 import pytest
 from nets import save_net
+from tightrope.sim.explore.rows import Row
 from tightrope.sim.explore.store import ResultStore
 
 SMALL = ("--harts", "1", "--tiles", "1,2", "--no-live")
@@ -158,7 +159,7 @@ def test_bug_of_ours_keeps_its_traceback(tightrope, net, tmp_path, monkeypatch):
 
 
 def test_folder_in_use_is_refused(tightrope, net, tmp_path):
-    with ResultStore(tmp_path / "o"):
+    with ResultStore(tmp_path / "o", Row):
         refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "in use")
 
 

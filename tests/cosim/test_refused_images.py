@@ -23,10 +23,12 @@ from tightrope.sim.image.layout import (
     Op,
     size_bytes,
 )
+from tightrope.sim.image.pipeline import Pipeline
 from tightrope.sim.image.results import read_log
-from tightrope.sim.image.steps import independent_steps
+from tightrope.sim.image.steps import Step, independent_steps
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import reprogrammed_groups, single_layer_groups
+from tightrope.sim.network.pipeline import single_hart_plan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 MACHINE = MACHINES[2]
@@ -51,8 +53,26 @@ def make_image(body, groups_of=single_layer_groups):
     return build_image(MACHINE, steps, inputs)
 
 
+def make_pipeline():
+    """The layer on hart 0, another on hart 1, for two inputs."""
+    rng = np.random.default_rng(2)
+    second = dataclasses.replace(LAYER, in_shape=LAYER.out_shape)
+    parts = [
+        (random_quant_layer(layer, rng), single_hart_plan(layer, MACHINE, hart, None, ()))
+        for hart, layer in enumerate((LAYER, second))
+    ]
+    steps = [
+        Step(qlayer=qlayer, plan=plan, inputs=(2 * n if place else f"x{n}",))
+        for n in range(2)
+        for place, (qlayer, plan) in enumerate(parts)
+    ]
+    inputs = {f"x{n}": random_inputs(LAYER, rng)[0] for n in range(2)}
+    return build_image(MACHINE, steps, inputs, pipeline=Pipeline(harts=(0, 1), inputs=2))
+
+
 DIGITAL, TIGHT, LOOSE = (make_image(body) for body in (Body.DOT4, Body.TIGHT, Body.LOOSE))
 TURNS = make_image(Body.TIGHT, reprogrammed_groups)
+PIPELINE = make_pipeline()
 
 
 def word(image, addr):
@@ -80,6 +100,16 @@ def block_addr(image, layer, field):
     return field_addr("block", field, word(image, group_addr(image, layer, "block_addr")))
 
 
+def chunk_addr(image, layer, field, index=0):
+    return field_addr("chunk", field, word(image, layer_addr(image, layer, "chunks_addr")), index)
+
+
+def stage_addr(field, index=0):
+    """Of a layer in the pipeline: that of hart 0, then hart 1, for each input."""
+    base = word(PIPELINE, layer_addr(PIPELINE, 0, "stage_layers_addr"))
+    return field_addr("layer", field, base, index)
+
+
 def patched(image, changes):
     """The image with other words at the addresses of ``changes``."""
     data = bytearray(image.data)
@@ -96,7 +126,27 @@ def layer(image, index, **fields):
     return patched(image, {layer_addr(image, index, name): value for name, value in fields.items()})
 
 
+def chunk(image, index, **fields):
+    """The image with other words in the first chunk of a layer."""
+    return patched(
+        image, {chunk_addr(image, index, name): value for name, value in fields.items()}
+    )
+
+
+def stage(index, **fields):
+    """The pipeline with other words in one of its layers."""
+    return patched(PIPELINE, {stage_addr(name, index): value for name, value in fields.items()})
+
+
+def stages(*first):
+    """The pipeline with another table of who runs which layers."""
+    base = word(PIPELINE, layer_addr(PIPELINE, 0, "stages_addr"))
+    return patched(PIPELINE, {base + 4 * hart: value for hart, value in enumerate(first)})
+
+
 OTHER_HASH = int(MACHINE.hash[:8], 16) ^ 1
+PIPE = f"layer 0 (op {Op.PIPELINE:d}, body 0) has a bad table"
+IN_PIPE = f"of the pipeline can't run: {PIPE}"
 OUTSIDE = "A table of the header lies outside the image."
 BAD_IMAGES = {
     "nothing": (dataclasses.replace(DIGITAL, data=b""), ""),
@@ -128,6 +178,33 @@ BAD_IMAGES = {
     "chunks without end": (layer(DIGITAL, 0, chunk_count=1 << 30), "has a bad table"),
     "shares outside": (layer(DIGITAL, 0, hart_first_addr=0), "has a bad table"),
     "fewer chunks than shares": (layer(DIGITAL, 0, chunk_count=0), "has a bad table"),
+    "shares that fall": (
+        patched(DIGITAL, {word(DIGITAL, layer_addr(DIGITAL, 0, "hart_first_addr")) + 4: 1000}),
+        "has a bad table",
+    ),
+    "a chunk of pixels beyond": (chunk(DIGITAL, 0, pixel_end=7), "has a bad table"),
+    "a chunk that ends before it begins": (
+        chunk(DIGITAL, 0, pixel_begin=5, pixel_end=4), "has a bad table",
+    ),
+    "a chunk of channels beyond": (chunk(DIGITAL, 0, end=9), "has a bad table"),
+    "a chunk of groups beyond": (chunk(TIGHT, CONV, end=99), "layer 1 (op 0, body 1)"),
+    "a chunk without end": (chunk(DIGITAL, 0, pixel_end=0xFFFF_FFFF), "has a bad table"),
+    "a chunk of no body": (chunk(DIGITAL, 0, body=99), "no kernel"),
+    "a chunk on other tiles than the layer": (
+        chunk(TIGHT, CONV, body=Body.LOOSE), "layer 1 (op 0, body 1)",
+    ),
+    "a digital chunk of channels beyond": (
+        chunk(TIGHT, CONV, body=Body.DOT4, begin=0, end=9), "layer 1 (op 0, body 1)",
+    ),
+    "a pipeline's stages outside": (layer(PIPELINE, 0, stages_addr=0), PIPE),
+    "a pipeline's stages that fall": (stages(0, 2, 1, 2, 2), PIPE),
+    "a pipeline's layers outside": (layer(PIPELINE, 0, stage_layers_addr=0x1000), PIPE),
+    "a pipeline of more layers than there are": (stages(0, 1, 2, 2, 60_000), PIPE),
+    "a pipeline without end": (layer(PIPELINE, 0, pipeline_inputs=1 << 20), PIPE),
+    "a pipeline that steals": (stage(1, balance=Balance.STEAL), f"Layer 1 {IN_PIPE}"),
+    "a pipeline that programs": (stage(2, op=Op.PROGRAM), f"Layer 2 {IN_PIPE}"),
+    "a pipeline in a pipeline": (stage(3, op=Op.PIPELINE), f"Layer 3 {IN_PIPE}"),
+    "a pipeline with chunks outside": (stage(3, chunks_addr=0x40), f"Layer 3 {IN_PIPE}"),
     "groups outside": (layer(TIGHT, CONV, groups_addr=0x2000_0000), "layer 1 (op 0, body 1)"),
     "blocks outside": (
         patched(TIGHT, {group_addr(TIGHT, CONV, "block_addr"): 0xFFFF_FFF0}),
@@ -208,7 +285,7 @@ def outcomes():
         name: image
         for table in (BAD_IMAGES, TILE_ERRORS, TRAPS)
         for name, (image, *_) in table.items()
-    } | {"a good one": TIGHT}
+    } | {"a good pipeline": PIPELINE, "a good one": TIGHT}
     names = list(every)
     runs = run_firmware(
         MACHINE, list(every.values()), system_firmware(), limit_cycles=200_000,
@@ -247,6 +324,7 @@ def test_layer_outside_the_memory_traps_with_the_address(outcomes, name):
 
 
 def test_machine_runs_on_after_all_that(outcomes):
+    assert outcomes["a good pipeline"].status == ExitStatus.OK
     assert outcomes["a good one"].status == ExitStatus.OK
 
 

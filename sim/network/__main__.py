@@ -1,0 +1,5 @@
+"""The command."""
+
+from .main import app
+
+app()
