@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.plan import Chunk
 from tightrope.sim.model.calibration import load_calibration
 from tightrope.sim.model.predict import chunk_cycles
 from tightrope.sim.network import weighted
@@ -66,8 +67,9 @@ def deal(monkeypatch, times):
     """The plan if chunk i takes hart h times[i][h] cycles, and the cycles at which harts end."""
     machine = ClusterConfig(harts=len(times[0]))
     plan = steal_plan(machine)
-    chunks = plan.chunks[: len(times)]
-    assert len(chunks) == len(times)
+    chunks = tuple(
+        Chunk(pixel_begin=pixel, pixel_end=pixel + 1, begin=0, end=4) for pixel in range(len(times))
+    )
     monkeypatch.setattr(weighted, "chunk_cycles", lambda *_: times)
     whole = weighted_plan(
         LAYER, dataclasses.replace(plan, chunks=chunks), machine, load_calibration()
