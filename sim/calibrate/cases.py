@@ -1,12 +1,14 @@
 """What is measured: microbenchmarks for the fit, and other cases that only judge it."""
 
+import dataclasses
+
 import numpy as np
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.sim.experiment.case import Case
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import single_layer_groups
-from tightrope.sim.mapping.plan import TightSplit
+from tightrope.sim.mapping.plan import LayerPlan, TightSplit
 from tightrope.sim.workload.layers import LayerOp
 
 from .layers import conv_layer, dense_layer, machine, ways_of
@@ -137,8 +139,8 @@ def _small_chunks(seed: int) -> list[Case]:
             plan = plan_layer(layer, machine(8), body, Balance.STEAL, groups=groups)
             cases.append(
                 Case(
-                    layer=layer, machine=machine(1), body=body, balance=Balance.STEAL, plan=plan,
-                    seed=seed + len(cases),
+                    layer=layer, machine=machine(1), body=body, balance=Balance.STEAL,
+                    plan=_of_one_hart(plan), seed=seed + len(cases),
                 )
             )
     layers = [conv_layer(*CONVS[i]) for i in (0, 1, 3, 5, 8, 9, 11, 13)]
@@ -149,11 +151,15 @@ def _small_chunks(seed: int) -> list[Case]:
             plan = plan_layer(layer, machine(harts), Body.DOT4, Balance.STEAL)
             cases.append(
                 Case(
-                    layer=layer, machine=machine(1), balance=Balance.STEAL, plan=plan,
-                    seed=seed + len(cases),
+                    layer=layer, machine=machine(1), balance=Balance.STEAL,
+                    plan=_of_one_hart(plan), seed=seed + len(cases),
                 )
             )
     return cases
+
+
+def _of_one_hart(plan: LayerPlan) -> LayerPlan:
+    return dataclasses.replace(plan, hart_first=(0, len(plan.chunks)))
 
 
 HELD_OUT = (
