@@ -22,14 +22,14 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "hart", "chunk", "panel", "gather_row", "group", "queue_fill", "queue_unaligned",
-         "mvm_of_many", "byte_output", "row", "channel_block", "part", "post_group",
+_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "queue_fill",
+         "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part", "post_group",
          "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
     "uncached": {
-        "layer", "hart", "chunk", "group", "tile", "constants", "band", "job", "store",
+        "layer", "visit", "hart", "chunk", "group", "tile", "constants", "band", "job", "store",
     },
 }
 """Counts that can depend on few loops only; the others depend on all."""
@@ -76,6 +76,8 @@ def _samples(measurement: Measurement) -> list[_Sample]:
 
     def sample(members, rows) -> _Sample:
         base = {"layer": float(len(rows)), "hart": float(min(len(rows), len(members)))}
+        if plan.balance is Balance.STEAL:
+            base["visit"] = float(harts * len(rows))
         mean = counters[rows].astype(float)
         return _Sample(
             loops=total([base, *(work.loops for work in members)]),

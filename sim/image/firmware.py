@@ -30,13 +30,15 @@ _FLAGS = (
 _TEXT_ORDER = (
     "words_copy", "conv_dot4_s8", "run_panel", "dot_4x4", "dot_1x4",
     "dwconv_dot4_s8", "run_3x3_*", "run_strip", "window_add", "main",
-    "loose_program", "loose_status*", "loose_queue_pixels", "loose_queue_unaligned",
-    "conv_loose_s8", "run_group",
+    "loose_status*", "loose_queue_pixels", "loose_queue_unaligned",
+    # A round of the cache later, run_blocks lies over run_block, which it never runs with.
+    "run_block", "loose_program", "conv_loose_s8",
     "loose_accumulate", "event_wait", "loose_configure", "loose_queue", "loose_queue_bytes",
-    "loose_queue_fill", "loose_finish", "loose_acquire", "loose_release", "run_blocks",
-    "run_block", "tight_queue", "tight_queue_bytes", "tight_configure", "tight_finish",
-    "tight_accumulate", "tight_queue_fill", "tight_queue_pixels", "conv_tight_s8",
-    "tight_post*", "tight_*", "loose_post*", "loose_*",
+    "loose_queue_fill", "loose_finish", "loose_acquire", "loose_release",
+    "run_blocks", "tight_queue", "tight_queue_bytes", "tight_configure", "tight_finish",
+    "tight_accumulate", "tight_queue_fill", "tight_queue_pixels", "tight_program",
+    "conv_tight_s8", "run_group", "loose_post_patches",
+    "tight_post", "tight_post_*", "tight_*", "loose_post*", "loose_*",
 )  # fmt: skip
 """What runs together in inner loops, with less than the instruction cache from one end to the other
 for each body; what layers seldom need of a body at its far end."""
