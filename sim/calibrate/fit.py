@@ -23,8 +23,8 @@ class WrongOutputError(RuntimeError):
 
 
 _CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "queue_fill",
-         "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part", "post_group",
-         "post_patches", "band", "strip", "window_row"}  # fmt: skip
+         "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
+         "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,

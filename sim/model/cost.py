@@ -13,7 +13,8 @@ from .work import FILL_CYCLES, LINE_BYTES, Pipeline
 __all__ = ["Clock", "Cost", "price"]
 
 _DISPATCH = ("layer", "visit", "hart", "chunk", "panel", "block", "skipped_block", "group",
-             "post_group", "constants", "channel_block", "pack", "tile", "strip", "window_row")  # fmt: skip
+             "post_group", "constants", "channel_block", "pack", "tile", "strip",
+             "window_row")  # fmt: skip
 
 
 @dataclass
