@@ -25,7 +25,7 @@ LAYER = Layer(
 DIGITAL_WAYS = tuple((body, None, bal) for body in (Body.DOT4, Body.SCALAR) for bal in Balance)
 WAYS = DIGITAL_WAYS + TILE_WAYS
 LINE_BYTES = 32
-BETWEEN_BEATS = 60
+BETWEEN_STORES, BETWEEN_LINES = 30, 15
 LATE = 500
 """Turns of a loop by which the last hart comes late to the barrier."""
 
@@ -223,12 +223,15 @@ def test_programming_of_measured_cases_is_not_in_their_cycles(measured):
         assert (result.program_cycles > 0) == resident, result.case.name
 
 
-def test_harts_measure_the_same_time_between_barriers(measured):
+def test_harts_measure_the_same_time_between_barriers(machine, measured):
+    memory = machine.memory
+    line_beats = 32 // memory.bytes_per_cycle
+    fetch_cycles = memory.latency_cycles + 8 + machine.harts * line_beats
     for result in measured:
         cycles = result.hart(HartCounter.CYCLES)
         assert result.rtl_cycles == cycles.max()
-        # They read their counters a few fetches apart.
-        assert np.ptp(cycles) <= 64, result.case.name
+        # They wake, and read their counters, up to eight fetches apart: all of that code is cold.
+        assert np.ptp(cycles) <= 8 * fetch_cycles, result.case.name
 
 
 def test_last_hart_at_the_barrier_does_not_sleep(measured):
@@ -282,8 +285,10 @@ def test_machines_counters_are_those_of_the_harts(machine, measured):
     for result in measured:
         beats = result.machine(MachineCounter.MEMORY_BEATS)
         rest = beats - result.hart(HartCounter.MEMORY_BEATS).sum()
-        # What each hart fetches and stores before the one barrier and after the other.
-        assert 0 <= rest <= BETWEEN_BEATS * machine.harts, result.case.name
+        # What each hart stores and fetches before the one barrier and after the other.
+        line_beats = LINE_BYTES // machine.memory.bytes_per_cycle
+        most = machine.harts * (BETWEEN_STORES + BETWEEN_LINES * line_beats)
+        assert 0 <= rest <= most, result.case.name
         shared = result.machine(MachineCounter.SHARED_TRANSFERS)
         transfers = shared - result.hart(HartCounter.SHARED_ACCESSES).sum()
         assert 0 < transfers <= 2 * len(MachineCounter), result.case.name
