@@ -58,13 +58,16 @@ class Stealing:
 
     @property
     def limit(self) -> float:
-        """What it could be at the most if the harts did the same work and nobody slept."""
+        """What it could be at the most if the harts did the same work and nobody slept.
+
+        Not where some harts have tiles and others don't: what moves to a tile becomes less work.
+        """
         return 1 / (1 - self.static.terms["asleep"])
 
     @property
     def why(self) -> str:
         """Why stealing doesn't gain what it should, from the counters of both runs."""
-        if self.limit < GAIN_BAR:
+        if self.limit < GAIN_BAR and self.steal.way != Way.UNEVEN:
             asleep = percent(self.static.terms["asleep"])
             return f"equal shares leave harts asleep for {asleep}, so at most {self.limit:.2f}x"
         return f"with stealing, bound by {bound(self.steal)}"

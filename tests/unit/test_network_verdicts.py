@@ -75,6 +75,8 @@ def test_gain_is_limited_by_how_long_harts_sleep():
     (pair,) = stealing(rows)
     assert pair.limit == pytest.approx(1.25)
     assert "asleep for 20 %, so at most 1.25x" in pair.why
+    uneven = [dataclasses.replace(one, way=Way.UNEVEN.value) for one in rows]
+    assert stealing(uneven)[0].why.startswith("with stealing, bound by")
     rows[0] = row(terms=asleep(0.5))
     assert stealing(rows)[0].why == "with stealing, bound by arithmetic (95 % of the harts' time)"
 
