@@ -81,6 +81,14 @@ def test_gain_is_limited_by_how_long_harts_sleep():
     assert stealing(rows)[0].why == "with stealing, bound by arithmetic (95 % of the harts' time)"
 
 
+def test_what_small_chunks_cost_is_said():
+    rows = [row(terms=asleep(0.1)), row(balancing="steal", cycles=1250, terms=asleep(0.1))]
+    (pair,) = stealing(rows)
+    assert pair.work_ratio == pytest.approx(1.25)
+    assert pair.why.startswith("its chunks cost 1.25x the work; equal shares leave")
+    assert "work" not in stealing([row(), row(balancing="steal", cycles=900)])[0].why
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
