@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
-from tightrope.hw.config import ClusterConfig
+from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.digits import load_digits
 from tightrope.sim.quantise import QuantNetwork, quantise
 from tightrope.sim.workload.onnx_import import load_model
@@ -34,9 +34,10 @@ COVERAGE = 0.4
 """Of the small ones where they are on tiles: too few tiles, the case this project is about."""
 LARGE_DIGITAL = ("mobilenetv2", "squeezenet")
 NAMES = (*SMALL, *LARGE_DIGITAL)
-POINTWISE_TILES = 64
-"""Loose ones that stream, enough for all pointwise layers of MobileNetV2, spread as harts share
-them."""
+POINTWISE_TILE = TileConfig(rows=512, cols=512)
+POINTWISE_TILES = 16
+"""Enough for all pointwise layers of MobileNetV2; of 256x256 it would be 58, whose simulator takes
+ten minutes to build."""
 POINTWISE_COVERAGE = 0.6311
 """All of MobileNetV2's weights but those of its last layer, a dense one, and the depth-wise."""
 RATE_BAR = 8.0
@@ -89,10 +90,11 @@ def large_tasks(names: Collection[str] = NAMES) -> Iterator[Task]:
         )
         yield Task(qnet=qnet, point=digital, inputs=inputs)
         if name == "mobilenetv2":
+            large_tiles = dataclasses.replace(base, tile=POINTWISE_TILE)
             tiled = Point(
                 way=Way.STREAM,
                 balancing=Balancing.STATIC,
-                machine=Way.STREAM.machine(base, POINTWISE_TILES),
+                machine=Way.STREAM.machine(large_tiles, POINTWISE_TILES),
                 coverage=POINTWISE_COVERAGE,
             )
             yield Task(qnet=qnet, point=tiled, inputs=inputs)
