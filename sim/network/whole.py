@@ -37,7 +37,7 @@ NAMES = (*SMALL, *LARGE_DIGITAL)
 POINTWISE_TILE = TileConfig(rows=512, cols=512)
 POINTWISE_TILES = 16
 """Enough for all pointwise layers of MobileNetV2; of 256x256 it would be 58, whose simulator takes
-ten minutes to build."""
+many minutes to build."""
 POINTWISE_COVERAGE = 0.6311
 """All of MobileNetV2's weights but those of its last layer, a dense one, and the depth-wise."""
 RATE_BAR = 8.0
