@@ -30,8 +30,10 @@ PARTIAL = (0.2, 0.6)
 """Coverages at which a network is."""
 BUSY_TILE = 0.8
 """A tile that computes for this part of a run is what the run waits for."""
-SMALL = 0.1
+SMALL = 0.2
 """A cause of waiting below this part bounds nothing."""
+MORE_WORK = 1.03
+"""From here on the cost of small chunks is worth a word."""
 SAYS = {
     "memory": "memory and the bus",
     "tile_wait": "waiting for a tight tile",
@@ -58,13 +60,30 @@ class Stealing:
 
     @property
     def limit(self) -> float:
-        """What it could be at the most if the harts did the same work and nobody slept."""
+        """What it could be at the most if the harts did the same work and nobody slept.
+
+        Not where some harts have tiles and others don't: what moves to a tile becomes less work.
+        """
         return 1 / (1 - self.static.terms["asleep"])
+
+    @property
+    def work_ratio(self) -> float:
+        """Cycles in which harts work when they steal / with equal shares: what chunks cost."""
+        steal, static = (
+            row.terms["work"] * row.cycles_per_input for row in (self.steal, self.static)
+        )
+        return steal / static
 
     @property
     def why(self) -> str:
         """Why stealing doesn't gain what it should, from the counters of both runs."""
-        if self.limit < GAIN_BAR:
+        if self.work_ratio < MORE_WORK:
+            return self._bound
+        return f"its chunks cost {self.work_ratio:.2f}x the work; {self._bound}"
+
+    @property
+    def _bound(self) -> str:
+        if self.limit < GAIN_BAR and self.steal.way != Way.UNEVEN:
             asleep = percent(self.static.terms["asleep"])
             return f"equal shares leave harts asleep for {asleep}, so at most {self.limit:.2f}x"
         return f"with stealing, bound by {bound(self.steal)}"

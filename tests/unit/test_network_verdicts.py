@@ -75,8 +75,18 @@ def test_gain_is_limited_by_how_long_harts_sleep():
     (pair,) = stealing(rows)
     assert pair.limit == pytest.approx(1.25)
     assert "asleep for 20 %, so at most 1.25x" in pair.why
+    uneven = [dataclasses.replace(one, way=Way.UNEVEN.value) for one in rows]
+    assert "asleep" not in stealing(uneven)[0].why
     rows[0] = row(terms=asleep(0.5))
-    assert stealing(rows)[0].why == "with stealing, bound by arithmetic (95 % of the harts' time)"
+    assert stealing(rows)[0].why.endswith("bound by arithmetic (95 % of the harts' time)")
+
+
+def test_what_small_chunks_cost_is_said():
+    rows = [row(terms=asleep(0.1)), row(balancing="steal", cycles=1250, terms=asleep(0.1))]
+    (pair,) = stealing(rows)
+    assert pair.work_ratio == pytest.approx(1.25)
+    assert pair.why.startswith("its chunks cost 1.25x the work; equal shares leave")
+    assert "work" not in stealing([row(), row(balancing="steal", cycles=900)])[0].why
 
 
 @pytest.mark.parametrize(
