@@ -76,7 +76,7 @@ def _samples(measurement: Measurement) -> list[_Sample]:
 
     def sample(members, rows) -> _Sample:
         base = {"layer": float(len(rows)), "hart": float(min(len(rows), len(members)))}
-        if plan.balance is Balance.STEAL:
+        if plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES:
             base["visit"] = float(harts * len(rows))
         mean = counters[rows].astype(float)
         return _Sample(

@@ -97,8 +97,10 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
     kernel = _kernel(layer, plan.body, calibration)
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
     costs = _costs_by_hart(layer, plan, machine, calibration)
-    # A hart that steals looks at what every other one has left.
-    visits = machine.harts if plan.balance is Balance.STEAL else 0
+    # A hart that steals looks at what every other one has left; where tiles are shared, that is
+    # lost in the waits for them.
+    steals = plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES
+    visits = machine.harts if steals else 0
     base = price({"layer": 1.0, "visit": float(visits)}, {}, kernel)
     # A hart's first chunk finds caches that hold nothing of the kernel.
     first = price({"hart": 1.0}, {}, kernel)
