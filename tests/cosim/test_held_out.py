@@ -14,7 +14,12 @@ def test_the_model_is_as_right_as_its_calibration_says():
     cases = sorted(cases, key=lambda case: case.layer.macs)[: len(cases) // 3]
     found = judge(measure(cases, timeout_s=300), calibration)
     assert found.mismatches == 0
-    # The firmware may move by some instructions without a new calibration.
-    limit = calibration.worst_abs_error + 0.02
-    assert not {case.name: case.error for case in found.cases if abs(case.error) > limit}
-    assert found.mean_abs_error < 2 * calibration.mean_abs_error
+    kernels = calibration.held_out["kernels"]
+    # They are among the cases that the calibration was judged by, kernel by kernel; but the firmware
+    # may move by some instructions without a new calibration.
+    wrong = {
+        case.name: case.error
+        for case in found.cases
+        if abs(case.error) > kernels[case.kernel]["worst_abs_error"] + 0.02
+    }
+    assert not wrong
