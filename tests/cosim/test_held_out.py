@@ -15,8 +15,8 @@ def test_the_model_is_as_right_as_its_calibration_says():
     found = judge(measure(cases, timeout_s=300), calibration)
     assert found.mismatches == 0
     kernels = calibration.held_out["kernels"]
-    # They are among the cases that the calibration was judged by, kernel by kernel; but the firmware
-    # may move by some instructions without a new calibration.
+    # They are among the cases that the calibration was judged by, kernel by kernel; but the
+    # firmware may move by some instructions without a new calibration.
     wrong = {
         case.name: case.error
         for case in found.cases
