@@ -1,4 +1,4 @@
-// A cluster without harts, to test the runner: it reads four words at 64 bytes into the image
+// A cluster without harts, to test the runner: it reads four words at 96 bytes into the image
 // (cycles to run, exit status, address of a word, its value), stores the word and ends.
 // A run of 0 cycles never ends, one of 0xFFFFFFFF reads outside the memory.
 module VexRiscv(input clk, input rst, output reg [31:0] pc);
@@ -36,7 +36,7 @@ module cluster(
     output [2:0] hart_state_0, hart_state_1,
     output [1:0] tile_busy
 );
-    localparam [31:0] PARAMETERS = 32'h0003_0040 / 16;
+    localparam [31:0] PARAMETERS = 32'h0003_0060 / 16;
     wire [127:0] rdata;
     reg [31:0] count, status, store_addr, value;
     reg [3:0] after;

@@ -17,6 +17,8 @@ from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, MAGIC, ExitStatus
 
 HERE = Path(__file__).parent
 CONFIG = ClusterConfig(harts=2, memory=MemoryConfig(size_bytes=1 << 20))
+PARAMETERS_OFFSET = 96
+"""In the image, behind its header, as dummy_cluster.v has it."""
 NEVER, OUTSIDE_MEMORY = 0, 0xFFFF_FFFF
 LOG_ADDR = IMAGE_ADDR + 128
 VALUE_ADDR = IMAGE_ADDR + 0x104
@@ -31,8 +33,10 @@ class DummyImage:
 def dummy_image(*, cycles, status=0, value=0xFFFF_FFFF, log=b""):
     header = dict.fromkeys((name for name, _ in HEADER), 0)
     header |= {"magic": MAGIC, "log_addr": LOG_ADDR, "log_bytes": 64}
-    words = [*header.values(), cycles, status, VALUE_ADDR - IMAGE_ADDR + 0x3_0000, value]
-    data = struct.pack(f"<{len(words)}I", *words).ljust(128, b"\0")
+    words = [cycles, status, VALUE_ADDR - IMAGE_ADDR + 0x3_0000, value]
+    start = struct.pack(f"<{len(header)}I", *header.values()).ljust(PARAMETERS_OFFSET, b"\0")
+    assert len(start) == PARAMETERS_OFFSET
+    data = (start + struct.pack("<4I", *words)).ljust(128, b"\0")
     return DummyImage(data + struct.pack("<I", len(log)) + log)
 
 
