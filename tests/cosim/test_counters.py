@@ -111,7 +111,9 @@ def planned(case, plan):
     names = ("MVMS", "BYTES_IN", "BYTES_OUT", "ROWS_USED", "COLS_USED", "CELLS", "WRITES", "TURNS",
              "PROGRAMS", "LOADS", "CONSTANTS")  # fmt: skip
     counts = {name: np.zeros(shape, np.int64) for name in names}
-    first = plan.hart_first or (0,) + (len(plan.chunks),) * machine.harts
+    first = plan.hart_first
+    if plan.balance is Balance.STEAL:
+        first = (0,) + (len(plan.chunks),) * machine.harts
     held = {}
     for hart in range(machine.tiled_harts if tight else machine.harts):
         for chunk in plan.chunks[first[hart] : first[hart + 1]]:
