@@ -110,7 +110,7 @@ def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, fl
     weights = np.asarray(weights)
     scaled = matrix * weights[:, None]
     target = np.asarray(values) * weights
-    # Columns of like size: nnls compares them with one tolerance.
+    # Columns of like size: the solver compares them with one tolerance.
     size = np.linalg.norm(scaled, axis=0)
     size[size == 0] = 1.0
     most = np.array([LINE_FILLS_MAX if name in LINES else np.inf for name in names]) * size

@@ -1,7 +1,9 @@
 """Layers and machines that are measured, and the ways to run them."""
 
+import dataclasses
+
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES
+from tightrope.sim.experiment.machines import nominal_machine
 from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import TightSplit
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -11,9 +13,7 @@ __all__ = ["conv_layer", "dense_layer", "machine", "tile_ways", "ways_of"]
 
 def machine(harts: int, **changes) -> ClusterConfig:
     """The calibrated machine: 256x256 tiles, one tight tile per hart, and loose tiles."""
-    return ClusterConfig(
-        harts=harts, tight_tiles_per_hart=1, loose_tiles=NOMINAL_LOOSE_TILES, **changes
-    )
+    return dataclasses.replace(nominal_machine(ClusterConfig(harts=harts)), **changes)
 
 
 def conv_layer(

@@ -1,7 +1,10 @@
 """Microbenchmarks of layers on loose tiles that stream, and cases that only judge their fit."""
 
-from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig, TileConfig
+import dataclasses
+
+from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 from tightrope.sim.experiment.case import Case
+from tightrope.sim.experiment.machines import streaming_machine
 from tightrope.sim.image.layout import Balance, Body
 
 from .layers import conv_layer
@@ -11,16 +14,8 @@ __all__ = ["stream_fit_cases", "stream_held_out_cases", "stream_machine"]
 
 def stream_machine(harts: int, **changes) -> ClusterConfig:
     """As ``tightrope run --stream`` has it: four loose tiles that stream and requantise."""
-    fields = {
-        "tight_tiles_per_hart": 0,
-        "loose_tiles": 4,
-        "tile": TileConfig(post_lanes=8),
-        "scratchpad": ScratchpadConfig(size_bytes=256 << 10),
-        "stream_ports": 4,
-        "stream_bytes_per_cycle": 64,
-        "dma_bytes_per_cycle": 64,
-    }
-    return ClusterConfig(harts=harts, **fields | changes)
+    bare = ClusterConfig(harts=harts, tight_tiles_per_hart=0, loose_tiles=4)
+    return dataclasses.replace(streaming_machine(bare), **changes)
 
 
 STREAMED = (

@@ -1,7 +1,7 @@
 """What a chunk of a layer does, in numbers that don't depend on calibrated costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 
@@ -42,8 +42,13 @@ class Pipeline:
     """Groups whose results the hart adds up, one band after the other."""
 
     def __add__(self, other: "Pipeline") -> "Pipeline":
-        names = [field.name for field in fields(self)]
-        return Pipeline(*(getattr(self, name) + getattr(other, name) for name in names))
+        return Pipeline(
+            first=self.first + other.first,
+            steady=self.steady + other.steady,
+            last=self.last + other.last,
+            engine=self.engine + other.engine,
+            sums=self.sums + other.sums,
+        )
 
 
 @dataclass(frozen=True)

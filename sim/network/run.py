@@ -19,7 +19,7 @@ from tightrope.sim.image.steps import expected_outputs
 from tightrope.sim.quantise import QuantNetwork
 
 from .mapping import NetworkMapping
-from .steps import network_steps
+from .steps import network_steps, output_steps
 
 __all__ = ["LayerRun", "NetworkRun", "build_network_image", "run_on_rtl"]
 
@@ -132,10 +132,6 @@ def run_on_rtl(
     wrong = check_outputs(image, run.memory, expected)
     problems = [str(mismatch) for mismatch in wrong] + list(results.guard_errors)
     layers = _layers(image, results, len(mapping.plans))
-    made = [i for i, array in enumerate(expected) if array is not None]
-    if keep_all:
-        _, _, kept = network_steps(qnet, mapping.plans, inputs)
-        made = sorted(kept)
     return NetworkRun(
         mapping=mapping,
         inputs=len(inputs),
@@ -143,7 +139,7 @@ def run_on_rtl(
         rtl_cycles=sum(layer.rtl_cycles for layer in layers if layer.step is not None),
         program_cycles=sum(layer.rtl_cycles for layer in layers if layer.step is None),
         counters=_counters(image, results),
-        outputs=tuple(results.outputs[i] for i in made),
+        outputs=tuple(results.outputs[i] for i in output_steps(qnet, len(inputs))),
         mismatches=sum(mismatch.count for mismatch in wrong) + len(results.guard_errors),
         problem=problems[0] if problems else "",
         activation_bytes=image.activation_bytes,

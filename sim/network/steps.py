@@ -9,7 +9,7 @@ from tightrope.sim.quantise import QuantNetwork
 
 from .errors import NetworkError
 
-__all__ = ["network_steps"]
+__all__ = ["network_steps", "output_steps"]
 
 
 def network_steps(
@@ -23,15 +23,20 @@ def network_steps(
     if len(plans) != len(qnet.steps):
         raise NetworkError(f"{len(qnet.steps)} layers must have as many plans, not {len(plans)}")
     names = _Names(qnet)
-    makers = {step.output: index for index, step in enumerate(qnet.steps)}
-    wanted = {makers[output.tensor] for output in qnet.outputs if output.tensor in makers}
     steps = [
         names.step(number, index, plan)
         for number in range(len(inputs))
         for index, plan in enumerate(plans)
     ]
-    keep = {number * len(plans) + index for number in range(len(inputs)) for index in wanted}
+    keep = set(output_steps(qnet, len(inputs)))
     return steps, {names.input(n): array for n, array in enumerate(inputs)}, keep
+
+
+def output_steps(qnet: QuantNetwork, inputs: int) -> list[int]:
+    """The numbers of the steps that make the network's outputs, input by input."""
+    wanted = {output.tensor for output in qnet.outputs}
+    makers = [index for index, step in enumerate(qnet.steps) if step.output in wanted]
+    return [number * len(qnet.steps) + index for number in range(inputs) for index in makers]
 
 
 class _Names:
