@@ -5,6 +5,7 @@ from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.golden.arithmetic import MULTIPLIER_STEP
 from tightrope.sim.mapping.plan import (
     DIGITAL_BODIES,
+    LOOSE_BODIES,
     TILE_BODIES,
     Block,
     Chunk,
@@ -128,7 +129,7 @@ def _check_groups(qlayer: QuantLayer, plan: LayerPlan, config: ClusterConfig) ->
     tiles = config.tight_tiles_per_hart if tight else config.loose_tiles
     edge = 0
     groups = sorted(plan.groups, key=lambda group: group.channel_begin)
-    if plan.body is Body.STREAM:
+    if plan.body in LOOSE_BODIES:
         groups = _without_copies(name, groups)
     for group in groups:
         _require(

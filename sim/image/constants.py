@@ -25,7 +25,7 @@ class Constants:
         self.arena = arena
         self.config = config
         self._fields: dict[tuple[int, int], list[dict[str, int]]] = {}
-        self._weights: dict[tuple[tuple[int, int], int], tuple[int, ...]] = {}
+        self._weights: dict[tuple, tuple[int, ...]] = {}
 
     def fields(self, step: Step) -> list[dict[str, int]]:
         """Fields of the step's descriptors, one for each group of its convolution."""
@@ -34,9 +34,9 @@ class Constants:
         return self._fields[step.identity]
 
     def weights(self, step: Step, group: Group) -> tuple[int, ...]:
-        """Addresses of the weights of a group's blocks: PROGRAM and the layer share them."""
-        place = step.plan.groups.index(group)
-        key = (step.identity, place)
+        """Addresses of the weights of a group's blocks: PROGRAM, layer and copies share them."""
+        cuts = tuple((block.k_begin, block.row_count, block.col_count) for block in group.blocks)
+        key = (step.identity, group.channel_begin, group.channel_count, cuts)
         if key not in self._weights:
             self._weights[key] = put_block_weights(self.arena, step.qlayer, group)
         return self._weights[key]

@@ -12,6 +12,7 @@ from .errors import MappingError
 from .groups import Pools, empty_pools, place_layer
 from .packing import pack_layers
 from .plan import Group, TightSplit
+from .replicas import replicate
 from .split import COLUMN_UNIT
 
 __all__ = ["Allocation", "Coupling", "Policy", "allocate"]
@@ -56,7 +57,8 @@ def allocate(
     of its first channels as it allows are on tiles. A layer that doesn't fit in what is left is
     skipped; smaller ones may still fit. ``columns`` takes the same share of each layer's channels,
     the largest one for which all fit. Convolutions of several groups and depthwise ones stay
-    digital, as does everything on a machine without such tiles.
+    digital, as does everything on a machine without such tiles. What room loose tiles have left is
+    for copies of the layers with the most work (``replicate``).
 
     Layers are placed in turn, cut and spread as suits the harts. When one doesn't fit so, all that
     were chosen are packed anew with it, as densely as can be. Not so on loose tiles that several
@@ -71,6 +73,10 @@ def allocate(
     used = 0
     if machine.tight_tiles_per_hart if coupling == "tight" else machine.loose_tiles:
         pools, placed = _choose(network, machine, body, split, policy, coverage)
+        if body is Body.LOOSE:
+            layers = dict(enumerate(network.layers))
+            space, placed = replicate(layers, placed, machine, pools[0])
+            pools = (space,)
         for index, held in placed.items():
             groups[index] = held
         replicated = coupling == "tight" and split is TightSplit.REPLICATE

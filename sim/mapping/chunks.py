@@ -36,6 +36,8 @@ def plan_layer(
     Harts without a tight tile take chunks of TightSplit.REPLICATE like the others and compute them
     with DOT4; they have no part in TightSplit.CHANNELS.
 
+    A layer too small to be cut further than into a chunk per hart runs STATIC, whatever is asked.
+
     Raises MappingError for a layer that can't run so: ELEMENTWISE, tile bodies for anything but one
     dense matrix or without groups, digital bodies with groups, stealing with TightSplit.CHANNELS,
     REPLICATE where DOT4 would give other outputs than tiles, streaming that the machine can't do
@@ -53,6 +55,9 @@ def plan_layer(
         channels = layer.out_shape[2] // layer.groups
         shares = digital_shares(layer, channels, machine.harts, balance)
         shift, used_split = 0, None
+    if all(len(share) <= 1 for share in shares):
+        # Whoever is late has begun by then: there would be nothing to steal, only to look for.
+        balance = Balance.STATIC
     edges = [0]
     for share in shares:
         edges.append(edges[-1] + len(share))

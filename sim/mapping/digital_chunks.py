@@ -8,7 +8,7 @@ from .cuts import PIXEL_UNIT, cut_in_halves, make_chunks
 from .plan import Chunk
 from .split import COLUMN_UNIT, round_up, split_evenly, split_full
 
-__all__ = ["digital_shares"]
+__all__ = ["digital_shares", "least_pixels"]
 
 LINE_CHANNELS = DCACHE_LINE_BYTES
 """Channels that the depth-wise kernel computes together."""
@@ -31,11 +31,11 @@ def digital_shares(
     shares = _equal_shares(layer, channels, harts)
     if balance is Balance.STATIC:
         return shares
-    return [cut_in_halves(share, _least_pixels(layer, channels)) for share in shares]
+    return [cut_in_halves(share, least_pixels(layer, channels)) for share in shares]
 
 
-def _least_pixels(layer: Layer, channels: int) -> int:
-    """Of a chunk that is worth a chunk's overhead."""
+def least_pixels(layer: Layer, channels: int) -> int:
+    """Of a chunk of ``channels`` that is worth a chunk's overhead."""
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         panel = PANEL_BYTES // round_up(layer.patch, 4)
         return round_up(max(panel, -(-STEAL_MACS // (layer.patch * channels))), PIXEL_UNIT)

@@ -6,8 +6,8 @@ from tightrope.sim.workload.layers import Layer
 
 from .errors import MappingError
 from .plan import LOOSE_BODIES, TILE_BODIES, Block, Group, TightSplit
+from .replicas import replicate
 from .split import COLUMN_UNIT, Range, round_up, split_columns, split_evenly, split_rows
-from .stream import copy_groups, may_post
 from .tiles import FreeSpace, place_group
 
 __all__ = [
@@ -62,18 +62,18 @@ def place_layer(
     """Windows for a whole layer: the pools that are left, and its groups; None if it won't fit.
 
     The output channels are shared evenly among the pools, in multiples of four; a pool without a
-    share gets no group. Groups are at most ``group_cols`` channels wide. By default tight groups
-    are as wide as the tile (one hart computes them all anyway), as are those of tiles that stream
-    and requantise (a copy elsewhere is worth more than a part), and other loose ones so narrow that
-    every hart may find one on tiles of its own. What does not fit is tried as wide as the tile,
-    half as wide and a quarter as wide.
+    share gets no group. Groups are at most ``group_cols`` channels wide. By default they are as
+    wide as the tile, since each one's input has to be queued, and harts share out the pixels; but
+    loose ones of a layer that has fewer pixels than there are harts are so narrow that every hart
+    may find one on tiles of its own. What does not fit is tried half as wide and a quarter as
+    wide.
     """
     check_fits_tiles(layer)
     cols = machine.tile.cols
     widths = [cols, cols // 2, cols // 4]
     if group_cols is not None:
         widths = [_checked_cols(group_cols, machine)]
-    elif body is Body.LOOSE or (body is Body.STREAM and not may_post(layer, machine.tile)):
+    elif body in LOOSE_BODIES and layer.pixels < machine.harts:
         blocks = len(split_rows(layer.patch, machine.tile.rows))
         abreast = max(1, min(machine.harts, machine.loose_tiles // blocks))
         widths.insert(0, min(cols, round_up(-(-layer.out_shape[2] // abreast), COLUMN_UNIT)))
@@ -129,15 +129,17 @@ def single_layer_groups(
 ) -> tuple[Group, ...]:
     """Groups of a layer that has the machine's tiles to itself.
 
-    Resident if it fits, else reprogrammed (several passes). STREAM: copies of groups that tiles
-    requantise use what tiles are left, and there are no reprogrammed groups. Raises MappingError if
+    Resident if it fits, else reprogrammed (several passes; not STREAM). Copies of loose groups use
+    what tiles are left. Raises MappingError if
     the machine has no such tiles, or not enough to stream, or the layer is not one dense weight
     matrix.
     """
     placed = place_layer(layer, machine, body, empty_pools(machine, body, split), group_cols)
     if placed is not None:
-        copied = body is Body.STREAM and may_post(layer, machine.tile)
-        return copy_groups(placed[1], machine) if copied else placed[1]
+        pools, groups = placed
+        if body not in LOOSE_BODIES:
+            return groups
+        return replicate({0: layer}, {0: groups}, machine, pools[0])[1][0]
     if body is Body.STREAM:
         raise MappingError(f"layer {layer.name} needs more tiles than there are to stream")
     return reprogrammed_groups(layer, machine, body, split, group_cols)

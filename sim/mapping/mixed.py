@@ -9,8 +9,9 @@ from tightrope.sim.workload.layers import Layer
 
 from .chunks import plan_layer
 from .errors import MappingError
-from .plan import LOOSE_BODIES, Chunk, Group, LayerPlan, TightSplit
+from .plan import Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT
+from .stream import may_post
 
 __all__ = ["plan_mixed"]
 
@@ -28,7 +29,8 @@ def plan_mixed(
 
     Each hart takes its share of both, that on tiles first. With loose tiles, if harts STEAL, one
     hart for each group begins with all of its work, so that nobody waits for a tile while there is
-    digital work. With all channels in groups, or none, the plan is that of ``plan_layer``.
+    digital work (but harts that add up what tiles stream give them back meanwhile). With all
+    channels in groups, or none, the plan is that of ``plan_layer``.
     """
     held = max((group.channel_begin + group.channel_count for group in groups), default=0)
     channels = layer.out_shape[2]
@@ -54,7 +56,10 @@ def plan_mixed(
         list(tiled.chunks[slice(*tiled.hart_first[hart : hart + 2])])
         for hart in range(machine.harts)
     ]
-    if body in LOOSE_BODIES and balance is Balance.STEAL:
+    held_throughout = body is Body.LOOSE or (
+        body is Body.STREAM and may_post(layer, machine.tile)
+    )
+    if held_throughout and balance is Balance.STEAL:
         on_tiles = _by_group(tiled.chunks, len(groups), machine.harts)
     shares = [
         [*on_tiles[hart],
@@ -65,7 +70,7 @@ def plan_mixed(
     for share in shares:
         edges.append(edges[-1] + len(share))
     chunks = tuple(chunk for share in shares for chunk in share)
-    return dataclasses.replace(tiled, chunks=chunks, hart_first=tuple(edges))
+    return dataclasses.replace(tiled, balance=balance, chunks=chunks, hart_first=tuple(edges))
 
 
 def _channels(layer: Layer, count: int) -> Layer:

@@ -69,8 +69,8 @@ class LayerPlan:
     """Hart h takes chunks hart_first[h] .. hart_first[h + 1] - 1; STEAL: and then those that the
     next harts have not begun yet."""
     groups: tuple[Group, ...] = ()
-    """Of a tile body. STREAM: several may have the same channels, on other tiles; then each of them
-    computes other pixels."""
+    """Of a tile body. Loose ones: several may have the same channels, on other tiles; then each of
+    them computes other pixels."""
     split: TightSplit | None = None
     adc_shift: int = 0
 

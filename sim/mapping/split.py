@@ -1,6 +1,17 @@
 """Cutting a layer: ranges of pixels and channels, rows and columns of its weight matrix."""
 
-__all__ = ["Range", "round_up", "split_columns", "split_evenly", "split_full", "split_rows"]
+import itertools
+from collections.abc import Sequence
+
+__all__ = [
+    "Range",
+    "round_up",
+    "split_by_weight",
+    "split_columns",
+    "split_evenly",
+    "split_full",
+    "split_rows",
+]
 
 Range = tuple[int, int]
 """(first, one past the last)."""
@@ -24,6 +35,19 @@ def split_evenly(total: int, parts: int, unit: int = 1) -> list[Range]:
     """
     each, extra = divmod(-(-total // unit), parts)
     edges = [min(total, unit * (part * each + min(part, extra))) for part in range(parts + 1)]
+    return list(zip(edges, edges[1:], strict=False))
+
+
+def split_by_weight(total: int, weights: Sequence[float], unit: int = 1) -> list[Range]:
+    """Consecutive ranges that cover 0 .. ``total``, each as large as its weight asks for.
+
+    They begin at multiples of ``unit``; weights are not below 0, and one is above.
+    """
+    whole = sum(weights)
+    edges = [0]
+    for done in itertools.accumulate(weights):
+        edge = round(total / unit * done / whole) * unit
+        edges.append(min(total, edge) if done < whole else total)
     return list(zip(edges, edges[1:], strict=False))
 
 

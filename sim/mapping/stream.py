@@ -14,7 +14,6 @@ from .split import Range, round_up, split_evenly
 __all__ = [
     "StreamGeometry",
     "bands_of",
-    "copy_groups",
     "load_bytes",
     "loaded_bytes",
     "may_post",
@@ -92,18 +91,6 @@ def stream_geometry(
     )
 
 
-def copy_groups(groups: Sequence[Group], machine: ClusterConfig) -> tuple[Group, ...]:
-    """``groups``, and copies of all of them on tiles that they leave, for harts without a group."""
-    used = sorted({block.tile for group in groups for block in group.blocks})
-    spare = [tile for tile in range(machine.loose_tiles) if tile not in used]
-    copies = min(len(spare) // len(used), machine.harts // len(groups) - 1)
-    found = list(groups)
-    for copy in range(max(0, copies)):
-        place = dict(zip(used, spare[copy * len(used) :], strict=False))
-        found += [_moved(group, place) for group in groups]
-    return tuple(found)
-
-
 def pixels_of_groups(pixels: int, groups: Sequence[Group]) -> list[Range]:
     """The pixels that each group computes: all, or its share if it has copies."""
     copies: dict[int, list[int]] = {}
@@ -115,11 +102,6 @@ def pixels_of_groups(pixels: int, groups: Sequence[Group]) -> list[Range]:
         for index, share in zip(members, split_evenly(pixels, len(members)), strict=True)
     }
     return [shares[index] for index in range(len(groups))]
-
-
-def _moved(group: Group, place: dict[int, int]) -> Group:
-    blocks = [dataclasses.replace(block, tile=place[block.tile]) for block in group.blocks]
-    return dataclasses.replace(group, blocks=tuple(blocks))
 
 
 def _check_machine(layer: Layer, machine: ClusterConfig) -> None:

@@ -8,6 +8,7 @@ from .cuts import PIXEL_UNIT, cut_evenly, cut_in_halves, make_chunks
 from .errors import MappingError
 from .groups import check_fits_tiles, tile_count
 from .plan import Chunk, Group, TightSplit
+from .replicas import copies_of
 from .split import split_evenly
 from .stream import may_post, pixels_of_groups
 from .tiles import is_exact
@@ -54,8 +55,11 @@ def tile_shares(
                 "(TightSplit.CHANNELS); use STATIC, or TightSplit.REPLICATE"
             )
         return _own_groups(layer, machine.harts, groups)
+    copies = copies_of(groups) if body is Body.LOOSE and not reprogram else 1
+    if copies > 1:
+        return _on_copies(layer.pixels, len(groups) // copies, copies, machine.harts)
     shares = _equal_shares(layer.pixels, machine, body, len(groups), reprogram, mixed)
-    waiting = body is Body.LOOSE and len(groups) < machine.harts
+    waiting = body is Body.LOOSE and len(groups) <= machine.harts
     if balance is Balance.STATIC or reprogram or waiting:
         # Harts that wait for tiles have nothing to take over.
         return shares
@@ -86,8 +90,7 @@ def _stream_shares(
 ) -> list[list[Chunk]]:
     """Tiles that requantise: one hart for each group, or for each part of one if there are more
     groups than harts."""
-    copies = len({group.channel_begin for group in groups}) < len(groups)
-    if len(groups) > harts and not copies:
+    if len(groups) > harts and copies_of(groups) == 1:
         return _group_major(pixels, len(groups), harts)
     units = [
         make_chunks([share], [(index, index + 1)])
@@ -105,11 +108,17 @@ def _in_turn(pixels: int, groups: int, harts: int) -> list[list[Chunk]]:
     For fewer groups than harts, where some must wait: chunks of one size, so that it does not
     matter who of two gets a tile first, and no tile idles while a hart waits for another.
     """
-    parts = split_evenly(pixels, harts, _pixel_unit(pixels, harts))
-    return [
-        make_chunks([part], [((hart + i) % groups, (hart + i) % groups + 1) for i in range(groups)])
-        for hart, part in enumerate(parts)
-    ]
+    return _on_copies(pixels, groups, 1, harts)
+
+
+def _on_copies(pixels: int, groups: int, copies: int, harts: int) -> list[list[Chunk]]:
+    """The same, of ``copies`` of the ``groups``, which harts use in turn."""
+    shares = []
+    for hart, part in enumerate(split_evenly(pixels, harts, _pixel_unit(pixels, harts))):
+        copy, turn = hart % copies * groups, hart // copies
+        order = [copy + (turn + i) % groups for i in range(groups)]
+        shares.append(make_chunks([part], [(group, group + 1) for group in order]))
+    return shares
 
 
 def _pixel_unit(pixels: int, harts: int) -> int:

@@ -5,7 +5,8 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import LOOSE_BODIES, Block, LayerPlan, TightSplit
-from tightrope.sim.mapping.stream import pixels_of_groups, posts
+from tightrope.sim.mapping.split import Range
+from tightrope.sim.mapping.stream import posts
 from tightrope.sim.workload.layers import Layer
 
 __all__ = ["tile_counters"]
@@ -24,8 +25,8 @@ def tile_counters(
     tight = machine.harts * machine.tight_tiles_per_hart
     tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
-    shares = pixels_of_groups(layer.pixels, plan.groups)
-    for group, (begin, end) in zip(plan.groups, shares, strict=True):
+    for group, pixels in zip(plan.groups, _pixels_of_groups(plan), strict=True):
+        computed = sum(end - begin for begin, end in pixels)
         for block in group.blocks:
             for replica in range(replicas):
                 if plan.body in LOOSE_BODIES:
@@ -33,7 +34,7 @@ def tile_counters(
                 else:
                     hart = replica if replicas > 1 else group.hart
                     index = hart * machine.tight_tiles_per_hart + block.tile
-                mvms = on_tiles * (end - begin) / replicas
+                mvms = on_tiles * computed / replicas
                 tile = tiles[index]
                 tile[TileStatusReg.MVMS] += mvms
                 tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles
@@ -46,9 +47,21 @@ def tile_counters(
                     writes = block.row_count * block.col_count / 4
                     tile[TileStatusReg.PROGRAM_WRITES] += writes
                 if streams:
-                    tile[TileStatusReg.STREAM_BYTES_IN] += _bytes_read(layer, block, begin, end)
+                    read = sum(_bytes_read(layer, block, *own) for own in pixels)
+                    tile[TileStatusReg.STREAM_BYTES_IN] += read
                     tile[TileStatusReg.STREAM_BYTES_OUT] += mvms * block.col_count * output_bytes
     return tuple(tiles)
+
+
+def _pixels_of_groups(plan: LayerPlan) -> list[list[Range]]:
+    """What each group computes on tiles: all pixels, or its share if it has copies, or less where
+    harts help."""
+    found: list[list[Range]] = [[] for _ in plan.groups]
+    for chunk in plan.chunks:
+        if plan.body_of(chunk) is plan.body:
+            for own in found[chunk.begin : chunk.end]:
+                own.append((chunk.pixel_begin, chunk.pixel_end))
+    return found
 
 
 def _bytes_read(layer: Layer, block: Block, begin: int, end: int) -> int:

@@ -16,8 +16,8 @@ from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 from .errors import NetworkError
+from .helping import helped_plan
 from .pipeline import single_hart_plan, stages_of
-from .weighted import weighted_plan
 
 __all__ = ["Balancing", "NetworkMapping", "map_network"]
 
@@ -28,11 +28,11 @@ class Balancing(enum.StrEnum):
     STATIC = "static"
     """Each layer is cut into equal shares."""
     WEIGHTED = "weighted"
-    """Each layer is cut into small chunks, dealt so that the model sees all harts end together."""
+    """Each layer is cut so that the model sees all harts end together, with tiles or without."""
     PIPELINE = "pipeline"
     """Consecutive layers to harts, several inputs on their way."""
     STEAL = "steal"
-    """Small chunks from a shared queue."""
+    """The same in pieces, and a hart that is done goes on with those of others."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,32 +111,15 @@ def _plans(
     plans = []
     for index, layer in enumerate(network.layers):
         groups = allocation.groups[index] if allocation else None
-        balance = Balance.STATIC if balancing is Balancing.STATIC else Balance.STEAL
-        if groups and allocation and allocation.split is TightSplit.CHANNELS:
-            # Nobody else holds those weights.
-            balance = Balance.STATIC
-        plan = _plan(layer, machine, allocation, groups, balance)
-        if balancing is Balancing.WEIGHTED and plan.balance is Balance.STEAL:
-            plan = _weighted(layer, machine, allocation, groups, plan, calibration)
+        balance = Balance.STEAL if balancing is Balancing.STEAL else Balance.STATIC
+        # Nobody else holds the weights of channels that are shared out.
+        owned = groups and allocation and allocation.split is TightSplit.CHANNELS
+        even = Balance.STATIC if owned else balance
+        plan = _plan(layer, machine, allocation, groups, even)
+        if balancing is not Balancing.STATIC:
+            plan = helped_plan(layer, plan, machine, balance, calibration)
         plans.append(plan)
     return tuple(plans)
-
-
-def _weighted(
-    layer: Layer,
-    machine: ClusterConfig,
-    allocation: Allocation | None,
-    groups: Sequence[Group] | None,
-    steal: LayerPlan,
-    calibration: Calibration,
-) -> LayerPlan:
-    """Small chunks dealt by speed, unless equal shares, which cost less to begin, are faster."""
-    even = _plan(layer, machine, allocation, groups, Balance.STATIC)
-    dealt = weighted_plan(layer, steal, machine, calibration)
-    return min(
-        (even, dealt),
-        key=lambda plan: predict_layer(layer, plan, machine, calibration).model_cycles,
-    )
 
 
 def _plan(

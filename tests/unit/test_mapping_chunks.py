@@ -13,6 +13,7 @@ from tightrope.sim.mapping import (
     plan_layer,
     single_layer_groups,
 )
+from tightrope.sim.mapping.replicas import copies_of
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 
@@ -86,7 +87,9 @@ def test_tile_chunks_cover_every_pixel_of_every_group_once(layer, machine, balan
             plan_layer(layer, machine, body, balance, groups=groups, split=split)
         return
     plan = plan_layer(layer, machine, body, balance, groups=groups, split=split)
-    assert (covered(plan, layer.pixels, len(groups)) == 1).all()
+    by_copy = covered(plan, layer.pixels, len(groups))
+    copies = copies_of(groups)
+    assert (by_copy.reshape(layer.pixels, copies, -1).sum(1) == 1).all()
     assert plan.split is split
     assert plan.groups == groups
     assert len(plan.hart_first) == machine.harts + 1

@@ -18,6 +18,7 @@ from tightrope.sim.mapping import (
     reprogrammed_groups,
     single_layer_groups,
 )
+from tightrope.sim.mapping.replicas import copies_of
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 EIGHTS = st.integers(1, 64).map(lambda units: 8 * units)
@@ -63,12 +64,15 @@ kinds = st.sampled_from(
 
 
 def assert_groups_cover(layer, machine, groups):
+    copies = copies_of(groups)
     channels = [
         channel
-        for group in groups
+        for group in groups[: len(groups) // copies]
         for channel in range(group.channel_begin, group.channel_begin + group.channel_count)
     ]
     assert channels == list(range(layer.out_shape[2]))
+    begins = [group.channel_begin for group in groups]
+    assert begins == copies * begins[: len(begins) // copies]
     for group in groups:
         rows = [
             row

@@ -1,22 +1,17 @@
-"""Stages of pipelines and shares by speed: against every other way to deal."""
+"""Stages of pipelines against every other way to cut, and shares by speed."""
 
 import dataclasses
 import itertools
 
 import hypothesis
-import numpy as np
 import pytest
 from hypothesis import strategies as st
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.chunks import plan_layer
-from tightrope.sim.mapping.plan import Chunk
+from tightrope.sim.image.layout import Body
 from tightrope.sim.model.calibration import load_calibration
-from tightrope.sim.model.predict import chunk_cycles
-from tightrope.sim.network import weighted
+from tightrope.sim.model.predict import chunk_cycles, predict_layer
 from tightrope.sim.network.mapping import Balancing, map_network
 from tightrope.sim.network.pipeline import single_hart_plan, stages_of
-from tightrope.sim.network.weighted import weighted_plan
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 LAYER = Layer(
@@ -59,49 +54,6 @@ def test_a_stage_belongs_to_one_hart():
     assert plan.hart_first == (0, 0, 0, 0, len(plan.chunks))
 
 
-def steal_plan(machine):
-    return plan_layer(LAYER, machine, Body.DOT4, Balance.STEAL)
-
-
-def deal(monkeypatch, times):
-    """The plan if chunk i takes hart h times[i][h] cycles, and the cycles at which harts end."""
-    machine = ClusterConfig(harts=len(times[0]))
-    plan = steal_plan(machine)
-    chunks = tuple(
-        Chunk(pixel_begin=pixel, pixel_end=pixel + 1, begin=0, end=4) for pixel in range(len(times))
-    )
-    monkeypatch.setattr(weighted, "chunk_cycles", lambda *_: times)
-    whole = weighted_plan(
-        LAYER, dataclasses.replace(plan, chunks=chunks), machine, load_calibration()
-    )
-    assert whole.balance is Balance.STATIC
-    assert sorted(map(chunks.index, whole.chunks)) == list(range(len(times)))
-    ends = [
-        sum(times[chunks.index(chunk)][hart] for chunk in whole.chunks[slice(*edges)])
-        for hart, edges in enumerate(itertools.pairwise(whole.hart_first))
-    ]
-    return whole, ends
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_shares_end_within_a_third_of_the_best_there_is(monkeypatch, seed):
-    rng = np.random.default_rng(seed)
-    harts, count = int(rng.integers(1, 4)), int(rng.integers(1, 8))
-    times = [[int(cycles)] * harts for cycles in rng.integers(1, 100, count)]
-    _, ends = deal(monkeypatch, times)
-    best = min(
-        max(sum(times[i][0] for i in range(count) if owners[i] == hart) for hart in range(harts))
-        for owners in itertools.product(range(harts), repeat=count)
-    )
-    assert max(ends) <= best * (4 / 3 - 1 / (3 * harts)) + 1e-9, f"seed {seed}"
-
-
-def test_a_slow_hart_gets_less(monkeypatch):
-    plan, ends = deal(monkeypatch, [[10, 10, 30]] * 7)
-    assert [b - a for a, b in itertools.pairwise(plan.hart_first)] == [3, 3, 1]
-    assert max(ends) == 30
-
-
 def test_harts_without_tiles_get_less_of_a_layer_on_tiles():
     layer = dataclasses.replace(LAYER, in_shape=(12, 12, 64), kernel=(3, 3), pads=(1, 1, 1, 1))
     network = Network(name="one", layers=(layer,))
@@ -117,3 +69,33 @@ def test_harts_without_tiles_get_less_of_a_layer_on_tiles():
     ]
     equal = sum(times[i][3] for i in range(len(times))) / UNEVEN.harts
     assert max(ends) < equal
+
+
+def mapped(machine, balancing, coupling="loose", layer=LAYER):
+    network = Network(name="one", layers=(layer,))
+    calibration = load_calibration()
+    mapping = map_network(
+        network, machine, coupling=coupling, balancing=balancing, calibration=calibration
+    )
+    (plan,) = mapping.plans
+    return plan, predict_layer(layer, plan, machine, calibration).model_cycles
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3])
+@pytest.mark.parametrize("balancing", [Balancing.WEIGHTED, Balancing.STEAL])
+def test_harts_that_would_wait_for_a_tile_compute_digitally(tiles, balancing):
+    machine = ClusterConfig(harts=8, loose_tiles=tiles)
+    layer = dataclasses.replace(
+        LAYER, in_shape=(16, 16, 64), out_shape=(16, 16, 64), kernel=(3, 3), pads=(1, 1, 1, 1)
+    )
+    plan, cycles = mapped(machine, balancing, layer=layer)
+    bodies = [plan.body_of(chunk) for chunk in plan.chunks]
+    assert Body.LOOSE in bodies and Body.DOT4 in bodies
+    assert cycles < min(
+        mapped(machine, Balancing.STATIC, way, layer)[1] for way in ("loose", "none")
+    )
+
+
+def test_where_all_harts_are_alike_shares_are_equal():
+    machine = ClusterConfig(harts=4, loose_tiles=4)
+    assert mapped(machine, Balancing.WEIGHTED)[0] == mapped(machine, Balancing.STATIC)[0]
