@@ -1,6 +1,4 @@
-"""Microbenchmarks of layers on tiles that requantise, and cases that only judge their fit."""
-
-from collections.abc import Sequence
+"""Microbenchmarks of layers on tiles that requantise."""
 
 from tightrope.hw.config import TileConfig
 from tightrope.sim.experiment.case import Case
@@ -9,7 +7,7 @@ from tightrope.sim.mapping.plan import TightSplit
 
 from .layers import conv_layer, dense_layer, machine, ways_of
 
-__all__ = ["post_fit_cases", "post_held_out_cases"]
+__all__ = ["post_fit_cases"]
 
 CONVS = (
     (8, 64, 64), (6, 256, 128), (9, 128, 256), (7, 24, 12), (9, 64, 32, 1, 2), (10, 36, 20),
@@ -17,25 +15,11 @@ CONVS = (
     (16, 3, 16, 3, 2, 1), (9, 28, 20, 3, 1, 1), (11, 5, 14, 3, 1), (10, 44, 22), (11, 12, 18, 1, 2),
 )  # fmt: skip
 DENSES = ((256, 64), (100, 33))
-HELD_OUT = (
-    (10, 128, 64), (7, 96, 40), (6, 256, 256), (9, 24, 28, 3, 1, 1), (12, 20, 30, 1, 2),
-    (18, 3, 24, 5, 2, 2),
-)  # fmt: skip
-HELD_OUT_DENSES = ((192, 50),)
 
 
 def post_fit_cases(seed: int) -> list[Case]:
     """Every way on 1 hart, and some on 8. Layers of several blocks too, which are added up."""
-    return _cases(CONVS, DENSES, seed)
-
-
-def post_held_out_cases() -> list[Case]:
-    """The same ways of other layers."""
-    return _cases(HELD_OUT, HELD_OUT_DENSES, 3000)
-
-
-def _cases(convs: Sequence, denses: Sequence, seed: int) -> list[Case]:
-    layers = [conv_layer(*shape) for shape in convs] + [dense_layer(*shape) for shape in denses]
+    layers = [conv_layer(*shape) for shape in CONVS] + [dense_layer(*shape) for shape in DENSES]
     cases: list[Case] = []
     for harts in (1, 8):
         other = machine(harts, tile=TileConfig(post_lanes=4))

@@ -4,14 +4,15 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tightrope.sim.experiment.case import Measurement, plan_case
+from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.experiment.measure import measure
 from tightrope.sim.model.calibration import DEFAULT_FILE, Calibration, save_calibration
 from tightrope.sim.model.features import family_of
 from tightrope.sim.model.predict import load_calibration, predict_layer
 
-from .cases import fit_cases, held_out_cases
+from .cases import fit_cases
 from .fit import fit_calibration
+from .held_out import held_out_cases
 
 __all__ = ["CaseError", "Validation", "calibrate", "judge", "validate"]
 
@@ -67,7 +68,7 @@ def judge(measurements: Sequence[Measurement], calibration: Calibration) -> Vali
     cases = []
     for found in measurements:
         case = found.case
-        predicted = predict_layer(case.layer, plan_case(case), case.machine, calibration)
+        predicted = predict_layer(case.layer, found.plan, case.machine, calibration)
         cases.append(
             CaseError(
                 name=case.name,

@@ -1,15 +1,15 @@
-"""Microbenchmarks of layers on loose tiles that stream, and cases that only judge their fit."""
+"""Microbenchmarks of layers on loose tiles that stream."""
 
 import dataclasses
 
-from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.experiment.case import Case
 from tightrope.sim.experiment.machines import streaming_machine
 from tightrope.sim.image.layout import Balance, Body
 
 from .layers import conv_layer
 
-__all__ = ["stream_fit_cases", "stream_held_out_cases", "stream_machine"]
+__all__ = ["stream_fit_cases", "stream_machine"]
 
 
 def stream_machine(harts: int, **changes) -> ClusterConfig:
@@ -44,19 +44,3 @@ def stream_fit_cases(seed: int) -> list[Case]:
                 )
             )  # fmt: skip
     return cases
-
-
-def stream_held_out_cases() -> list[Case]:
-    """Among them a narrow memory, where the DMA engine is the bottleneck."""
-    narrow = {"memory": MemoryConfig(bytes_per_cycle=8)}
-    shapes = ((18, 96, 64), (12, 192, 256), (15, 24, 48, 3, 1, 1), (9, 280, 64))
-    return [
-        Case(
-            layer=conv_layer(*shape), machine=stream_machine(harts, **changes), body=Body.STREAM,
-            balance=balance, seed=4000 + index,
-        )
-        for index, shape in enumerate(shapes)
-        for harts, changes, balance in (
-            (1, {}, Balance.STATIC), (1, narrow, Balance.STATIC), (4, {}, Balance.STEAL),
-        )
-    ]  # fmt: skip

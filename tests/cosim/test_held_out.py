@@ -1,6 +1,6 @@
 """A few of the cases that ``tightrope validate`` measures, on the machine the other tests build."""
 
-from tightrope.sim.calibrate.cases import held_out_cases
+from tightrope.sim.calibrate.held_out import held_out_cases
 from tightrope.sim.calibrate.layers import machine
 from tightrope.sim.calibrate.run import judge
 from tightrope.sim.experiment.measure import measure
