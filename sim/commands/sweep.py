@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-WAYS = ("digital", "tight", "uneven", "loose", "stream")
+WAYS = ("digital", "tight", "uneven", "loose", "few", "stream")
 BALANCES = ("static", "weighted", "steal", "pipeline")
 REPORT_NAME = "report.html"
 
@@ -31,7 +31,8 @@ def sweep(
     coupling: Annotated[
         str,
         typer.Option(
-            help="tight, uneven (tight tiles on a quarter of the harts), loose, stream, digital."
+            help="tight, uneven (tight tiles on a quarter of the harts), loose, few (a quarter as "
+            "many loose tiles as harts), stream, digital."
         ),
     ] = "tight,loose,stream",
     balance: Annotated[

@@ -14,8 +14,8 @@ __all__ = ["PIPELINE_INPUTS", "Point", "Way", "grid"]
 PIPELINE_INPUTS = 8
 """Of a pipeline, unless one asks for others: as many as it has stages at the most."""
 
-UNEVEN_PART = 4
-"""Of so many harts one has tight tiles, if not all have."""
+FEW_PART = 4
+"""Of so many harts one has tight tiles, or there is one loose tile for so many, if there are few."""
 
 
 class Way(enum.StrEnum):
@@ -28,13 +28,15 @@ class Way(enum.StrEnum):
     """As many tight tiles as TIGHT has, all on the first quarter of the harts."""
     LOOSE = "loose"
     """By loads and stores."""
+    FEW = "few"
+    """The same with a quarter as many tiles as harts."""
     STREAM = "stream"
     """Loose tiles that read and write the scratchpad by themselves."""
 
     @property
     def coupling(self) -> str:
         """As ``map_network`` calls it."""
-        names = {Way.DIGITAL: "none", Way.UNEVEN: "tight", Way.STREAM: "loose"}
+        names = {Way.DIGITAL: "none", Way.UNEVEN: "tight", Way.STREAM: "loose", Way.FEW: "loose"}
         return names.get(self, self.value)
 
     def machine(self, base: ClusterConfig, tiles: int | None = None) -> ClusterConfig:
@@ -47,13 +49,15 @@ class Way(enum.StrEnum):
             tight = tiles // base.harts if self.coupling == "tight" else 0
             loose = tiles if self.coupling == "loose" else 0
             machine = dataclasses.replace(base, tight_tiles_per_hart=tight, loose_tiles=loose)
+        few = max(1, base.harts // FEW_PART)
+        if self is Way.FEW:
+            return dataclasses.replace(machine, loose_tiles=min(few, machine.loose_tiles))
         if self is Way.STREAM:
             return streaming_machine(machine)
         if self is not Way.UNEVEN or not machine.tight_tiles_per_hart:
             return machine
-        tiled = max(1, base.harts // UNEVEN_PART)
-        each = machine.tight_tiles_per_hart * base.harts // tiled
-        return dataclasses.replace(machine, tight_harts=tiled, tight_tiles_per_hart=each)
+        each = machine.tight_tiles_per_hart * base.harts // few
+        return dataclasses.replace(machine, tight_harts=few, tight_tiles_per_hart=each)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ WAY_TITLES = {
     Way.TIGHT: "tight tiles",
     Way.UNEVEN: "tight tiles on a quarter of the harts",
     Way.LOOSE: "loose tiles",
+    Way.FEW: "a quarter as many loose tiles as harts",
     Way.STREAM: "loose tiles that stream",
 }
 FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#343a40"}

@@ -144,6 +144,8 @@ def test_grid_has_digital_rows_once_and_machines_that_fit_the_way():
     few = Way.LOOSE.machine(base, 3)
     assert (few.loose_tiles, few.tight_tiles_per_hart) == (3, 0)
     assert Way.TIGHT.machine(base, 6).tight_tiles_per_hart == 3
+    assert Way.FEW.machine(ClusterConfig(harts=8)).loose_tiles == 2
+    assert Way.FEW.coupling == "loose" and Way.FEW.machine(ClusterConfig(harts=1)).loose_tiles == 1
     eight = Way.UNEVEN.machine(ClusterConfig(harts=8))
     assert (eight.tight_harts, eight.tight_tiles_per_hart) == (2, 4)
 
