@@ -1,7 +1,7 @@
 """One number with its unit and its source, read strictly from JSON."""
 
 import dataclasses
-import math
+import sys
 from typing import Any
 
 __all__ = ["EnergyError", "Number", "read_number", "read_numbers"]
@@ -56,7 +56,7 @@ def read_number(where: str, data: Any) -> Number:
         wrong = not isinstance(data.get(key), kind)
         if wrong or (key == "value" and isinstance(data[key], bool)):
             raise EnergyError(f"{where}.{key} is missing or of the wrong kind")
-    if not math.isfinite(data["value"]):
+    if not abs(data["value"]) <= sys.float_info.max:
         raise EnergyError(f"{where}.value must be finite, not {data['value']!r}")
     if not data["source"].strip():
         raise EnergyError(f"{where}.source must say where the number comes from")

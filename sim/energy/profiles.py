@@ -192,7 +192,7 @@ def _read(path: Path) -> tuple[dict[str, Number], dict[str, Any]]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EnergyError(f"{path} can't be read: {error.strerror}") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise EnergyError(f"{path} is not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise EnergyError(f"{path} must be a table with version {VERSION}")

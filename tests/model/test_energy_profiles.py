@@ -294,6 +294,7 @@ def test_own_profile_may_bring_its_own_components(tmp_path):
         (lambda d, n: n["hart_area_mm2"].update(value=0), "hart_area_mm2 must be from"),
         (lambda d, n: n["store_pj"].update(value=-1), "store_pj must be from 0"),
         (lambda d, n: n["store_pj"].update(value=float("nan")), "must be finite"),
+        (lambda d, n: n["store_pj"].update(value=10**400), "must be finite"),
         (lambda d, n: n["store_pj"].update(value=True), "store_pj.value is missing or"),
         (lambda d, n: n["store_pj"].update(source=" "), "must say where"),
         (lambda d, n: n["store_pj"].pop("assumed"), "store_pj.assumed is missing"),
@@ -320,7 +321,7 @@ def test_profile_that_is_no_profile_is_refused(tmp_path):
     with pytest.raises(EnergyError, match="alpine-lp"):
         load_profile("alpine")
     path = tmp_path / "mine.json"
-    for text, what in (("", "not JSON"), ("[1]", "version 2"), ("\x00", "not JSON")):
+    for text, what in (("", "not JSON"), ("[1]", "version 2"), ("\x00", "not JSON"), ("9" * 9999, "not JSON")):
         path.write_text(text)
         with pytest.raises(EnergyError, match=what):
             load_profile(path)
