@@ -321,10 +321,13 @@ def test_profile_that_is_no_profile_is_refused(tmp_path):
     with pytest.raises(EnergyError, match="alpine-lp"):
         load_profile("alpine")
     path = tmp_path / "mine.json"
-    for text, what in (("", "not JSON"), ("[1]", "version 2"), ("\x00", "not JSON"), ("9" * 9999, "not JSON")):
+    for text in ("", "\x00", "9" * 9999):
         path.write_text(text)
-        with pytest.raises(EnergyError, match=what):
+        with pytest.raises(EnergyError, match="not JSON"):
             load_profile(path)
+    path.write_text("[1]")
+    with pytest.raises(EnergyError, match="version 2"):
+        load_profile(path)
 
 
 def test_adc_survey_bound_is_in_joules():
