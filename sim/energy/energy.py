@@ -7,7 +7,7 @@ are fields of ``Profile``, where each carries its source. All results are in pJ.
   CFU_WAIT_CYCLES, CYCLES - asleep)`` (both buses may wait in the same cycle, which then counts
   twice, hence the limit: waiting is an upper bound); ``active = CYCLES - asleep - waiting``; each
   times its hart_*_pj_per_cycle. The three states are those of ALPINE, Table I(B).
-- caches: ``ICACHE_FILLS * icache_fill_pj + DCACHE_FILLS * dcache_fill_pj``.
+- cache fills: ``ICACHE_FILLS * icache_fill_pj + DCACHE_FILLS * dcache_fill_pj``.
 - stores: ``STORES * store_pj``.
 - memory: ``memory beats * memory.bytes_per_cycle * memory_pj_per_byte``: the array works at its
   whole width in each occupied cycle, also for a store of one word. Beats are those of all: harts,
@@ -20,7 +20,7 @@ are fields of ``Profile``, where each carries its source. All results are in pJ.
   mvm_row_ratio * ROWS_USED / 256 + mvm_col_ratio * COLS_USED / 256)``; a full 256 x 256 MVM costs
   mvm_pj. ALPINE rescales "considering crossbar array size as well as data converters" without
   giving its formula; this one is ours.
-- tile ports: ``BYTES_IN * tile_in_pj_per_byte + BYTES_OUT * tile_out_pj_per_byte``.
+- tile input and output: ``BYTES_IN * tile_in_pj_per_byte``, ``BYTES_OUT * tile_out_pj_per_byte``.
 - programming: ``PROGRAM_WRITES * program_write_pj``.
 - static: ``cycles * 1000 * static_power_mw / clock_mhz``.
 """
@@ -34,12 +34,9 @@ import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
-from tightrope.sim.energy.profiles import (
-    MVM_REFERENCE_COLS,
-    MVM_REFERENCE_ROWS,
-    EnergyError,
-    Profile,
-)
+
+from .components import COMPONENTS
+from .profiles import MVM_REFERENCE_COLS, MVM_REFERENCE_ROWS, EnergyError, Profile
 
 __all__ = ["CELLS_USED_UNIT", "EnergyBreakdown", "RunCounters", "energy_of"]
 
@@ -115,12 +112,16 @@ class RunCounters:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EnergyBreakdown:
-    """Energy per component in pJ: numbers, or arrays of one shape. Breakdowns can be added."""
+    """Energy per component in pJ: numbers, or arrays. Breakdowns can be added.
+
+    Fields are the names of ``COMPONENTS``; in arrays of a sampled profile the last axis is samples.
+    """
 
     hart_active_pj: Count = 0.0
     hart_waiting_pj: Count = 0.0
     hart_asleep_pj: Count = 0.0
-    cache_fills_pj: Count = 0.0
+    icache_fills_pj: Count = 0.0
+    dcache_fills_pj: Count = 0.0
     stores_pj: Count = 0.0
     memory_pj: Count = 0.0
     scratchpad_pj: Count = 0.0
@@ -129,7 +130,8 @@ class EnergyBreakdown:
     mvm_cells_pj: Count = 0.0
     mvm_rows_pj: Count = 0.0
     mvm_cols_pj: Count = 0.0
-    tile_ports_pj: Count = 0.0
+    tile_in_pj: Count = 0.0
+    tile_out_pj: Count = 0.0
     programming_pj: Count = 0.0
     static_pj: Count = 0.0
 
@@ -142,7 +144,7 @@ class EnergyBreakdown:
     def tiles_pj(self) -> Count:
         """MVMs, tile ports and programming."""
         mvms = self.mvm_cells_pj + self.mvm_rows_pj + self.mvm_cols_pj
-        return mvms + self.tile_ports_pj + self.programming_pj
+        return mvms + self.tile_in_pj + self.tile_out_pj + self.programming_pj
 
     def __add__(self, other: "EnergyBreakdown") -> "EnergyBreakdown":
         if not isinstance(other, EnergyBreakdown):
@@ -158,43 +160,49 @@ class EnergyBreakdown:
 def energy_of(counters: Counters, config: ClusterConfig, profile: Profile) -> EnergyBreakdown:
     """Energy of a run, a layer, or of many at once if the counters are arrays.
 
+    With a sampled profile (``sim.energy.sampling``) each energy has one more axis, the last one,
+    for the samples: counts of shape (points,) give (points, samples).
+
     Raises
     ------
     EnergyError: counters that are unknown, missing or negative, or not those of this machine.
     """
+    events = _events(counters, config)
+    return EnergyBreakdown(
+        **{
+            component.name: np.multiply.outer(events[component.name], component.pj_of(profile))
+            for component in COMPONENTS
+        }
+    )
+
+
+def _events(counters: Counters, config: ClusterConfig) -> dict[str, Count]:
+    """How often what each component pays for happened, checked."""
     harts = _by_name("hart", counters.harts, HartCounter, _TIMES + _HART_EVENTS, config.harts)
     tile_count = config.harts * config.tight_tiles_per_hart + config.loose_tiles
     tiles = _by_name("tile", counters.tiles, TileStatusReg, _TILE_EVENTS, tile_count)
-    beats = _checked("memory_beats", counters.memory_beats)
-    scratchpad_bytes = _checked("scratchpad_bytes", counters.scratchpad_bytes)
-    dma_bytes = _checked("dma_bytes", counters.dma_bytes)
-    cycles = _checked("cycles", counters.cycles)
     active, waiting, asleep = _hart_cycles(harts)
-    fills_pj = profile.icache_fill_pj * _total(harts, "ICACHE_FILLS")
-    fills_pj = fills_pj + profile.dcache_fill_pj * _total(harts, "DCACHE_FILLS")
     cells = CELLS_USED_UNIT * _total(tiles, "CELLS_USED")
-    cells_ratio = cells / (MVM_REFERENCE_ROWS * MVM_REFERENCE_COLS)
-    rows_ratio = _total(tiles, "ROWS_USED") / MVM_REFERENCE_ROWS
-    cols_ratio = _total(tiles, "COLS_USED") / MVM_REFERENCE_COLS
-    in_pj = profile.tile_in_pj_per_byte * _total(tiles, "BYTES_IN")
-    out_pj = profile.tile_out_pj_per_byte * _total(tiles, "BYTES_OUT")
-    return EnergyBreakdown(
-        hart_active_pj=active * profile.hart_active_pj_per_cycle,
-        hart_waiting_pj=waiting * profile.hart_waiting_pj_per_cycle,
-        hart_asleep_pj=asleep * profile.hart_asleep_pj_per_cycle,
-        cache_fills_pj=fills_pj,
-        stores_pj=profile.store_pj * _total(harts, "STORES"),
-        memory_pj=beats * config.memory.bytes_per_cycle * profile.memory_pj_per_byte,
-        scratchpad_pj=scratchpad_bytes * profile.scratchpad_pj_per_byte,
-        dma_pj=dma_bytes * profile.dma_pj_per_byte,
-        shared_bus_pj=profile.shared_access_pj * _total(harts, "SHARED_ACCESSES"),
-        mvm_cells_pj=profile.mvm_pj * profile.mvm_cell_ratio * cells_ratio,
-        mvm_rows_pj=profile.mvm_pj * profile.mvm_row_ratio * rows_ratio,
-        mvm_cols_pj=profile.mvm_pj * profile.mvm_col_ratio * cols_ratio,
-        tile_ports_pj=in_pj + out_pj,
-        programming_pj=profile.program_write_pj * _total(tiles, "PROGRAM_WRITES"),
-        static_pj=cycles * profile.static_pj_per_cycle,
-    )
+    beats = _checked("memory_beats", counters.memory_beats)
+    return {
+        "hart_active_pj": active,
+        "hart_waiting_pj": waiting,
+        "hart_asleep_pj": asleep,
+        "icache_fills_pj": _total(harts, "ICACHE_FILLS"),
+        "dcache_fills_pj": _total(harts, "DCACHE_FILLS"),
+        "stores_pj": _total(harts, "STORES"),
+        "memory_pj": beats * config.memory.bytes_per_cycle,
+        "scratchpad_pj": _checked("scratchpad_bytes", counters.scratchpad_bytes),
+        "dma_pj": _checked("dma_bytes", counters.dma_bytes),
+        "shared_bus_pj": _total(harts, "SHARED_ACCESSES"),
+        "mvm_cells_pj": cells / (MVM_REFERENCE_ROWS * MVM_REFERENCE_COLS),
+        "mvm_rows_pj": _total(tiles, "ROWS_USED") / MVM_REFERENCE_ROWS,
+        "mvm_cols_pj": _total(tiles, "COLS_USED") / MVM_REFERENCE_COLS,
+        "tile_in_pj": _total(tiles, "BYTES_IN"),
+        "tile_out_pj": _total(tiles, "BYTES_OUT"),
+        "programming_pj": _total(tiles, "PROGRAM_WRITES"),
+        "static_pj": _checked("cycles", counters.cycles),
+    }
 
 
 def _hart_cycles(harts: Sequence[Mapping[str, Count]]) -> tuple[Count, Count, Count]:
