@@ -15,7 +15,7 @@ PIPELINE_INPUTS = 8
 """Of a pipeline, unless one asks for others: as many as it has stages at the most."""
 
 FEW_PART = 4
-"""Of so many harts one has tight tiles, or there is one loose tile for so many, if there are few."""
+"""Where tiles are few: for so many harts one that has tight tiles, or one loose tile."""
 
 
 class Way(enum.StrEnum):
