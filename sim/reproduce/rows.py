@@ -1,0 +1,63 @@
+"""A published number beside ours."""
+
+import dataclasses
+from typing import Any
+
+__all__ = ["Reproduction", "Row"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a reproduction."""
+
+    what: str
+    ours: float
+    unit: str
+    """``x``: a gain, times."""
+    configuration: str
+    note: str
+    """On the deviation, in a sentence or two."""
+    paper: float | None = None
+    """None: nobody printed it."""
+    paper_source: str = ""
+    """Paper and place in it."""
+    source: str = "model"
+    """Of ours: model or rtl."""
+    low: float | None = None
+    """Least of ours when assumptions vary by a factor of two, one at a time; None: not varied."""
+    high: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours / paper."""
+        return None if self.paper is None else self.ours / self.paper
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {**dataclasses.asdict(self), "ratio": self.ratio}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """All lines of one reproduction, and what to know about them."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    assumptions: tuple[tuple[str, str, str], ...]
+    """What ours rests on that nobody printed: name, value with unit, why."""
+    not_published: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "rows": [row.to_dict() for row in self.rows],
+            "assumptions": [
+                {"name": name, "value": value, "why": why} for name, value, why in self.assumptions
+            ],
+            "not_published": list(self.not_published),
+            "remarks": list(self.remarks),
+        }
