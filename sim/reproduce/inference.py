@@ -98,9 +98,7 @@ def _works(
     by_stage[-1] += Work(instructions=outputs * assumed.output_instructions)
     if split is None:
         return (sum(by_stage, Work()),)
-    return tuple(
-        work for work, cores in zip(by_stage, split, strict=True) for _ in range(cores)
-    )
+    return tuple(work for work, cores in zip(by_stage, split, strict=True) for _ in range(cores))
 
 
 def _handovers(net: StagedNetwork, split: tuple[int, ...] | None) -> list[int]:

@@ -53,9 +53,7 @@ def _digital(
     weight_bytes = layer.params / cores
     read_bytes = weight_bytes * (1 if weight_bytes <= system.l1_bytes else layer.pixels)
     return Work(
-        instructions=products
-        + outputs * assumed.requantise_instructions
-        + _gather(layer, assumed),
+        instructions=products + outputs * assumed.requantise_instructions + _gather(layer, assumed),
         product_instructions=products,
         llc_bytes=read_bytes if llc_holds_weights else 0.0,
         dram_bytes=0.0 if llc_holds_weights else read_bytes,

@@ -3,10 +3,10 @@
 from .core import Assumptions, System, Work
 from .staged import StagedNetwork
 
-__all__ = ["loose_time_ns"]
+__all__ = ["MVMS", "loose_time_ns"]
 
 MVMS = 2
-"""One after the other, in the accelerator; ReLU is free there."""
+"""Of one inference of the MLP, one after the other; ReLU is free in the accelerator."""
 
 
 def loose_time_ns(net: StagedNetwork, system: System, assumed: Assumptions) -> float:
@@ -21,9 +21,7 @@ def loose_time_ns(net: StagedNetwork, system: System, assumed: Assumptions) -> f
     between = net.stages[0][0].out_shape[2]
     byte_ns = system.pio_latency_ns + system.pio_byte_ns
     first_ns = (
-        system.pio_latency_ns
-        + MVMS * system.profile.mvm_latency_ns
-        + between * system.pio_byte_ns
+        system.pio_latency_ns + MVMS * system.profile.mvm_latency_ns + between * system.pio_byte_ns
     )
     core = Work(
         instructions=inputs * (assumed.input_instructions + assumed.queue_instructions)

@@ -16,7 +16,9 @@ class Row:
     """``x``: a gain, times."""
     configuration: str
     note: str
-    """On the deviation, in a sentence or two."""
+    """On the deviation, a sentence."""
+    bound: str = ""
+    """What ours spends its time on, or depends on."""
     paper: float | None = None
     """None: nobody printed it."""
     paper_source: str = ""

@@ -96,9 +96,13 @@ def _layer(name: str, word: dict[str, Any], before: tuple[int, ...]) -> Layer:
     if op is LayerOp.DENSE:
         height, width, channels = 1, 1, word.get("in", height * width * channels)
     kernel, stride, pad = word.get("kernel", 1), word.get("stride", 1), word.get("pad", 0)
-    out = tuple(_size(n, kernel, stride, pad, up=op is LayerOp.MAXPOOL) for n in (height, width))
+    sizes = (height, width)
+    out = tuple(_size(size, kernel, stride, pad, up=op is LayerOp.MAXPOOL) for size in sizes)
     # A pool that is rounded up looks past the lower and the right edge.
-    past = [max(0, (o - 1) * stride + kernel - n - pad) for o, n in zip(out, (height, width), strict=True)]
+    past = [
+        max(0, (count - 1) * stride + kernel - size - pad)
+        for count, size in zip(out, sizes, strict=True)
+    ]
     return Layer(
         name=name,
         op=op,
