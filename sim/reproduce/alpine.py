@@ -9,11 +9,10 @@ from .loose import MVMS, loose_time_ns
 from .published import load_published, not_published
 from .rows import Reproduction, Row
 from .staged import load_networks
+from .variation import FACTOR, Spread, spread_of, variations
 
 __all__ = ["Model", "reproduce_alpine"]
 
-FACTOR = 2.0
-"""Assumptions are multiplied and divided by it, one at a time."""
 TITLES = {
     "mlp": "MLP",
     "lstm256": "LSTM, nh = 256",
@@ -27,10 +26,13 @@ CNN_INFERENCES = 3
 """Of each of their runs of CNNs."""
 GAINS = ("mlp", "lstm750", "cnn_f", "cnn_m", "cnn_s")
 """Networks whose gains were printed one by one."""
-ONE_CORE = "our digital run waits for DRAM line by line, which is slower than theirs seems to be"
-MORE_CORES = "theirs falls with the traffic between cores, ours pays a wake-up for each hand-over"
-CNN = "our digital convolution is a good NEON kernel, theirs seems to be slower"
-COUNTED = "a plain count of weights from the layers' shapes"
+ONE_CORE = "our digital run waits for each line of weights, theirs seems faster"
+CORE_CODE = "our core's code around the tile seems shorter than theirs"
+MORE_CORES = "theirs loses more to traffic between cores, ours pays wake-ups only"
+CNN = "their digital convolution seems slower than our NEON kernel"
+CLOSE = 0.15
+"""Ratios of at most so much beside 1 need no reason."""
+COUNTED = "ours is a plain count of weights from the layers' shapes"
 
 
 class Model:
@@ -82,13 +84,7 @@ def reproduce_alpine() -> Reproduction:
     """All rows. Takes about a second."""
     assumed, words = load_assumptions()
     base = Model(assumed)
-    varied = {
-        field.name: [
-            Model(dataclasses.replace(assumed, **{field.name: getattr(assumed, field.name) * by}))
-            for by in (1 / FACTOR, FACTOR)
-        ]
-        for field in dataclasses.fields(assumed)
-    }
+    varied = variations(assumed, Model)
     lines = [*_gain_lines(), *_range_lines(base), *_mlp_lines(), *_count_lines()]
     return Reproduction(
         name="alpine",
@@ -107,8 +103,8 @@ def _remarks(base: Model) -> Iterator[str]:
         "energy."
     )
     yield (
-        "No assumption was fitted to a published gain. Low and high: least and greatest of ours if "
-        f"one of them is multiplied or divided by {FACTOR:g}."
+        "No assumption was fitted to a published gain. Range: least and greatest of ours if one of "
+        f"them is multiplied or divided by {FACTOR:g}."
     )
     published = load_published()
     mvms_us = MVMS * base.systems["hp"].profile.mvm_latency_ns / 1000
@@ -132,32 +128,34 @@ def _remarks(base: Model) -> Iterator[str]:
         )
 
 
-def _row(line: _Line, base: Model, varied: dict[str, list[Model]]) -> Row:
+def _row(line: _Line, base: Model, varied: dict[str, tuple[Model, ...]]) -> Row:
     published = load_published()[line.key]
-    ours = line.value(base)
-    values = {name: [line.value(model) for model in models] for name, models in varied.items()}
-    every = [ours, *(value for pair in values.values() for value in pair)]
-    low, high = min(every), max(every)
+    spread = spread_of(line.value, base, varied)
     bound = line.detail(base)
-    if low == high:
-        note = f"Ours is {line.why}."
-    else:
-        most = max(values, key=lambda name: max(values[name]) - min(values[name]))
-        inside = "within" if low <= published.value <= high else "outside"
-        note = f"Theirs is {inside} our range: {line.why}."
-        bound = f"Ours depends most on {most}. {bound}".strip()
+    if not spread.is_fixed:
+        bound = f"Ours depends most on {spread.most}. {bound}".strip()
     return Row(
         what=line.what,
         paper=published.value,
         paper_source=f"{published.source}; {published.where}",
-        ours=ours,
+        ours=spread.value,
         unit=published.unit,
         configuration=line.configuration,
-        note=note,
+        note=_note(spread, published.value, line.why),
         bound=bound,
-        low=None if low == high else low,
-        high=None if low == high else high,
+        low=None if spread.is_fixed else spread.low,
+        high=None if spread.is_fixed else spread.high,
     )
+
+
+def _note(spread: Spread, paper: float, why: str) -> str:
+    if abs(spread.value / paper - 1) <= CLOSE:
+        return f"Within {CLOSE:.0%} of theirs.".replace("%", " %")
+    side = "Higher" if spread.value > paper else "Lower"
+    if spread.is_fixed:
+        return f"{side}: {why}."
+    inside = "within" if spread.low <= paper <= spread.high else "outside"
+    return f"{side}, theirs is {inside} our range: {why}."
 
 
 def _gain_lines() -> Iterator[_Line]:
@@ -177,7 +175,7 @@ def _gain_line(net: str, system: str, cores: int, kind: str) -> _Line:
     return _Line(
         key=f"{net}.{system}.{cores}.{kind}",
         what=f"{TITLES[net]}: {'speed-up' if kind == 'time' else 'energy gain'}",
-        configuration=f"alpine-{system}, {count}, tight, one tile per core",
+        configuration=f"alpine-{system}, {count}, tight",
         value=lambda model: model.gain(net, system, cores, kind),
         why=why,
         detail=lambda model: _detail(model, net, system, cores),
@@ -247,7 +245,7 @@ def _mlp_lines() -> Iterator[_Line]:
     yield line(
         "digital_mvm_share", "share of MVMs, digital", f"{hp}, digital", digital_share, ONE_CORE
     )
-    yield line("process_share", "share of MVMs, tiles", f"{hp}, tight", process_share, ONE_CORE)
+    yield line("process_share", "share of MVMs, tiles", f"{hp}, tight", process_share, CORE_CODE)
     for cores in (2, 4):
         yield line(
             f"tiles.{cores}_over_1", f"time on {cores} cores / on 1, tiles",

@@ -86,6 +86,13 @@ class CoreCycles:
         """Busy: all but sleep."""
         return self.active + self.weights + self.mvm
 
+    def __add__(self, other: "CoreCycles") -> "CoreCycles":
+        return CoreCycles(
+            active=self.active + other.active,
+            weights=self.weights + other.weights,
+            mvm=self.mvm + other.mvm,
+        )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
@@ -108,6 +115,10 @@ class Work:
     def __add__(self, other: "Work") -> "Work":
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return Work(**{name: mine[name] + theirs[name] for name in mine})
+
+    def times(self, part: float) -> "Work":
+        """``part`` of it."""
+        return Work(**{name: part * value for name, value in dataclasses.asdict(self).items()})
 
     def cycles(self, system: System, assumed: Assumptions) -> CoreCycles:
         """What it takes on a core of ``system``."""

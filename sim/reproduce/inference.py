@@ -1,6 +1,7 @@
 """One of ALPINE's networks on one of its systems: time and energy of an inference."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
@@ -11,7 +12,7 @@ from .core import Assumptions, CoreCycles, System, Work
 from .layer_work import layer_work
 from .staged import StagedNetwork
 
-__all__ = ["Inference", "run_inference"]
+__all__ = ["Inference", "run_energy_pj", "run_inference"]
 
 INPUT_BYTES = 4
 """Of an element of the input: fp32, as AIMClib scales it."""
@@ -55,7 +56,7 @@ def run_inference(
     interval = max(*each, system.cycles(memory_ns), 1.0)
     return Inference(
         time_ns=interval / system.cycles(1.0),
-        energy_pj=_energy_pj(system, interval, works, found),
+        energy_pj=run_energy_pj(system, interval, works, found),
         core_cycles=found,
         works=works,
         slowest=each.index(max(each)),
@@ -71,34 +72,47 @@ def _works(
     on_tiles: bool,
 ) -> tuple[Work, ...]:
     """Of each core."""
-    digital = [
-        layer.params
-        for layer in net.network.layers
-        if not (on_tiles and layer.name in net.on_tiles)
-    ]
+    tiled = net.on_tiles if on_tiles else frozenset()
+    digital = [layer.params for layer in net.network.layers if layer.name not in tiled]
     fits = sum(digital) <= system.llc_bytes
+    counts = split or (1,) * len(net.stages)
     by_stage = []
-    for stage, cores in zip(net.stages, split or (1,) * len(net.stages), strict=True):
-        work = Work()
+    for index, (stage, cores) in enumerate(zip(net.stages, counts, strict=True)):
+        work = _input_and_output(net, assumed, index, cores, shared=split is not None)
         for layer in stage:
-            tile = on_tiles and layer.name in net.on_tiles
+            tile = layer.name in tiled
             work += layer_work(
                 layer, system, assumed, on_tile=tile, cores=cores, llc_holds_weights=fits
             )
-        if split is not None:
-            # What another core has just written is in the LLC.
-            height, width, channels = stage[0].in_shape
-            work += Work(llc_bytes=height * width * channels)
         by_stage.append(work)
-    by_stage[0] += Work(
-        instructions=net.input_elements * assumed.input_instructions,
-        dram_bytes=net.input_elements * INPUT_BYTES,
-    )
-    outputs = net.stages[-1][-1].out_shape[2]
-    by_stage[-1] += Work(instructions=outputs * assumed.output_instructions)
     if split is None:
         return (sum(by_stage, Work()),)
     return tuple(work for work, cores in zip(by_stage, split, strict=True) for _ in range(cores))
+
+
+def _input_and_output(
+    net: StagedNetwork, assumed: Assumptions, index: int, cores: int, *, shared: bool
+) -> Work:
+    """What one of a stage's cores reads and writes; ``shared``: stages are on different cores.
+
+    One of them fetches the network's input, the others find it in the LLC, as all do with what
+    another core has just written.
+    """
+    height, width, channels = net.stages[index][0].in_shape
+    others = height * width * channels if shared else 0
+    work = Work()
+    if index == 0:
+        others = max(0, others - net.input_elements)
+        size = net.input_elements * INPUT_BYTES
+        work += Work(
+            instructions=net.input_elements * assumed.input_instructions,
+            dram_bytes=size / cores,
+            llc_bytes=size - size / cores,
+        )
+    if index == len(net.stages) - 1:
+        outputs = net.stages[index][-1].out_shape[2] / cores
+        work += Work(instructions=outputs * assumed.output_instructions)
+    return work + Work(llc_bytes=others)
 
 
 def _handovers(net: StagedNetwork, split: tuple[int, ...] | None) -> list[int]:
@@ -112,10 +126,13 @@ def _handovers(net: StagedNetwork, split: tuple[int, ...] | None) -> list[int]:
     ]
 
 
-def _energy_pj(
-    system: System, interval: float, works: tuple[Work, ...], found: tuple[CoreCycles, ...]
+def run_energy_pj(
+    system: System, interval: float, works: Sequence[Work], found: Sequence[CoreCycles]
 ) -> float:
-    """By the profile, from what our own counters would have shown; cores that wait are idle."""
+    """Of ``interval`` cycles, by the profile, from what our own counters would have shown.
+
+    ``works`` and ``found`` are those of each core; for the rest of the interval it is idle.
+    """
     machine = ClusterConfig(harts=len(works), tight_tiles_per_hart=1)
     harts = [
         {

@@ -3,6 +3,7 @@
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .core import Assumptions, System, Work
+from .errors import ReproduceError
 
 __all__ = ["layer_work"]
 
@@ -13,7 +14,7 @@ def layer_work(
     assumed: Assumptions,
     *,
     on_tile: bool,
-    cores: int = 1,
+    cores: float = 1,
     llc_holds_weights: bool = False,
 ) -> Work:
     """One of ``cores`` cores that share the layer's channels, for one inference.
@@ -27,7 +28,7 @@ def layer_work(
     return _digital(layer, system, assumed, cores, llc_holds_weights)
 
 
-def _on_tile(layer: Layer, assumed: Assumptions, cores: int) -> Work:
+def _on_tile(layer: Layer, assumed: Assumptions, cores: float) -> Work:
     """Each output pixel is one MVM: patch in, share of the channels out."""
     channels = layer.out_shape[2] / cores
     each = layer.patch * assumed.queue_instructions + channels * assumed.dequeue_instructions
@@ -42,7 +43,7 @@ def _on_tile(layer: Layer, assumed: Assumptions, cores: int) -> Work:
 
 
 def _digital(
-    layer: Layer, system: System, assumed: Assumptions, cores: int, llc_holds_weights: bool
+    layer: Layer, system: System, assumed: Assumptions, cores: float, llc_holds_weights: bool
 ) -> Work:
     """Products of matrix and vector, one output pixel after the other.
 
@@ -61,22 +62,34 @@ def _digital(
 
 
 def _gather(layer: Layer, assumed: Assumptions) -> float:
-    if layer.op is not LayerOp.CONV:
+    if layer.op is LayerOp.DENSE:
         return 0.0
-    return layer.pixels * layer.patch * assumed.gather_instructions
+    patch = layer.patch * (layer.out_shape[2] if layer.op is LayerOp.DWCONV else layer.groups)
+    return layer.pixels * patch * assumed.gather_instructions
 
 
 def _elementwise(layer: Layer, assumed: Assumptions) -> float:
+    """Instructions. Concatenations are free: what they join is written side by side."""
     height, width, channels = layer.out_shape
     elements = height * width * channels
-    if layer.op is LayerOp.MAXPOOL:
+    if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL):
         return elements * layer.kernel[0] * layer.kernel[1] * assumed.pool_instructions
+    if layer.op is LayerOp.GLOBAL_AVGPOOL:
+        return layer.in_shape[0] * layer.in_shape[1] * channels * assumed.pool_instructions
     each = {
+        "Add": assumed.requantise_instructions,
+        "Sum": assumed.requantise_instructions,
+        "Concat": 0.0,
         "Relu": assumed.relu_instructions,
+        "Clip": assumed.relu_instructions,
         "Sigmoid": assumed.function_instructions,
         "Tanh": assumed.function_instructions,
         "Softmax": assumed.function_instructions,
         "Mul": assumed.combine_instructions,
         "LRN": assumed.lrn_instructions,
     }
+    if layer.source_op not in each:
+        raise ReproduceError(
+            f"layer {layer.name}: nothing is assumed of {layer.source_op} on ALPINE's cores"
+        )
     return elements * each[layer.source_op]
