@@ -3,15 +3,14 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
-from .core import Assumptions, load_assumptions, load_systems
-from .inference import Inference, run_inference
-from .loose import MVMS, loose_time_ns
+from .alpine_model import Model
+from .alpine_remarks import remarks
+from .core import load_assumptions
 from .published import load_published, not_published
 from .rows import Reproduction, Row
-from .staged import load_networks
-from .variation import FACTOR, Spread, spread_of, variations
+from .variation import Spread, spread_of, variations
 
-__all__ = ["Model", "reproduce_alpine"]
+__all__ = ["reproduce_alpine"]
 
 TITLES = {
     "mlp": "MLP",
@@ -22,47 +21,19 @@ TITLES = {
     "cnn_m": "CNN-M",
     "cnn_s": "CNN-S",
 }
-CNN_INFERENCES = 3
-"""Of each of their runs of CNNs."""
 GAINS = ("mlp", "lstm750", "cnn_f", "cnn_m", "cnn_s")
 """Networks whose gains were printed one by one."""
 ONE_CORE = "our digital run waits for each line of weights, theirs seems faster"
 CORE_CODE = "our core's code around the tile seems shorter than theirs"
 MORE_CORES = "theirs loses more to traffic between cores, ours pays wake-ups only"
 CNN = "their digital convolution seems slower than our NEON kernel"
+LOOSE = (
+    "ours does the accesses of their repository's first commit, and both our digital and our loose "
+    "run seem to be slower than theirs"
+)
 CLOSE = 0.15
 """Ratios of at most so much beside 1 need no reason."""
 COUNTED = "ours is a plain count of weights from the layers' shapes"
-
-
-class Model:
-    """All inferences under one set of assumptions; each is computed once."""
-
-    def __init__(self, assumed: Assumptions) -> None:
-        self.assumed = assumed
-        self.networks = load_networks()
-        self.systems = load_systems()
-        self._known: dict[tuple[str, str, int, bool], Inference] = {}
-
-    def run(self, net: str, system: str, cores: int, *, on_tiles: bool) -> Inference:
-        """An inference of a network of ``alpine.json``."""
-        key = (net, system, cores, on_tiles)
-        if key not in self._known:
-            self._known[key] = run_inference(
-                self.networks[net],
-                self.systems[system],
-                self.assumed,
-                cores=cores,
-                on_tiles=on_tiles,
-            )
-        return self._known[key]
-
-    def gain(self, net: str, system: str, cores: int, kind: str) -> float:
-        """Digital / on tiles, on as many cores; ``kind`` is time or energy."""
-        name = "time_ns" if kind == "time" else "energy_pj"
-        digital = self.run(net, system, cores, on_tiles=False)
-        tiles = self.run(net, system, cores, on_tiles=True)
-        return getattr(digital, name) / getattr(tiles, name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,40 +63,8 @@ def reproduce_alpine() -> Reproduction:
         rows=tuple(_row(line, base, varied) for line in lines),
         assumptions=words,
         not_published=not_published("alpine"),
-        remarks=tuple(_remarks(base)),
+        remarks=tuple(remarks(base)),
     )
-
-
-def _remarks(base: Model) -> Iterator[str]:
-    """How to read the rows, and what absolute times one can infer from what was printed."""
-    yield (
-        "A pipeline's time is that from one inference to the next; cores that are not used cost no "
-        "energy."
-    )
-    yield (
-        "No assumption was fitted to a published gain. Range: least and greatest of ours if one of "
-        f"them is multiplied or divided by {FACTOR:g}."
-    )
-    published = load_published()
-    mvms_us = MVMS * base.systems["hp"].profile.mvm_latency_ns / 1000
-    tiles_us = mvms_us / published["mlp.process_share"].value
-    digital_us = tiles_us * published["mlp.hp.1.time"].value
-    ours_us = [base.run("mlp", "hp", 1, on_tiles=side).time_ns / 1000 for side in (True, False)]
-    yield (
-        f"Inferred, MLP on one high-power core: if {MVMS} MVMs are their printed share of the run "
-        f"time, theirs takes {tiles_us:.0f} us with tiles and {digital_us:.0f} us without; ours "
-        f"takes {ours_us[0]:.0f} and {ours_us[1]:.0f} us."
-    )
-    for system in base.systems:
-        end_s = published[f"cnn.{system}.axis_s"].value
-        ours_s = max(
-            CNN_INFERENCES * base.run(net, system, 8, on_tiles=False).time_ns / 1e9
-            for net in ("cnn_f", "cnn_m", "cnn_s")
-        )
-        yield (
-            f"The axis of their figure for CNNs on {base.systems[system].title} cores ends at "
-            f"{end_s:g} s for {CNN_INFERENCES} inferences; our slowest takes {ours_s:.1f} s."
-        )
 
 
 def _row(line: _Line, base: Model, varied: dict[str, tuple[Model, ...]]) -> Row:
@@ -220,51 +159,39 @@ def _range_lines(base: Model) -> Iterator[_Line]:
 
 def _mlp_lines() -> Iterator[_Line]:
     """Beyond gains: where time goes, more cores, and loose tiles."""
-    hp = "alpine-hp, 1 core"
-
-    def digital_share(model: Model) -> float:
-        found = model.run("mlp", "hp", 1, on_tiles=False)
-        products = found.works[0].product_instructions / model.assumed.ipc
-        return (products + found.core_cycles[0].weights) / found.core_cycles[0].total
-
-    def process_share(model: Model) -> float:
-        core = model.run("mlp", "hp", 1, on_tiles=True).core_cycles[0]
-        return core.mvm / core.total
-
-    def loose_ns(model: Model) -> float:
-        return loose_time_ns(model.networks["mlp"], model.systems["hp"], model.assumed)
-
-    def tight_ns(model: Model, cores: int = 1) -> float:
-        return model.run("mlp", "hp", cores, on_tiles=True).time_ns
-
-    def line(key: str, what: str, configuration: str, value, why: str) -> _Line:
-        return _Line(
-            key=f"mlp.{key}", what=f"MLP: {what}", configuration=configuration, value=value, why=why
-        )
-
-    yield line(
-        "digital_mvm_share", "share of MVMs, digital", f"{hp}, digital", digital_share, ONE_CORE
-    )
-    yield line("process_share", "share of MVMs, tiles", f"{hp}, tight", process_share, CORE_CODE)
+    one = "alpine-hp, 1 core"
+    yield _mlp_line(
+        "digital_mvm_share", "share of MVMs, digital", f"{one}, digital",
+        lambda model: model.mlp_digital_share(), ONE_CORE,
+    )  # fmt: skip
+    yield _mlp_line(
+        "process_share", "share of MVMs, tiles", f"{one}, tight",
+        lambda model: model.mlp_process_share(), CORE_CODE,
+    )  # fmt: skip
     for cores in (2, 4):
-        yield line(
+        yield _mlp_line(
             f"tiles.{cores}_over_1", f"time on {cores} cores / on 1, tiles",
             f"alpine-hp, {cores} cores, tight",
-            lambda model, cores=cores: tight_ns(model, cores) / tight_ns(model), MORE_CORES,
+            lambda model, cores=cores: model.mlp_tight_ns(cores) / model.mlp_tight_ns(1),
+            MORE_CORES,
         )  # fmt: skip
     loose = "alpine-hp (theirs inferred: 12.8 / 4.1 = 3.1), 1 core, loose, a byte per access"
-    why = (
-        "ours does the accesses of their repository's first commit, and both our digital and our "
-        "loose run seem to be slower than theirs"
-    )
-    yield line(
+    yield _mlp_line(
         "loose.speedup", "speed-up with loose tiles", loose,
-        lambda model: model.run("mlp", "hp", 1, on_tiles=False).time_ns / loose_ns(model), why,
+        lambda model: model.mlp_digital_ns() / model.mlp_loose_ns(), LOOSE,
     )  # fmt: skip
-    yield line(
+    yield _mlp_line(
         "loose.slower", "time loose / tight", loose,
-        lambda model: loose_ns(model) / tight_ns(model), why,
+        lambda model: model.mlp_loose_ns() / model.mlp_tight_ns(1), LOOSE,
     )  # fmt: skip
+
+
+def _mlp_line(
+    key: str, what: str, configuration: str, value: Callable[[Model], float], why: str
+) -> _Line:
+    return _Line(
+        key=f"mlp.{key}", what=f"MLP: {what}", configuration=configuration, value=value, why=why
+    )
 
 
 def _count_lines() -> Sequence[_Line]:

@@ -148,22 +148,22 @@ def run_energy_pj(
         }
         for work, core in zip(works, found, strict=True)
     ]
-    tiles = [
-        {
-            TileStatusReg.BYTES_IN: work.mvm_rows,
-            TileStatusReg.BYTES_OUT: work.mvm_cols,
-            TileStatusReg.ROWS_USED: work.mvm_rows,
-            TileStatusReg.COLS_USED: work.mvm_cols,
-            TileStatusReg.CELLS_USED: work.mvm_cells / CELLS_USED_UNIT,
-            TileStatusReg.PROGRAM_WRITES: 0,
-        }
-        for work in works
-    ]
     dram_bytes = sum(work.dram_bytes for work in works)
     counters = RunCounters(
         harts=harts,
-        tiles=tiles,
+        tiles=[_tile_counters(work) for work in works],
         memory_beats=dram_bytes / machine.memory.bytes_per_cycle,
         cycles=interval,
     )
     return float(energy_of(counters, machine, system.profile).total_pj)
+
+
+def _tile_counters(work: Work) -> dict[TileStatusReg, float]:
+    return {
+        TileStatusReg.BYTES_IN: work.mvm_rows,
+        TileStatusReg.BYTES_OUT: work.mvm_cols,
+        TileStatusReg.ROWS_USED: work.mvm_rows,
+        TileStatusReg.COLS_USED: work.mvm_cols,
+        TileStatusReg.CELLS_USED: work.mvm_cells / CELLS_USED_UNIT,
+        TileStatusReg.PROGRAM_WRITES: 0,
+    }

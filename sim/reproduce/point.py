@@ -28,6 +28,8 @@ class Inference:
     model_cycles: float
     uncalibrated_ratio: float
     """The part of the layers' cycles that no measurement stands behind."""
+    tiled_ratio: float
+    """The part of the layers' cycles that is in layers with weights on tiles."""
     terms: Mapping[str, float]
     """The layers' cycles by cause, their sum 1."""
     counters: RunCounters
@@ -77,12 +79,18 @@ def model_network(mapping: NetworkMapping, calibration: Calibration) -> Inferenc
         prediction.model_cycles if _stands_in(layer) else prediction.uncalibrated_cycles
         for layer, prediction in zip(mapping.network.layers, found, strict=True)
     )
+    tiled = sum(
+        prediction.model_cycles
+        for plan, prediction in zip(mapping.plans, found, strict=True)
+        if plan.groups
+    )
     counters = _stacked([layer.counters for layer in found])
     if mapping.stage_harts:
         total, counters = _pipeline(found, counters, mapping.stage_harts)
     return Inference(
         model_cycles=total,
         uncalibrated_ratio=guessed / every,
+        tiled_ratio=tiled / every,
         terms={name: sum(layer.terms[name] for layer in found) / every for name in TERMS},
         counters=counters,
         machine=dataclasses.replace(

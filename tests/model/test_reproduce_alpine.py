@@ -1,7 +1,9 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
-from tightrope.sim.reproduce.alpine import Model, reproduce_alpine
+from tightrope.sim.reproduce.alpine import reproduce_alpine
+from tightrope.sim.reproduce.alpine_model import Model
 from tightrope.sim.reproduce.core import Work, load_assumptions, load_systems
 from tightrope.sim.reproduce.errors import ReproduceError
 from tightrope.sim.reproduce.inference import run_inference
@@ -10,6 +12,7 @@ from tightrope.sim.reproduce.loose import loose_time_ns
 from tightrope.sim.reproduce.published import load_published
 from tightrope.sim.reproduce.shared_layers import run_shared, tile_shares
 from tightrope.sim.reproduce.staged import StagedNetwork, load_networks
+from tightrope.sim.reproduce.tables import value_text
 from tightrope.sim.reproduce.variation import spread_of, variations
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
@@ -275,3 +278,17 @@ def test_shared_dense_layer_by_hand():
     run = run_shared(Network(name="n", layers=(DENSE,)), HP, ASSUMED, {"d": 1.0})
     active = (1024 * 7 + 64 * 5) / 0.8 + (1024 + 64) / 4 * 2.3
     assert run.time_ns == pytest.approx((active + 230) / 2.3 + 5000)
+
+
+def test_the_table_in_the_docs_is_what_the_command_prints(found):
+    text = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text()
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if "| alpine-" in line]
+    assert len(lines) == 9
+    for net, configuration, published, ours, ratio in lines:
+        (row,) = [
+            row
+            for row in found.rows
+            if row.what == f"{net}: speed-up" and row.configuration == f"{configuration}, tight"
+        ]
+        shown = [value_text(row.paper, row.unit), value_text(row.ours, row.unit)]
+        assert [published, ours, ratio] == [*shown, f"{row.ratio:.2f}"]
