@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .alpine_model import Model
 from .alpine_remarks import remarks
-from .core import load_assumptions
+from .core import constants_in_words, load_assumptions
 from .published import load_published, not_published
 from .rows import Reproduction, Row
 from .variation import Spread, spread_of, variations
@@ -53,7 +53,7 @@ class _Line:
 
 def reproduce_alpine() -> Reproduction:
     """All rows. Takes about a second."""
-    assumed, words = load_assumptions()
+    assumed = load_assumptions()
     base = Model(assumed)
     varied = variations(assumed, Model)
     lines = [*_gain_lines(), *_range_lines(base), *_mlp_lines(), *_count_lines()]
@@ -61,7 +61,7 @@ def reproduce_alpine() -> Reproduction:
         name="alpine",
         title="ALPINE (Klein et al., IEEE TC 2023) beside our model of its system",
         rows=tuple(_row(line, base, varied) for line in lines),
-        assumptions=words,
+        assumptions=constants_in_words(),
         not_published=not_published("alpine"),
         remarks=tuple(remarks(base)),
     )

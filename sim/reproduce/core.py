@@ -12,7 +12,15 @@ from tightrope.sim.energy.profiles import Profile, load_profile
 
 from .staged import read_alpine
 
-__all__ = ["Assumptions", "CoreCycles", "System", "Work", "load_assumptions", "load_systems"]
+__all__ = [
+    "Assumptions",
+    "CoreCycles",
+    "System",
+    "Work",
+    "constants_in_words",
+    "load_assumptions",
+    "load_systems",
+]
 
 PORT_WORD_BYTES = 4
 """That one CM_QUEUE or CM_DEQUEUE moves."""
@@ -136,15 +144,33 @@ class Work:
         )
 
 
-def load_assumptions() -> tuple[Assumptions, tuple[tuple[str, str, str], ...]]:
-    """The assumptions of alpine.json; and for each its name, its value with unit, and why."""
+def load_assumptions() -> Assumptions:
+    """Those of alpine.json."""
     entries: Mapping[str, dict] = read_alpine()["assumptions"]
-    assumed = Assumptions(**{name: float(entry["value"]) for name, entry in entries.items()})
-    words = tuple(
-        (name, f"{entry['value']:g} {entry['unit']}", entry["why"])
-        for name, entry in entries.items()
+    return Assumptions(**{name: float(entry["value"]) for name, entry in entries.items()})
+
+
+def constants_in_words() -> tuple[tuple[str, str, str], ...]:
+    """Name, value with unit, and source or reason: what was printed, then what is assumed."""
+    data = read_alpine()
+    entries: list[tuple[str, dict, str]] = [
+        *((name, entry, entry["source"]) for name, entry in data["published"].items()),
+        *((name, entry, f"assumed: {entry['why']}") for name, entry in data["assumptions"].items()),
+    ]
+    systems = tuple(
+        (
+            system.profile.name,
+            f"{system.profile.clock_mhz / 1000:g} GHz",
+            (
+                f"ALPINE, Table I: L1 {system.l1_bytes >> 10} kB, LLC {system.llc_bytes >> 10} kB, "
+                f"{system.profile.mvm_latency_ns:g} ns per MVM; energies as in the profile"
+            ),
+        )
+        for system in load_systems().values()
     )
-    return assumed, words
+    return systems + tuple(
+        (name, f"{entry['value']:g} {entry['unit']}", why) for name, entry, why in entries
+    )
 
 
 def load_systems() -> dict[str, System]:

@@ -13,7 +13,7 @@ from tightrope.sim.network.points import Way
 from tightrope.sim.workload.layers import Network
 from tightrope.sim.workload.onnx_import import load_network
 
-from .core import load_assumptions
+from .core import constants_in_words
 from .coupling_cores import core_rows
 from .point import Inference, model_network, runnable
 from .published import load_published, not_published
@@ -138,7 +138,7 @@ def reproduce_coupling(on_progress: Teller = lambda what, done, total: None) -> 
         name="coupling",
         title="Which coupled is best coupled? (Klein et al., IEEE TPDS 2024) beside our model",
         rows=(*on_harts, *on_cores),
-        assumptions=load_assumptions()[1],
+        assumptions=constants_in_words(),
         not_published=not_published("coupling"),
         remarks=(
             *_remarks(calibration),

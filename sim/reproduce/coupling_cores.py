@@ -43,7 +43,7 @@ def core_rows(
     name: str, network: Network, coverage: float, trend: tuple[float, ...]
 ) -> Iterator[Row]:
     """Speed-up and energy gain at the published coverage, and the speed-ups of a trend."""
-    assumed, _ = load_assumptions()
+    assumed = load_assumptions()
     system = load_systems()[SYSTEM]
     base = _Runs(network, system, assumed)
     varied = variations(assumed, lambda other: _Runs(network, system, other))

@@ -47,7 +47,7 @@ class Reproduction:
     title: str
     rows: tuple[Row, ...]
     assumptions: tuple[tuple[str, str, str], ...]
-    """What ours rests on that nobody printed: name, value with unit, why."""
+    """Constants that ours rests on: name, value with unit, source or why it is assumed."""
     not_published: tuple[str, ...]
     remarks: tuple[str, ...] = ()
 

@@ -37,9 +37,11 @@ def rows_table(found: Reproduction) -> Table:
 
 
 def assumptions_table(found: Reproduction) -> Table:
-    """What ours rests on and nobody published."""
-    table = Table(title="Assumed, since nobody published it", title_justify="left")
-    for name in ("name", "value", "why"):
+    """The constants that ours rests on."""
+    table = Table(
+        title="ALPINE's cores: what is printed of them, and what we assume", title_justify="left"
+    )
+    for name in ("name", "value", "source, or why assumed"):
         table.add_column(name)
     for name, value, why in found.assumptions:
         table.add_row(name, escape(value), escape(why))
