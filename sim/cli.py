@@ -8,6 +8,7 @@ from tightrope.sim.commands.doctor import doctor
 from tightrope.sim.commands.explore import explore
 from tightrope.sim.commands.guard import EXIT_INTERRUPTED, GuardedGroup
 from tightrope.sim.commands.profiles import profiles
+from tightrope.sim.commands.reproduce import reproduce
 from tightrope.sim.commands.run import run
 from tightrope.sim.commands.sweep import sweep
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="How to couple analog in-memory-computing tiles to a RISC-V cluster, for a given CNN.",
 )
-for command in (explore, run, sweep, calibrate, validate, profiles, doctor):
+for command in (explore, run, sweep, calibrate, validate, reproduce, profiles, doctor):
     app.command()(command)
 
 
