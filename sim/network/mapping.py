@@ -12,11 +12,11 @@ from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.mixed import plan_mixed
 from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
 from tightrope.sim.model.calibration import Calibration
+from tightrope.sim.model.helping import helped_plan
 from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 from .errors import NetworkError
-from .helping import helped_plan
 from .pipeline import single_hart_plan, stages_of
 
 __all__ = ["Balancing", "NetworkMapping", "map_network"]

@@ -9,9 +9,10 @@ from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.cuts import PIXEL_UNIT
 from tightrope.sim.mapping.helped import Help, feeder_count, plan_helped
 from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
-from tightrope.sim.model.calibration import Calibration
-from tightrope.sim.model.predict import chunk_cycles, predict_layer
 from tightrope.sim.workload.layers import Layer
+
+from .calibration import Calibration
+from .predict import chunk_cycles, predict_layer
 
 __all__ = ["helped_plan"]
 
