@@ -103,6 +103,11 @@ def patched(image, changes):
     return dataclasses.replace(image, data=bytes(data))
 
 
+def cut(count):
+    """The first bytes of an image; without the last ones if negative."""
+    return dataclasses.replace(DIGITAL, data=DIGITAL.data[:count])
+
+
 def header(**fields):
     return patched(DIGITAL, {header_addr(name): value for name, value in fields.items()})
 

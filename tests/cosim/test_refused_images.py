@@ -16,6 +16,7 @@ from spoiled_images import (
     TURNS,
     block_addr,
     chunk,
+    cut,
     group_addr,
     header,
     layer,
@@ -29,13 +30,27 @@ from tightrope.hw.memmap import SCRATCHPAD
 from tightrope.sim.cosim.errors import CosimError, CosimHang
 from tightrope.sim.cosim.run import run_images
 from tightrope.sim.image.firmware import symbolise
-from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, Balance, Body, ExitStatus, Op
+from tightrope.sim.image.layout import (
+    END_MARK,
+    HEADER,
+    IMAGE_ADDR,
+    Balance,
+    Body,
+    ExitStatus,
+    Op,
+)
 from tightrope.sim.image.results import read_log
 
 OTHER_HASH = int(MACHINE.hash[:8], 16) ^ 1
 PIPE = f"layer 0 (op {Op.PIPELINE:d}, body 0) has a bad table"
 IN_PIPE = f"of the pipeline can't run: {PIPE}"
 OUTSIDE = "A table of the header lies outside the image."
+SIZE = len(DIGITAL.data)
+ENDS_EARLY = f"The last of the image's {SIZE} bytes are 0x"
+TABLES, WEIGHTS = (
+    word(DIGITAL, layer_addr(DIGITAL, 0, field)) - IMAGE_ADDR
+    for field in ("hart_first_addr", "weights_addr")
+)
 BAD_IMAGES = {
     "nothing": (dataclasses.replace(DIGITAL, data=b""), ""),
     "another magic": (header(magic=0x3149_5255), ""),
@@ -54,10 +69,19 @@ BAD_IMAGES = {
     "counters outside": (header(layer_counters_addr=0xFFFF_FFC0), OUTSIDE),
     "tile counters outside": (header(tile_counters_addr=MEMORY_END), OUTSIDE),
     "machine counters outside": (header(machine_counters_addr=MEMORY_END - 16), OUTSIDE),
+    "half a header": (cut(40), ""),
     "a header and nothing else": (
-        dataclasses.replace(DIGITAL, data=DIGITAL.data[: 4 * len(HEADER)]),
-        "layer 0 (op 0, body 0) has a bad table or no kernel.",
+        cut(4 * len(HEADER)), "layer 0 (op 0, body 0) has a bad table or no kernel.",
     ),
+    "a cut in the tables": (cut(TABLES + 8), "layer 0 (op 0, body 0) has a bad table"),
+    "a cut that leaves nobody work": (cut(TABLES + 4), ENDS_EARLY),
+    "a cut in the weights": (cut(WEIGHTS + 5), ENDS_EARLY),
+    "a cut behind the weights": (cut(-4096), ENDS_EARLY),
+    "no end mark": (cut(-4), ENDS_EARLY),
+    "another end mark": (patched(DIGITAL, {IMAGE_ADDR + SIZE - 4: END_MARK}), ENDS_EARLY),
+    "another checksum": (header(content_crc32=1), ENDS_EARLY),
+    "no size": (header(image_bytes=0), "An image can't have 0 bytes and end at 0x"),
+    "more bytes than memory": (header(image_bytes=1 << 30), f"can't have {1 << 30} bytes"),
     "no such operation": (layer(DIGITAL, 0, op=99), "layer 0 (op 99, body 0)"),
     "no such body": (layer(DIGITAL, 0, body=5), "layer 0 (op 0, body 5)"),
     "no such kernel": (layer(TIGHT, CONV, op=Op.MAXPOOL), "layer 1 (op 2, body 1)"),
