@@ -8,7 +8,6 @@ from cosim_jobs import run_firmware, system_firmware
 from cosim_machines import MACHINES
 from stream_layers import STREAM_MACHINE
 from tightrope.sim.digits import load_digits
-from tightrope.sim.image.image import GUARD_BYTES
 from tightrope.sim.image.layout import Body
 from tightrope.sim.image.results import check_guards, check_outputs, touched_bytes
 from tightrope.sim.model.calibration import load_calibration
@@ -53,8 +52,7 @@ def problems_of(image, expected, run):
     found = [*map(str, check_outputs(image, run.memory, expected))]
     found += check_guards(image, run.memory)
     planned, touched = image.activation_bytes, touched_bytes(image, run.memory)
-    # Behind the last buffer is a guard, rounded up to as much again.
-    if not planned - 2 * GUARD_BYTES < touched <= planned - GUARD_BYTES:
+    if touched != planned:
         found.append(f"{planned} bytes are planned for activations, {touched} were touched")
     return found
 
