@@ -29,7 +29,7 @@ from .residency import Epoch, epochs, programming_groups
 from .seal import END_MARK_BYTES, seal
 from .steps import Step
 from .storage import Separate, Shared, Storage
-from .stream import stream_fields
+from .stream import share_scratchpad, stream_fields
 from .tables import put_groups
 from .workspace import place_workspace
 
@@ -164,6 +164,7 @@ class _Builder:
         edges = stage_edges(self.pipeline, self.steps, self.config.harts)
         fields = {
             "op": int(Op.PIPELINE),
+            "body": int(Body.STREAM if share_scratchpad(stage_layers) else Body.DOT4),
             "pipeline_inputs": self.pipeline.inputs,
             "stages_addr": self.arena.put(pack_words(edges)),
             "stage_layers_addr": self.arena.reserve_structs("layer", len(stage_layers)),

@@ -149,9 +149,9 @@ def touched_bytes(image: Image, memory: Memory) -> int:
     places = np.flatnonzero(written)
     last = int(places[-1]) + 1 if places.size else 0
     for buffer in (*image.outputs, *image.inputs.values()):
-        tail = slice(max(buffer.addr, buffer.end_addr - GUARD_BYTES) - begin, buffer.end_addr - begin)
-        if written[tail].any():
-            last = max(last, tail.stop)
+        first = max(buffer.addr, buffer.end_addr - GUARD_BYTES)
+        if written[first - begin : buffer.end_addr - begin].any():
+            last = max(last, buffer.end_addr - begin)
     return last
 
 
