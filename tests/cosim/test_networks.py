@@ -99,8 +99,11 @@ def test_digits_with_harts_without_tiles_match_golden(digits, digits_net):
 
 
 def test_digits_on_streaming_tiles_match_golden(digits, digits_net):
-    inputs = [digits_net.encode(x) for x in digits.images[5:7]]
-    ways = [("loose", balancing) for balancing in (Balancing.STATIC, Balancing.STEAL)]
+    inputs = [digits_net.encode(x) for x in digits.images[5:8]]
+    ways = [
+        ("loose", balancing)
+        for balancing in (Balancing.STATIC, Balancing.STEAL, Balancing.PIPELINE)
+    ]
     mappings = [mapped(digits_net, STREAM_MACHINE, *way) for way in ways]
     assert all({Body.STREAM, Body.DOT4} in bodies(mapping) for mapping in mappings)
     run_all(digits_net, mappings, inputs)
