@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 from host_firmware import run_image
 from stream_layers import STREAM_MACHINE, plan_stream, pointwise
+from stream_pipelines import FIRST, SECOND, pipeline_image
 from tightrope.hw.config import ScratchpadConfig
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.sim.golden import random_quant_layer
-from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.layout import IMAGE_ADDR, LAYER, Balance, Body, ExitStatus, Op, size_bytes
-from tightrope.sim.image.pipeline import Pipeline
 from tightrope.sim.image.results import check_guards, check_outputs, read_log
 from tightrope.sim.image.seal import read_header
-from tightrope.sim.image.steps import Step, expected_outputs
 from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.stream import stream_geometry
@@ -24,39 +21,7 @@ from tightrope.sim.network.mapping import Balancing, map_network
 from tightrope.sim.network.pipeline import single_hart_plan
 from tightrope.sim.workload.layers import Network
 
-FIRST, SECOND = pointwise(9, 24, 32), pointwise(9, 32, 12)
 NAMES = [name for name, _ in LAYER]
-
-
-def on_tile(layer, tile):
-    """The layer's groups if it has one tile to itself."""
-    alone = dataclasses.replace(STREAM_MACHINE, harts=1, loose_tiles=1, stream_ports=1)
-    groups = single_layer_groups(layer, alone, Body.STREAM)
-    return [
-        dataclasses.replace(
-            group, blocks=tuple(dataclasses.replace(b, tile=tile) for b in group.blocks)
-        )
-        for group in groups
-    ]
-
-
-def make_image(seed, inputs=3, body=Body.STREAM):
-    rng = np.random.default_rng(seed)
-    parts = []
-    for hart, layer in enumerate((FIRST, SECOND)):
-        groups = on_tile(layer, hart) if body is not None else ()
-        plan = single_hart_plan(layer, STREAM_MACHINE, hart, body, groups)
-        parts.append((random_quant_layer(layer, rng), plan))
-    steps = [
-        Step(qlayer=qlayer, plan=plan, inputs=(2 * n if place else f"x{n}",))
-        for n in range(inputs)
-        for place, (qlayer, plan) in enumerate(parts)
-    ]
-    arrays = {f"x{n}": rng.integers(-128, 128, FIRST.in_shape, np.int8) for n in range(inputs)}
-    image = build_image(
-        STREAM_MACHINE, steps, arrays, pipeline=Pipeline(harts=(0, 1), inputs=inputs)
-    )
-    return image, expected_outputs(STREAM_MACHINE, steps, arrays)
 
 
 def descriptors(image, addr, count):
@@ -74,7 +39,7 @@ def pipeline_of(image):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_stages_that_stream_match_golden(seed):
-    image, expected = make_image(seed)
+    image, expected = pipeline_image(seed)
     status, message, memory = run_image(image, STREAM_MACHINE, seed)
     assert status == ExitStatus.OK, message
     assert not check_outputs(image, memory, expected), f"seed {seed}"
@@ -82,7 +47,7 @@ def test_stages_that_stream_match_golden(seed):
 
 
 def test_parts_of_the_scratchpad_lie_apart_whatever_each_hart_runs():
-    _, stages = pipeline_of(make_image(5)[0])
+    _, stages = pipeline_of(pipeline_image(5)[0])
     alone = [
         stream_geometry(layer, STREAM_MACHINE, plan_stream(layer, STREAM_MACHINE, Balance.STATIC))
         for layer in (FIRST, SECOND)
@@ -99,12 +64,12 @@ def test_parts_of_the_scratchpad_lie_apart_whatever_each_hart_runs():
 
 
 def test_pipeline_says_whether_it_streams():
-    assert pipeline_of(make_image(6)[0])[0]["body"] == Body.STREAM
-    assert pipeline_of(make_image(6, body=None)[0])[0]["body"] == Body.DOT4
+    assert pipeline_of(pipeline_image(6)[0])[0]["body"] == Body.STREAM
+    assert pipeline_of(pipeline_image(6, body=None)[0])[0]["body"] == Body.DOT4
 
 
 def test_block_that_fails_in_a_stage_is_reported():
-    image, _ = make_image(7)
+    image, _ = pipeline_image(7)
     whole, _ = pipeline_of(image)
     place = whole["stage_layers_addr"] - IMAGE_ADDR + size_bytes(LAYER) + 4 * NAMES.index("in_addr")
     data = bytearray(image.data)
