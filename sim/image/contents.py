@@ -29,6 +29,8 @@ __all__ = ["check_contents"]
 
 Fields = Mapping[str, int]
 
+_KERNELS = {(op, body) for op, body, _ in kernel_names()}
+
 
 def check_contents(data: bytes, config: ClusterConfig) -> None:
     """ImageError, in a sentence, unless ``config`` can run this image, which is whole."""
@@ -38,6 +40,8 @@ def check_contents(data: bytes, config: ClusterConfig) -> None:
     needed, size = end - MAIN_MEMORY.base_addr, config.memory.size_bytes
     if needed > size:
         raise ImageError(f"the image needs {needed} bytes of memory, the machine has {size}")
+    if IMAGE_ADDR + len(data) > end:
+        raise ImageError(f"the image's {len(data)} bytes must end at {end:#x} at the latest")
     for name, begin, count in _header_tables(header):
         if not _inside(begin, count, IMAGE_ADDR, end):
             raise ImageError(f"the image's {name} must lie between its begin and {end:#x}")
@@ -89,7 +93,7 @@ def _layers(data: bytes, header: Fields) -> Iterator[tuple[str, Fields]]:
 def _check_layer(name: str, layer: Fields, image_bytes: int, end: int) -> None:
     if layer["op"] == Op.PIPELINE:
         return
-    if (layer["op"], layer["body"]) not in {(op, body) for op, body, _ in kernel_names()}:
+    if (layer["op"], layer["body"]) not in _KERNELS:
         raise ImageError(f"{name}: no kernel runs op {layer['op']} with body {layer['body']}")
     for what, begin, count in _constants(layer):
         if count and not _inside(begin, count, IMAGE_ADDR, IMAGE_ADDR + image_bytes):

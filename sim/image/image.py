@@ -66,7 +66,8 @@ class Image:
     def activation_bytes(self) -> int:
         """Peak of the memory for inputs and outputs: up to the last byte that one of them has.
 
-        Guards between them count, that behind the last does not."""
+        Guards between them count, that behind the last does not.
+        """
         buffers = (*self.outputs, *self.inputs.values())
         return max(buffer.end_addr for buffer in buffers) - self.activations[0]
 

@@ -29,6 +29,7 @@ from spoiled_images import (
 from tightrope.hw.memmap import SCRATCHPAD
 from tightrope.sim.cosim.errors import CosimError, CosimHang
 from tightrope.sim.cosim.run import run_images
+from tightrope.sim.image.file import read_image_file, write_image_file
 from tightrope.sim.image.firmware import symbolise
 from tightrope.sim.image.layout import (
     END_MARK,
@@ -192,12 +193,14 @@ TRAPS = {
 
 
 @pytest.fixture(scope="module")
-def outcomes():
+def outcomes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("images") / "tight.bin"
+    write_image_file(TIGHT, path)
     every = {
         name: image
         for table in (BAD_IMAGES, TILE_ERRORS, TRAPS)
         for name, (image, *_) in table.items()
-    } | {"a good pipeline": PIPELINE, "a good one": TIGHT}
+    } | {"a good pipeline": PIPELINE, "a good one": read_image_file(path, MACHINE)}
     names = list(every)
     runs = run_firmware(
         MACHINE, list(every.values()), system_firmware(), limit_cycles=200_000,

@@ -188,6 +188,7 @@ HEADERS = {
     "hart_count": (8, "another machine: its hart_count is 0x8", "has hart_count 0x8"),
     "config_hash": (77, "another machine: its config_hash is 0x4d", "has config_hash 0x4d"),
     "tile_count": (9, "another machine: its tile_count is 0x9", "has tile_count 0x9"),
+    "memory_end_addr": (IMAGE_ADDR + 64, f"bytes must end at {IMAGE_ADDR + 64:#x}", "outside the"),
     "layers_addr": (0x4000_0000, "layers must lie between", "lies outside the image"),
     "layer_counters_addr": (MEMORY_END, "layer_counters must lie between", "outside the image"),
 }
