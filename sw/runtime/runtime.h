@@ -72,7 +72,7 @@ __attribute__((format(printf, 2, 3))) void log_printf(const header_t *image, con
 /* True if the machine can run the image, and it was loaded to its end; if not, the log says why. */
 bool image_check(const header_t *image);
 
-/* The first half of that: tables and descriptors. */
+/* The first part of that: tables, and what descriptors say of them. */
 bool contents_fit(const header_t *image);
 
 /* After a layer on tiles: writes this hart's part of the tile counters; true without errors. */

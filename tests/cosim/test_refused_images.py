@@ -24,6 +24,7 @@ from spoiled_images import (
     patched,
     stage,
     stages,
+    without_end,
     word,
 )
 from tightrope.hw.memmap import SCRATCHPAD
@@ -45,6 +46,7 @@ from tightrope.sim.image.results import read_log
 OTHER_HASH = int(MACHINE.hash[:8], 16) ^ 1
 PIPE = f"layer 0 (op {Op.PIPELINE:d}, body 0) has a bad table"
 IN_PIPE = f"of the pipeline can't run: {PIPE}"
+LEAVES = "reads or writes outside the image's memory, which ends at 0x"
 OUTSIDE = "A table of the header lies outside the image."
 SIZE = len(DIGITAL.data)
 ENDS_EARLY = f"The last of the image's {SIZE} bytes are 0x"
@@ -118,6 +120,15 @@ BAD_IMAGES = {
     "a pipeline that programs": (stage(2, op=Op.PROGRAM), f"Layer 2 {IN_PIPE}"),
     "a pipeline in a pipeline": (stage(3, op=Op.PIPELINE), f"Layer 3 {IN_PIPE}"),
     "a pipeline with chunks outside": (stage(3, chunks_addr=0x40), f"Layer 3 {IN_PIPE}"),
+    "an input outside": (layer(DIGITAL, 0, in_addr=SCRATCHPAD.base_addr), f"Layer 0 {LEAVES}"),
+    "an input beyond": (layer(DIGITAL, 0, in_addr=MEMORY_END - 8), f"Layer 0 {LEAVES}"),
+    "an input without end": (layer(DIGITAL, 0, in_h=0xFFFF_FFFF), f"Layer 0 {LEAVES}"),
+    "an output outside": (layer(TIGHT, CONV, out_addr=IMAGE_ADDR - 64), f"Layer 1 {LEAVES}"),
+    "pixels far apart": (layer(LOOSE, CONV, out_pitch=1 << 30), f"Layer 1 {LEAVES}"),
+    "weights outside": (layer(DIGITAL, 0, weights_addr=MEMORY_END), f"Layer 0 {LEAVES}"),
+    "an input of a pipeline outside": (
+        stage(3, in_addr=MEMORY_END), f"Layer 3 of the pipeline {LEAVES}",
+    ),
     "groups outside": (layer(TIGHT, CONV, groups_addr=0x2000_0000), "layer 1 (op 0, body 1)"),
     "blocks outside": (
         patched(TIGHT, {group_addr(TIGHT, CONV, "block_addr"): 0xFFFF_FFF0}),
@@ -177,14 +188,21 @@ TILE_ERRORS = {
     ),
 }
 
-FAR = SCRATCHPAD.base_addr
+ENDLESS, ENDLESS_TIGHT = without_end(DIGITAL), without_end(TIGHT)
+# The image promises more memory than the machine has, which only the machine knows.
 TRAPS = {
-    "input outside": (layer(DIGITAL, 0, in_addr=FAR), range(FAR, FAR + 96)),
-    "output outside": (layer(DIGITAL, 0, out_addr=FAR), range(FAR, FAR + 48)),
-    "weights outside": (
-        layer(DIGITAL, 0, weights_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 128),
+    "input where no memory is": (
+        layer(ENDLESS, 0, in_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 96),
     ),
-    "output of tiles outside": (layer(TIGHT, CONV, out_addr=FAR), range(FAR, FAR + 48)),
+    "output where no memory is": (
+        layer(ENDLESS, 0, out_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 48),
+    ),
+    "weights where no memory is": (
+        layer(ENDLESS, 0, weights_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 128),
+    ),
+    "output of tiles where no memory is": (
+        layer(ENDLESS_TIGHT, CONV, out_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 48),
+    ),
     "more memory than there is": (
         header(layers_addr=MEMORY_END, memory_end_addr=MEMORY_END + 4096),
         range(MEMORY_END, MEMORY_END + 4096),
@@ -230,7 +248,7 @@ def test_tile_error_is_reported_with_a_sentence(outcomes, name):
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_layer_outside_the_memory_traps_with_the_address(outcomes, name):
+def test_layer_outside_the_machines_memory_traps_with_the_address(outcomes, name):
     addrs, result = TRAPS[name][1], outcomes[name]
     assert result.status == ExitStatus.TRAP
     assert result.fault.addr in addrs

@@ -202,15 +202,18 @@ def test_header_that_is_wrong_is_refused_by_host_and_firmware(field, tmp_path):
     assert firmware in firmware_says(spoiled)
 
 
+LEAVES = "Layer 0 reads or writes outside the image's memory"
 LAYERS = {
     "op": (99, "layer 0: no kernel runs op 99 with body 0", "layer 0 (op 99, body 0)"),
     "body": (7, "layer 0: no kernel runs op 0 with body 7", "layer 0 (op 0, body 7)"),
     "chunks_addr": (0x1000, "layer 0: its chunks at 0x1000", "layer 0 (op 0, body 0)"),
-    # The firmware finds the others as it runs into them: it traps, with the address.
-    "in_addr": (MEMORY_END, f"layer 0: its input at {MEMORY_END:#x}", None),
-    "out_addr": (0x8000_0000, "layer 0: its output at 0x80000000", None),
-    "in_h": (1 << 16, "layer 0: its input at", None),
-    "weights_addr": (MEMORY_END, f"layer 0: its weights at {MEMORY_END:#x}", None),
+    "in_addr": (MEMORY_END, f"layer 0: its input at {MEMORY_END:#x}", LEAVES),
+    "out_addr": (0x8000_0000, "layer 0: its output at 0x80000000", LEAVES),
+    "in_h": (1 << 16, "layer 0: its input at", LEAVES),
+    "in_pitch": (1 << 30, "layer 0: its input at", LEAVES),
+    "weights_addr": (MEMORY_END, f"layer 0: its weights at {MEMORY_END:#x}", LEAVES),
+    "weight_pitch": (1 << 31, "layer 0: its weights at", LEAVES),
+    # The firmware would find out by running into it: it traps, with the address.
     "bias_addr": (SIZE + IMAGE_ADDR, "layer 0: its biases at", None),
 }
 

@@ -10,7 +10,16 @@ from stream_layers import STREAM_MACHINE, plan_stream, pointwise
 from stream_pipelines import FIRST, SECOND, pipeline_image
 from tightrope.hw.config import ScratchpadConfig
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.sim.image.layout import IMAGE_ADDR, LAYER, Balance, Body, ExitStatus, Op, size_bytes
+from tightrope.sim.image.layout import (
+    HEADER,
+    IMAGE_ADDR,
+    LAYER,
+    Balance,
+    Body,
+    ExitStatus,
+    Op,
+    size_bytes,
+)
 from tightrope.sim.image.results import check_guards, check_outputs, read_log
 from tightrope.sim.image.seal import read_header
 from tightrope.sim.mapping.errors import MappingError
@@ -72,8 +81,10 @@ def test_block_that_fails_in_a_stage_is_reported():
     image, _ = pipeline_image(7)
     whole, _ = pipeline_of(image)
     place = whole["stage_layers_addr"] - IMAGE_ADDR + size_bytes(LAYER) + 4 * NAMES.index("in_addr")
+    end = 4 * [name for name, _ in HEADER].index("memory_end_addr")
     data = bytearray(image.data)
     struct.pack_into("<I", data, place, MAIN_MEMORY.base_addr + STREAM_MACHINE.memory.size_bytes)
+    struct.pack_into("<I", data, end, MAIN_MEMORY.base_addr + MAIN_MEMORY.size_bytes)
     image = dataclasses.replace(image, data=bytes(data))
     status, message, memory = run_image(image, STREAM_MACHINE)
     assert status == ExitStatus.TILE_ERROR, message
