@@ -1,7 +1,6 @@
 """Refuses an image's bytes that a machine can't run: the host's part of ``sw/runtime/check.c``.
 
-The firmware checks every chunk and group; the host checks what the firmware can't know, or finds
-only by running into it: the size of memory, and where activations and weights lie.
+The firmware looks at every chunk and group as well; only the host knows the size of memory.
 """
 
 from collections.abc import Iterator, Mapping
