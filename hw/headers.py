@@ -148,11 +148,19 @@ def cluster_regs_header() -> str:
     return "\n".join([*lines, *_structs(), "", "#endif", ""])
 
 
-def linker_script(*, base_addr: int, size_bytes: int, text_order: tuple[str, ...] = ()) -> str:
+def linker_script(
+    *,
+    base_addr: int,
+    size_bytes: int,
+    text_order: tuple[str, ...] = (),
+    tables_phase_bytes: int = 0,
+    bss_phase_bytes: int = 0,
+) -> str:
     """Text of ``link.ld``: everything in one block that starts with the reset vector.
 
     ``text_order`` names functions (``*`` is a wildcard) that come first, side by side, so that they
-    don't displace each other from the instruction cache.
+    don't displace each other from the instruction cache. The phases, multiples of a line, say where
+    in a round of the data cache read-only tables and variables begin, however long the code is.
 
     Initialised data is refused: a run may restart the firmware without loading it anew.
     """
@@ -164,9 +172,9 @@ MEMORY {{ firmware (rwx) : ORIGIN = 0x{base_addr:X}, LENGTH = 0x{size_bytes:X} }
 SECTIONS
 {{
   .text : {{ KEEP(*(.init)) {first} *(.text .text.*) }} > firmware
-  .rodata : ALIGN(32) {{ *(.rodata .rodata.* .srodata .srodata.*) }} > firmware
+  .rodata {_phased(tables_phase_bytes)} : {{ *(.rodata .rodata.* .srodata .srodata.*) }} > firmware
   .data : ALIGN(4) {{ *(.data .data.* .sdata .sdata.*) }} > firmware
-  .bss (NOLOAD) : ALIGN(32)
+  .bss {_phased(bss_phase_bytes)} (NOLOAD) :
   {{
     __bss_start = .;
     *(.bss .bss.* .sbss .sbss.* COMMON)
@@ -177,3 +185,8 @@ SECTIONS
   ASSERT(SIZEOF(.data) == 0, "firmware must not have initialised data")
 }}
 """
+
+
+def _phased(phase_bytes: int) -> str:
+    """The next address that lies ``phase_bytes`` past a round of the data cache."""
+    return f"ALIGN(. - 0x{phase_bytes:X}, 0x{DCACHE_BYTES:X}) + 0x{phase_bytes:X}"

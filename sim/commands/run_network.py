@@ -218,8 +218,9 @@ def tables(job: NetworkJob, content: dict[str, Any]) -> list[Table | str]:
     energy_uj = content["energy_pj"] / inputs / 1e6
     table.add_row(f"energy per input ({content['profile']})", f"{energy_uj:,.3f} uJ")
     if memory := content.get("memory"):
-        activations = f"{memory['activation_bytes']:,} bytes, {memory['touched_bytes']:,} touched"
-        table.add_row("memory for activations", activations)
+        planned, touched = memory["activation_bytes"], memory["touched_bytes"]
+        held = f"{planned:,} bytes planned, {touched:,} touched"
+        table.add_row("peak memory for activations", held)
         table.add_row("memory in all", f"{memory['total_bytes']:,} bytes")
     if content["checked"]:
         table.add_row("outputs", escape(content["problem"] or "bit-exact"))

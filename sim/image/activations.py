@@ -40,10 +40,9 @@ def put_activation(
 def pixel_view(span: np.ndarray, buffer: Buffer) -> np.ndarray:
     """The channels of each pixel, (h * w, c), as a view of the buffer's ``span`` (bytes)."""
     height, width, channels = buffer.shape
-    begin = buffer.addr - buffer.span_addr
     # The last pixel of a part of a joint may lie less than a pitch before the span's end.
-    pixels = span[begin : begin + (height * width - 1) * buffer.pitch + channels]
-    if pixels.size != (height * width - 1) * buffer.pitch + channels:
+    pixels = span[buffer.addr - buffer.span_addr : buffer.end_addr - buffer.span_addr]
+    if pixels.size != buffer.end_addr - buffer.addr:
         raise ImageError(f"a buffer of {buffer.shape} at {buffer.addr:#x} leaves its span")
     return np.lib.stride_tricks.as_strided(
         pixels, (height * width, channels), (buffer.pitch, 1), writeable=span.flags.writeable

@@ -26,9 +26,10 @@ from .layout import (
 )
 from .pipeline import Pipeline, check_pipeline, stage_edges
 from .residency import Epoch, epochs, programming_groups
+from .seal import END_MARK_BYTES, seal
 from .steps import Step
 from .storage import Separate, Shared, Storage
-from .stream import stream_fields
+from .stream import share_scratchpad, stream_fields
 from .tables import put_groups
 from .workspace import place_workspace
 
@@ -126,13 +127,16 @@ class _Builder:
             ),
             "log_addr": arena.put(bytes(4 + LOG_BYTES), ALIGN_BYTES),
         }
-        arena.align(ALIGN_BYTES)
+        arena.put(bytes(END_MARK_BYTES), ALIGN_BYTES)
         header["image_bytes"] = len(arena.data)
-        header["memory_end_addr"] = place_workspace(arena, self.computing, config.harts)
+        header["memory_end_addr"] = place_workspace(
+            arena.end_addr, self.computing, config.harts
+        )
         arena.patch(header_addr, pack_struct("header", header))
         self._patch_layers(layers_addr, self.descriptors)
         if stage_layers:
             self._patch_layers(self.descriptors[-1]["stage_layers_addr"], stage_layers)
+        seal(arena.data)
         return self._image(header, storage, inputs)
 
     def _storage(
@@ -160,6 +164,7 @@ class _Builder:
         edges = stage_edges(self.pipeline, self.steps, self.config.harts)
         fields = {
             "op": int(Op.PIPELINE),
+            "body": int(Body.STREAM if share_scratchpad(stage_layers) else Body.DOT4),
             "pipeline_inputs": self.pipeline.inputs,
             "stages_addr": self.arena.put(pack_words(edges)),
             "stage_layers_addr": self.arena.reserve_structs("layer", len(stage_layers)),

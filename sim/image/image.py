@@ -24,6 +24,12 @@ class Buffer:
     """From here to ``span_end_addr`` every byte that is not a channel of a pixel is a guard."""
     span_end_addr: int
 
+    @property
+    def end_addr(self) -> int:
+        """The first address past the last channel of the last pixel."""
+        height, width, channels = self.shape
+        return self.addr + (height * width - 1) * self.pitch + channels
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Image:
@@ -58,8 +64,12 @@ class Image:
 
     @property
     def activation_bytes(self) -> int:
-        """Memory for inputs and outputs."""
-        return self.activations[1] - self.activations[0]
+        """Peak of the memory for inputs and outputs: up to the last byte that one of them has.
+
+        Guards between them count, that behind the last does not.
+        """
+        buffers = (*self.outputs, *self.inputs.values())
+        return max(buffer.end_addr for buffer in buffers) - self.activations[0]
 
     @property
     def memory_bytes(self) -> int:

@@ -12,7 +12,9 @@ from tightrope.hw.regs import HartCounter, MachineCounter
 
 MAGIC = 0x31495254
 """'TRI1' in memory order."""
-VERSION = 3
+VERSION = 4
+END_MARK = 0x31444E45
+"""'END1' in memory order. An image's last word is this, exclusive-or ``content_crc32``."""
 
 FIRMWARE_ADDR = MAIN_MEMORY.base_addr
 FIRMWARE_BYTES = 0x2_0000
@@ -43,7 +45,8 @@ class Op(enum.IntEnum):
     PIPELINE = 8
     """A network for several inputs: each hart runs some of its layers, on an input after the other.
 
-    In beat t hart h runs its layers for input t - h; a barrier between beats."""
+    In beat t hart h runs its layers for input t - h; a barrier between beats. Its body is STREAM if
+    that of one of its layers is."""
 
 
 class Body(enum.IntEnum):
@@ -83,7 +86,7 @@ class ExitStatus(enum.IntEnum):
 HEADER = (
     ("magic", "MAGIC"),
     ("version", "VERSION"),
-    ("image_bytes", "size of everything from the header on that the host wrote"),
+    ("image_bytes", "size of everything from the header on that the host wrote, end mark included"),
     ("config_hash", "first 32 bits of the configuration's hash; must match the machine"),
     ("hart_count", "harts the chunk tables were made for; must match the machine"),
     ("layer_count", "layers, run in order with a barrier between them"),
@@ -98,6 +101,7 @@ HEADER = (
     ("loose_tiles", "must match the machine"),
     ("machine_counters_addr", "uint32 [layer_count][MachineCounter]: written by firmware"),
     ("layers_done", "layers that have ended: written by firmware, for whoever watches"),
+    ("content_crc32", "CRC-32 of the image as long as this field and the end mark are 0"),
 )
 
 LAYER = (

@@ -7,7 +7,7 @@ import numpy as np
 
 from .activations import pixel_view
 from .errors import ImageError
-from .image import GUARD_BYTE, Buffer, Image
+from .image import GUARD_BYTE, GUARD_BYTES, Buffer, Image
 from .layout import COUNTER_WORDS, IMAGE_ADDR, MACHINE_COUNTER_WORDS, TILE_COUNTER_WORDS
 
 __all__ = [
@@ -139,13 +139,20 @@ def check_guards(image: Image, memory: Memory) -> tuple[str, ...]:
 
 
 def touched_bytes(image: Image, memory: Memory) -> int:
-    """Bytes from the beginning of the memory for activations to the last that isn't untouched.
+    """Bytes from the beginning of the memory for activations to the last one that was written.
 
-    A guard's width more is planned, and as much as outputs happen to end with the guard byte.
+    Equals ``image.activation_bytes``, which was planned. Written is what is no longer a guard; as
+    outputs may end with that very byte, one of the last GUARD_BYTES of a buffer stands for all.
     """
     begin, end = image.activations
-    touched = np.flatnonzero(_bytes(memory, begin, end - begin) != GUARD_BYTE)
-    return int(touched[-1]) + 1 if touched.size else 0
+    written = _bytes(memory, begin, end - begin) != GUARD_BYTE
+    places = np.flatnonzero(written)
+    last = int(places[-1]) + 1 if places.size else 0
+    for buffer in (*image.outputs, *image.inputs.values()):
+        first = max(buffer.addr, buffer.end_addr - GUARD_BYTES)
+        if written[first - begin : buffer.end_addr - begin].any():
+            last = max(last, buffer.end_addr - begin)
+    return last
 
 
 def check_outputs(

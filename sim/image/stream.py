@@ -1,6 +1,6 @@
 """The fields of a descriptor with which tiles stream."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.memmap import SCRATCHPAD
@@ -11,7 +11,7 @@ from .errors import ImageError
 from .layout import Body
 from .steps import Step
 
-__all__ = ["stream_fields"]
+__all__ = ["share_scratchpad", "stream_fields"]
 
 
 def stream_fields(
@@ -36,3 +36,16 @@ def stream_fields(
         "stream_bytes": geometry.stream_bytes,
         "band_pixels": geometry.band_pixels,
     }
+
+
+def share_scratchpad(descriptors: Sequence[dict[str, int]]) -> bool:
+    """Makes every hart's part as large as the largest in any of ``descriptors``, in place.
+
+    For layers that run at the same time, each on another hart: where a part begins depends on the
+    size of all. False if none of them streams.
+    """
+    largest = max((fields.get("stream_bytes", 0) for fields in descriptors), default=0)
+    for fields in descriptors:
+        if fields.get("stream_bytes"):
+            fields["stream_bytes"] = largest
+    return largest > 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tightrope.hw.headers import DCACHE_BYTES
 from tightrope.sim.mapping.split import round_up
 
-from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES, Arena
+from .arena import ALIGN_BYTES, SCRATCH_PHASE_BYTES
 from .steps import Step
 from .tables import weight_pitch, window_bytes
 
@@ -18,7 +18,7 @@ SCRATCH_MIN_BYTES = DCACHE_BYTES // 2 + DCACHE_BYTES
 
 
 def place_workspace(
-    arena: Arena, computing: Sequence[tuple[Step, dict[str, int]]], hart_count: int
+    image_end_addr: int, computing: Sequence[tuple[Step, dict[str, int]]], hart_count: int
 ) -> int:
     """Completes the descriptors of ``computing``, in place; returns the end of memory."""
     layers = [step.qlayer.layer for step, _ in computing]
@@ -28,8 +28,7 @@ def place_workspace(
     useful = max(4 * max(pitches + channels), SCRATCH_MIN_BYTES, *windows)
     # The same place in every hart's data cache, clear of the stack's.
     scratch_bytes = round_up(useful + SCRATCH_MARGIN_BYTES, DCACHE_BYTES)
-    arena.align(DCACHE_BYTES)
-    scratch_addr = arena.end_addr + SCRATCH_PHASE_BYTES
+    scratch_addr = round_up(image_end_addr, DCACHE_BYTES) + SCRATCH_PHASE_BYTES
     partial_addr = scratch_addr + hart_count * scratch_bytes
     partial_bytes = 0
     for (step, fields), width in zip(computing, channels, strict=True):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
@@ -131,20 +131,27 @@ def _plan(
 ) -> LayerPlan:
     if not groups or allocation is None:
         return plan_layer(layer, machine, Body.DOT4, balance)
-    for body in _tile_bodies(allocation.coupling, machine):
-        try:
-            return plan_mixed(layer, machine, body, balance, groups=groups, split=allocation.split)
-        except MappingError:
-            # Not every layer can be streamed; the last body takes all.
-            if body is not Body.STREAM:
-                raise
-    raise AssertionError("there is a body for each coupling")
+    split = allocation.split
+    return _on_tiles(
+        allocation.coupling,
+        machine,
+        lambda body: plan_mixed(layer, machine, body, balance, groups=groups, split=split),
+    )
 
 
-def _tile_bodies(coupling: str, machine: ClusterConfig) -> tuple[Body, ...]:
+def _on_tiles(
+    coupling: str, machine: ClusterConfig, plan: Callable[[Body], LayerPlan]
+) -> LayerPlan:
+    """What ``plan`` makes of the body that uses the tiles best; the last one can run any layer."""
     if coupling == "tight":
-        return (Body.TIGHT,)
-    return (Body.STREAM, Body.LOOSE) if machine.stream_ports else (Body.LOOSE,)
+        return plan(Body.TIGHT)
+    if machine.stream_ports:
+        try:
+            return plan(Body.STREAM)
+        except MappingError:
+            # Not every layer can be streamed.
+            pass
+    return plan(Body.LOOSE)
 
 
 def _pipelined(
@@ -160,7 +167,6 @@ def _pipelined(
     The lengths are those of the layers as they are without tiles first, and again with them: which
     layers are on tiles depends on the stages, and the other way round.
     """
-    body = {"tight": Body.TIGHT, "loose": Body.LOOSE}.get(coupling)
     plans = [single_hart_plan(layer, machine, 0, None, ()) for layer in network.layers]
     allocation = None
     harts: tuple[int, ...] = ()
@@ -171,17 +177,31 @@ def _pipelined(
         ]
         harts = stages_of(cycles, machine.harts)
         groups: list[tuple[Group, ...] | None] = [None] * len(harts)
-        if body is not None:
+        if coupling != "none":
             allocation = _stage_allocation(network, machine, coupling, policy, coverage, harts)
             groups = list(allocation.groups)
         plans = [
-            single_hart_plan(layer, machine, hart, body if held else None, held or ())
+            _stage_plan(layer, machine, coupling, hart, held)
             for layer, hart, held in zip(network.layers, harts, groups, strict=True)
         ]
     return NetworkMapping(
         network=network, machine=machine, balancing=Balancing.PIPELINE, allocation=allocation,
         plans=tuple(plans), stage_harts=harts,
     )  # fmt: skip
+
+
+def _stage_plan(
+    layer: Layer,
+    machine: ClusterConfig,
+    coupling: str,
+    hart: int,
+    groups: tuple[Group, ...] | None,
+) -> LayerPlan:
+    if not groups:
+        return single_hart_plan(layer, machine, hart, None, ())
+    return _on_tiles(
+        coupling, machine, lambda body: single_hart_plan(layer, machine, hart, body, groups)
+    )
 
 
 def _stage_allocation(

@@ -9,6 +9,7 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.mixed import plan_mixed
 from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer
 
 __all__ = ["single_hart_plan", "stages_of"]
@@ -50,7 +51,11 @@ def single_hart_plan(
     body: Body | None,
     groups: Sequence[Group],
 ) -> LayerPlan:
-    """The layer as ``hart`` computes it alone; on tiles of ``body`` (its own if tight), or not."""
+    """The layer as ``hart`` computes it alone; on tiles of ``body`` (its own if tight), or not.
+
+    Raises MappingError if it can't be computed so; STREAM: also if a hart's part of the scratchpad
+    is too small.
+    """
     alone = dataclasses.replace(machine, harts=1, tight_harts=None)
     if body is None:
         plan = plan_layer(layer, alone, Body.DOT4, Balance.STATIC)
@@ -62,4 +67,8 @@ def single_hart_plan(
         plan = dataclasses.replace(plan, groups=tuple(groups), split=split)
     count = len(plan.chunks)
     first = tuple(0 if number <= hart else count for number in range(machine.harts + 1))
-    return dataclasses.replace(plan, hart_first=first)
+    plan = dataclasses.replace(plan, hart_first=first)
+    if body is Body.STREAM:
+        # The others have their parts of the scratchpad, too.
+        stream_geometry(layer, machine, plan)
+    return plan

@@ -180,7 +180,7 @@ static bool tables_fit(const header_t *image)
     return true;
 }
 
-bool image_check(const header_t *image)
+bool contents_fit(const header_t *image)
 {
     /* Without these two there is no telling where the log is. */
     if (image->magic != IMAGE_MAGIC || !log_fits(image)) {

@@ -69,8 +69,11 @@ void machine_counters_end(const header_t *image, uint32_t layer_index);
 __attribute__((format(printf, 2, 3))) void log_printf(const header_t *image, const char *format,
                                                       ...);
 
-/* True if the machine can run the image; if not, the log says why. */
+/* True if the machine can run the image, and it was loaded to its end; if not, the log says why. */
 bool image_check(const header_t *image);
+
+/* The first part of that: tables, and what descriptors say of them. */
+bool contents_fit(const header_t *image);
 
 /* After a layer on tiles: writes this hart's part of the tile counters; true without errors. */
 bool tiles_report(const header_t *image, uint32_t layer_index, const layer_t *layer, unsigned hart);

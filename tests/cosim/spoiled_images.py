@@ -17,6 +17,8 @@ from tightrope.sim.network.pipeline import single_hart_plan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 MACHINE = MACHINES[2]
+MAIN_MEMORY_END = MAIN_MEMORY.base_addr + MAIN_MEMORY.size_bytes
+"""Of all that a machine could have; the next is that of this one."""
 MEMORY_END = MAIN_MEMORY.base_addr + MACHINE.memory.size_bytes
 LAYER = Layer(
     name="conv",
@@ -101,6 +103,16 @@ def patched(image, changes):
     for addr, value in changes.items():
         struct.pack_into("<I", data, addr - IMAGE_ADDR, value)
     return dataclasses.replace(image, data=bytes(data))
+
+
+def cut(count):
+    """The first bytes of an image; without the last ones if negative."""
+    return dataclasses.replace(DIGITAL, data=DIGITAL.data[:count])
+
+
+def without_end(image):
+    """The image, with no end of memory that forbids an address."""
+    return patched(image, {header_addr("memory_end_addr"): MAIN_MEMORY_END})
 
 
 def header(**fields):

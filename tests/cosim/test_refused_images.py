@@ -16,6 +16,7 @@ from spoiled_images import (
     TURNS,
     block_addr,
     chunk,
+    cut,
     group_addr,
     header,
     layer,
@@ -23,19 +24,36 @@ from spoiled_images import (
     patched,
     stage,
     stages,
+    without_end,
     word,
 )
 from tightrope.hw.memmap import SCRATCHPAD
 from tightrope.sim.cosim.errors import CosimError, CosimHang
 from tightrope.sim.cosim.run import run_images
+from tightrope.sim.image.file import read_image_file, write_image_file
 from tightrope.sim.image.firmware import symbolise
-from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, Balance, Body, ExitStatus, Op
+from tightrope.sim.image.layout import (
+    END_MARK,
+    HEADER,
+    IMAGE_ADDR,
+    Balance,
+    Body,
+    ExitStatus,
+    Op,
+)
 from tightrope.sim.image.results import read_log
 
 OTHER_HASH = int(MACHINE.hash[:8], 16) ^ 1
 PIPE = f"layer 0 (op {Op.PIPELINE:d}, body 0) has a bad table"
 IN_PIPE = f"of the pipeline can't run: {PIPE}"
+LEAVES = "reads or writes outside the image's memory, which ends at 0x"
 OUTSIDE = "A table of the header lies outside the image."
+SIZE = len(DIGITAL.data)
+ENDS_EARLY = f"The last of the image's {SIZE} bytes are 0x"
+TABLES, WEIGHTS = (
+    word(DIGITAL, layer_addr(DIGITAL, 0, field)) - IMAGE_ADDR
+    for field in ("hart_first_addr", "weights_addr")
+)
 BAD_IMAGES = {
     "nothing": (dataclasses.replace(DIGITAL, data=b""), ""),
     "another magic": (header(magic=0x3149_5255), ""),
@@ -54,10 +72,19 @@ BAD_IMAGES = {
     "counters outside": (header(layer_counters_addr=0xFFFF_FFC0), OUTSIDE),
     "tile counters outside": (header(tile_counters_addr=MEMORY_END), OUTSIDE),
     "machine counters outside": (header(machine_counters_addr=MEMORY_END - 16), OUTSIDE),
+    "half a header": (cut(40), ""),
     "a header and nothing else": (
-        dataclasses.replace(DIGITAL, data=DIGITAL.data[: 4 * len(HEADER)]),
-        "layer 0 (op 0, body 0) has a bad table or no kernel.",
+        cut(4 * len(HEADER)), "layer 0 (op 0, body 0) has a bad table or no kernel.",
     ),
+    "a cut in the tables": (cut(TABLES + 8), "layer 0 (op 0, body 0) has a bad table"),
+    "a cut that leaves nobody work": (cut(TABLES + 4), ENDS_EARLY),
+    "a cut in the weights": (cut(WEIGHTS + 5), ENDS_EARLY),
+    "a cut behind the weights": (cut(-4096), ENDS_EARLY),
+    "no end mark": (cut(-4), ENDS_EARLY),
+    "another end mark": (patched(DIGITAL, {IMAGE_ADDR + SIZE - 4: END_MARK}), ENDS_EARLY),
+    "another checksum": (header(content_crc32=1), ENDS_EARLY),
+    "no size": (header(image_bytes=0), "An image can't have 0 bytes and end at 0x"),
+    "more bytes than memory": (header(image_bytes=1 << 30), f"can't have {1 << 30} bytes"),
     "no such operation": (layer(DIGITAL, 0, op=99), "layer 0 (op 99, body 0)"),
     "no such body": (layer(DIGITAL, 0, body=5), "layer 0 (op 0, body 5)"),
     "no such kernel": (layer(TIGHT, CONV, op=Op.MAXPOOL), "layer 1 (op 2, body 1)"),
@@ -93,6 +120,15 @@ BAD_IMAGES = {
     "a pipeline that programs": (stage(2, op=Op.PROGRAM), f"Layer 2 {IN_PIPE}"),
     "a pipeline in a pipeline": (stage(3, op=Op.PIPELINE), f"Layer 3 {IN_PIPE}"),
     "a pipeline with chunks outside": (stage(3, chunks_addr=0x40), f"Layer 3 {IN_PIPE}"),
+    "an input outside": (layer(DIGITAL, 0, in_addr=SCRATCHPAD.base_addr), f"Layer 0 {LEAVES}"),
+    "an input beyond": (layer(DIGITAL, 0, in_addr=MEMORY_END - 8), f"Layer 0 {LEAVES}"),
+    "an input without end": (layer(DIGITAL, 0, in_h=0xFFFF_FFFF), f"Layer 0 {LEAVES}"),
+    "an output outside": (layer(TIGHT, CONV, out_addr=IMAGE_ADDR - 64), f"Layer 1 {LEAVES}"),
+    "pixels far apart": (layer(LOOSE, CONV, out_pitch=1 << 30), f"Layer 1 {LEAVES}"),
+    "weights outside": (layer(DIGITAL, 0, weights_addr=MEMORY_END), f"Layer 0 {LEAVES}"),
+    "an input of a pipeline outside": (
+        stage(3, in_addr=MEMORY_END), f"Layer 3 of the pipeline {LEAVES}",
+    ),
     "groups outside": (layer(TIGHT, CONV, groups_addr=0x2000_0000), "layer 1 (op 0, body 1)"),
     "blocks outside": (
         patched(TIGHT, {group_addr(TIGHT, CONV, "block_addr"): 0xFFFF_FFF0}),
@@ -152,14 +188,21 @@ TILE_ERRORS = {
     ),
 }
 
-FAR = SCRATCHPAD.base_addr
+ENDLESS, ENDLESS_TIGHT = without_end(DIGITAL), without_end(TIGHT)
+# The image promises more memory than the machine has, which only the machine knows.
 TRAPS = {
-    "input outside": (layer(DIGITAL, 0, in_addr=FAR), range(FAR, FAR + 96)),
-    "output outside": (layer(DIGITAL, 0, out_addr=FAR), range(FAR, FAR + 48)),
-    "weights outside": (
-        layer(DIGITAL, 0, weights_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 128),
+    "input where no memory is": (
+        layer(ENDLESS, 0, in_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 96),
     ),
-    "output of tiles outside": (layer(TIGHT, CONV, out_addr=FAR), range(FAR, FAR + 48)),
+    "output where no memory is": (
+        layer(ENDLESS, 0, out_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 48),
+    ),
+    "weights where no memory is": (
+        layer(ENDLESS, 0, weights_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 128),
+    ),
+    "output of tiles where no memory is": (
+        layer(ENDLESS_TIGHT, CONV, out_addr=MEMORY_END), range(MEMORY_END, MEMORY_END + 48),
+    ),
     "more memory than there is": (
         header(layers_addr=MEMORY_END, memory_end_addr=MEMORY_END + 4096),
         range(MEMORY_END, MEMORY_END + 4096),
@@ -168,12 +211,14 @@ TRAPS = {
 
 
 @pytest.fixture(scope="module")
-def outcomes():
+def outcomes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("images") / "tight.bin"
+    write_image_file(TIGHT, path)
     every = {
         name: image
         for table in (BAD_IMAGES, TILE_ERRORS, TRAPS)
         for name, (image, *_) in table.items()
-    } | {"a good pipeline": PIPELINE, "a good one": TIGHT}
+    } | {"a good pipeline": PIPELINE, "a good one": read_image_file(path, MACHINE)}
     names = list(every)
     runs = run_firmware(
         MACHINE, list(every.values()), system_firmware(), limit_cycles=200_000,
@@ -203,7 +248,7 @@ def test_tile_error_is_reported_with_a_sentence(outcomes, name):
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_layer_outside_the_memory_traps_with_the_address(outcomes, name):
+def test_layer_outside_the_machines_memory_traps_with_the_address(outcomes, name):
     addrs, result = TRAPS[name][1], outcomes[name]
     assert result.status == ExitStatus.TRAP
     assert result.fault.addr in addrs

@@ -16,11 +16,12 @@ from stream_layers import (
     plan_stream,
     pointwise,
 )
+from stream_pipelines import pipeline_image
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim.golden.random_layers import random_geometry
 from tightrope.sim.image.layout import Balance, ExitStatus
-from tightrope.sim.image.results import read_log, read_results
+from tightrope.sim.image.results import check_guards, check_outputs, read_log, read_results
 from tightrope.sim.mapping import MappingError
 from tightrope.sim.model.tile_counters import tile_counters
 from tightrope.sim.model.traffic import shared_traffic
@@ -92,6 +93,15 @@ def test_streamed_layers_match_golden():
 def test_layers_of_all_kinds_see_what_others_wrote():
     jobs = [make_job(f"seed {seed}", STREAM_MACHINE, *mixed_steps(seed)) for seed in range(3)]
     run_jobs(jobs)
+
+
+def test_stages_of_a_pipeline_stream_side_by_side():
+    made = [pipeline_image(seed, inputs=6) for seed in range(2)]
+    runs = run_firmware(STREAM_MACHINE, [image for image, _ in made], system_firmware())
+    for (image, expected), run in zip(made, runs, strict=True):
+        run.check()
+        assert not check_outputs(image, run.memory, expected)
+        assert not check_guards(image, run.memory)
 
 
 def test_tiles_are_busy_for_most_of_a_long_layer():

@@ -39,7 +39,7 @@ def host_library() -> ctypes.CDLL:
     folder = Path(tempfile.mkdtemp(prefix="host-firmware-"))
     write_headers(folder)
     kernels = sorted((SW / "kernels").glob("*.c")) + sorted((SW / "host").glob("*.c"))
-    names = ("check.c", "counters.c", "log.c", "stream_report.c")
+    names = ("check.c", "counters.c", "log.c", "stream_report.c", "whole.c")
     runtime = [SW / "runtime" / name for name in names]
     includes = [folder, SW / "include", SW / "runtime", SW / "host"]
     library = folder / "libkernels.so"

@@ -26,8 +26,10 @@ def pointwise(side, in_c, out_c):
 
 
 def patch_layer(image, index, **fields):
-    """The image with other fields of a descriptor."""
+    """The image with other fields of a descriptor, and no end of memory that forbids one."""
     data = bytearray(image.data)
+    end = _field(HEADER, "memory_end_addr")
+    data[end : end + 4] = (MAIN_MEMORY.base_addr + MAIN_MEMORY.size_bytes).to_bytes(4, "little")
     layers_addr = int.from_bytes(data[_field(HEADER, "layers_addr") :][:4], "little")
     base = layers_addr - IMAGE_ADDR + index * size_bytes(LAYER)
     for name, value in fields.items():

@@ -1,12 +1,19 @@
+import struct
 import subprocess
 import sys
 
 import pytest
 from tightrope.hw import isa, memmap, regs
-from tightrope.hw.headers import cluster_regs_header, linker_script
+from tightrope.hw.headers import DCACHE_BYTES, cluster_regs_header, linker_script
 from tightrope.hw.stream.descriptor import JOB_FIELDS, JOB_WORDS
 from tightrope.sim.image import layout
-from tightrope.sim.image.firmware import build_firmware, symbolise, write_headers
+from tightrope.sim.image.firmware import (
+    _BSS_PHASE_BYTES,
+    _TABLES_PHASE_BYTES,
+    build_firmware,
+    symbolise,
+    write_headers,
+)
 from tightrope.sim.image.header import image_layout_header
 
 
@@ -90,6 +97,29 @@ def test_linker_script_starts_with_the_reset_vector():
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory):
     return build_firmware(tmp_path_factory.mktemp("firmware"))
+
+
+def sections(elf):
+    """(address, size in bytes) of every section, by name."""
+    data = elf.read_bytes()
+    (offset,), (count, names) = (
+        struct.unpack_from("<I", data, 32), struct.unpack_from("<HH", data, 48)
+    )  # fmt: skip
+    headers = [struct.unpack_from("<10I", data, offset + 40 * i) for i in range(count)]
+    found = {}
+    for name, _, _, addr, _, size, *_ in headers:
+        begin = headers[names][4] + name
+        found[data[begin : data.index(0, begin)].decode()] = (addr, size)
+    return found
+
+
+def test_tables_and_variables_keep_their_place_in_the_data_cache(firmware):
+    found = sections(firmware.elf)
+    assert found[".rodata"][0] % DCACHE_BYTES == _TABLES_PHASE_BYTES
+    assert found[".bss"][0] % DCACHE_BYTES == _BSS_PHASE_BYTES
+    ends = [sum(found[name]) for name in (".text", ".rodata", ".bss")]
+    assert ends[0] <= found[".rodata"][0] and ends[1] <= found[".bss"][0]
+    assert ends[2] <= layout.FIRMWARE_ADDR + layout.FIRMWARE_BYTES
 
 
 def test_firmware_fits_and_begins_with_start(firmware):

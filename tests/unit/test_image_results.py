@@ -8,6 +8,7 @@ from tightrope.hw.regs import HartCounter, MachineCounter
 from tightrope.sim import golden
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.errors import ImageError
+from tightrope.sim.image.image import GUARD_BYTE
 from tightrope.sim.image.layout import IMAGE_ADDR, Balance, Body
 from tightrope.sim.image.results import (
     check_guards,
@@ -15,6 +16,7 @@ from tightrope.sim.image.results import (
     read_log,
     read_output,
     read_results,
+    touched_bytes,
 )
 from tightrope.sim.image.steps import chain_steps, expected_outputs
 from tightrope.sim.mapping import plan_layer
@@ -123,3 +125,23 @@ def test_expected_outputs_must_have_the_right_shapes(run):
         check_outputs(image, memory, expected[:1])
     with pytest.raises(ImageError, match="step 0 must be expected as int8"):
         check_outputs(image, memory, [expected[0][None], None])
+
+
+def test_peak_memory_touched_is_what_was_planned(run):
+    image, memory, _ = run
+    assert touched_bytes(image, memory) == image.activation_bytes
+    last = max(image.outputs, key=lambda buffer: buffer.end_addr)
+    assert image.activations[0] + image.activation_bytes == last.end_addr
+    # Outputs may happen to be what guards are.
+    memory[last.end_addr - IMAGE_ADDR - 1] = GUARD_BYTE
+    assert touched_bytes(image, memory) == image.activation_bytes
+
+
+def test_peak_memory_differs_if_less_or_more_was_touched(run):
+    image, memory, _ = run
+    last = max(image.outputs, key=lambda buffer: buffer.end_addr)
+    place = last.addr - IMAGE_ADDR
+    memory[last.end_addr - IMAGE_ADDR + 7] = 0
+    assert touched_bytes(image, memory) == image.activation_bytes + 8
+    memory[place:] = GUARD_BYTE
+    assert touched_bytes(image, memory) < image.activation_bytes

@@ -14,7 +14,7 @@ from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.errors import ImageError
 from tightrope.sim.image.layout import Balance, Body, ExitStatus
 from tightrope.sim.image.lifetimes import ALIGN_BYTES, Span, place_spans
-from tightrope.sim.image.results import check_guards, check_outputs
+from tightrope.sim.image.results import check_guards, check_outputs, touched_bytes
 from tightrope.sim.image.steps import Step, expected_outputs
 from tightrope.sim.mapping import plan_layer
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -80,6 +80,7 @@ def run(steps, inputs, keep):
     mismatches = check_outputs(image, memory, expected)
     assert not mismatches, "\n".join(map(str, mismatches))
     assert not check_guards(image, memory)
+    assert touched_bytes(image, memory) == image.activation_bytes
     return image
 
 
