@@ -49,6 +49,7 @@ def allocate(
     policy: Policy = "macs_per_weight",
     split: TightSplit = TightSplit.REPLICATE,
     coverage: float = 1.0,
+    stages: Sequence[int] | None = None,
 ) -> Allocation:
     """Puts layers on the machine's tiles until nothing more fits, or ``coverage`` is reached.
 
@@ -58,7 +59,9 @@ def allocate(
     skipped; smaller ones may still fit. ``columns`` takes the same share of each layer's channels,
     the largest one for which all fit. Convolutions of several groups and depthwise ones stay
     digital, as does everything on a machine without such tiles. What room loose tiles have left is
-    for copies of the layers with the most work (``replicate``).
+    for copies of the layers with the most work (``replicate``); but if each layer has one hart,
+    ``stages``, that would use no copies, and layers of different harts are on different tiles where
+    there is a choice.
 
     Layers are placed in turn, cut and spread as suits the harts. When one doesn't fit so, all that
     were chosen are packed anew with it, as densely as can be. Not so on loose tiles that several
@@ -72,8 +75,8 @@ def allocate(
     groups: list[tuple[Group, ...] | None] = [None] * len(network.layers)
     used = 0
     if machine.tight_tiles_per_hart if coupling == "tight" else machine.loose_tiles:
-        pools, placed = _choose(network, machine, body, split, policy, coverage)
-        if body is Body.LOOSE:
+        pools, placed = _choose(network, machine, body, split, policy, coverage, stages)
+        if body is Body.LOOSE and stages is None:
             layers = dict(enumerate(network.layers))
             space, placed = replicate(layers, placed, machine, pools[0])
             pools = (space,)
@@ -115,14 +118,15 @@ def _choose(
     split: TightSplit,
     policy: Policy,
     coverage: float,
+    stages: Sequence[int] | None,
 ) -> _Placed:
     order = _order(network, policy)
     if policy != "columns":
         parts = _whole_parts(network, order, coverage)
-        return _place(parts, machine, body, split)
+        return _place(parts, machine, body, split, stages)
     for step in range(COLUMN_STEPS, 0, -1):
         parts = _column_parts(network, order, coverage * step / COLUMN_STEPS)
-        pools, placed = _place(parts, machine, body, split)
+        pools, placed = _place(parts, machine, body, split, stages)
         if len(placed) == len(parts):
             return pools, placed
     return empty_pools(machine, body, split), {}
@@ -166,13 +170,24 @@ def _first_channels(layer: Layer, count: int) -> Layer:
 
 
 def _place(
-    parts: Mapping[int, Layer], machine: ClusterConfig, body: Body, split: TightSplit
+    parts: Mapping[int, Layer],
+    machine: ClusterConfig,
+    body: Body,
+    split: TightSplit,
+    stages: Sequence[int] | None,
 ) -> _Placed:
     pools = empty = empty_pools(machine, body, split)
     placed: dict[int, tuple[Group, ...]] = {}
     repack = body is Body.TIGHT or machine.harts == 1
     for index, part in parts.items():
-        found = place_layer(part, machine, body, pools)
+        others = [
+            block.tile
+            for other, groups in placed.items()
+            if stages and stages[other] != stages[index]
+            for group in groups
+            for block in group.blocks
+        ]
+        found = place_layer(part, machine, body, pools, avoid=tuple(others))
         if found is not None:
             pools, placed[index] = found
         elif repack:

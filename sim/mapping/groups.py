@@ -58,6 +58,7 @@ def place_layer(
     body: Body,
     pools: Pools,
     group_cols: int | None = None,
+    avoid: tuple[int, ...] = (),
 ) -> tuple[Pools, tuple[Group, ...]] | None:
     """Windows for a whole layer: the pools that are left, and its groups; None if it won't fit.
 
@@ -66,7 +67,7 @@ def place_layer(
     wide as the tile, since each one's input has to be queued, and harts share out the pixels; but
     loose ones of a layer that has fewer pixels than there are harts are so narrow that every hart
     may find one on tiles of its own. What does not fit is tried half as wide and a quarter as
-    wide.
+    wide. Tiles in ``avoid`` are taken if there is nothing else.
     """
     check_fits_tiles(layer)
     cols = machine.tile.cols
@@ -79,7 +80,7 @@ def place_layer(
         widths.insert(0, min(cols, round_up(-(-layer.out_shape[2] // abreast), COLUMN_UNIT)))
     for width in widths:
         width = max(COLUMN_UNIT, width // COLUMN_UNIT * COLUMN_UNIT)
-        placed = _place(layer, machine, pools, width)
+        placed = _place(layer, machine, pools, width, avoid)
         if placed is not None:
             return placed
     return None
@@ -154,13 +155,13 @@ def _checked_cols(group_cols: int, machine: ClusterConfig) -> int:
 
 
 def _place(
-    layer: Layer, machine: ClusterConfig, pools: Pools, cols: int
+    layer: Layer, machine: ClusterConfig, pools: Pools, cols: int, avoid: tuple[int, ...]
 ) -> tuple[Pools, tuple[Group, ...]] | None:
     rows = split_rows(layer.patch, machine.tile.rows)
     left = list(pools)
     groups: list[Group] = []
     for hart, share in enumerate(split_evenly(layer.out_shape[2], len(pools), COLUMN_UNIT)):
-        taken: tuple[int, ...] = ()
+        taken = avoid
         for channels in split_columns(share, cols) if share[1] > share[0] else []:
             # Groups of a layer on different tiles can be computed at the same time.
             placed = place_group(left[hart], rows, channels, hart=hart, avoid=taken)

@@ -214,7 +214,7 @@ def _stage_allocation(
 ) -> Allocation:
     """Loose: the network's. Tight: each hart's layers on its own tiles, up to the same coverage."""
     if coupling == "loose":
-        return allocate(network, machine, "loose", policy, coverage=coverage)
+        return allocate(network, machine, "loose", policy, coverage=coverage, stages=harts)
     alone = dataclasses.replace(machine, harts=1, tight_harts=None)
     groups: list[tuple[Group, ...] | None] = [None] * len(harts)
     used = 0

@@ -55,3 +55,12 @@ def test_harts_take_copies_in_turn():
     assert [(c.pixel_begin, c.pixel_end, c.begin, c.end) for c in plan.chunks] == [
         (0, 16, 0, 1), (16, 32, 1, 2), (32, 48, 0, 1), (48, 64, 1, 2)
     ]  # fmt: skip
+
+
+def test_stages_of_a_pipeline_have_tiles_of_their_own_and_no_copies():
+    config = ClusterConfig(harts=4, loose_tiles=4)
+    network = Network(name="three", layers=tuple(conv(name, 8, 32, 32) for name in "abc"))
+    found = allocate(network, config, "loose", stages=(0, 0, 1))
+    tiles = [set().union(*map(tiles_of, groups)) for groups in found.groups]
+    assert tiles[0] == tiles[1] and tiles[0].isdisjoint(tiles[2])
+    assert [copies_of(groups) for groups in found.groups] == [1, 1, 1]
