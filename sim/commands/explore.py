@@ -26,6 +26,9 @@ def explore(
     tiles: Annotated[
         str, typer.Option(help="Tile budgets: tiles of the whole machine.")
     ] = "1,2,4,8,16,32,64",
+    coverage: Annotated[
+        str, typer.Option(help="Largest parts of the parameters on tiles, above 0 to 1 each.")
+    ] = "1",
     balance: Annotated[str, typer.Option(help="static, steal or both.")] = "static,steal",
     policy: Annotated[
         str, typer.Option(help="Which layers get tiles first: macs_per_weight or in_order.")
@@ -42,6 +45,8 @@ def explore(
         int, typer.Option(min=0, max=50, help="Layers to run on the RTL as a check.")
     ] = 3,
     no_live: Annotated[bool, typer.Option("--no-live", help="Run nothing on the RTL.")] = False,
+    scheduler: options.Scheduler = None,
+    workers: options.Workers = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the results.")] = None,
     json_file: options.JsonFile = None,
     quiet: options.Quiet = False,
@@ -62,6 +67,7 @@ def explore(
         harts=options.integers("--harts", harts),
         couplings=tuple(map(Coupling, options.words("--coupling", coupling, COUPLINGS))),
         tiles=options.integers("--tiles", tiles),
+        coverages=options.fractions("--coverage", coverage),
         balances=tuple(
             Balance[name.upper()] for name in options.words("--balance", balance, BALANCES)
         ),
@@ -85,6 +91,8 @@ def explore(
         folder=folder,
         policy=chosen_policy,
         live=0 if no_live else live,
+        scheduler=scheduler,
+        workers=workers,
     )
     with talk.progress() as progress:
         outcome = explorer.explore(request, progress, talk.message)

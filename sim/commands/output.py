@@ -87,8 +87,8 @@ class _Progress:
 
 
 def write_json(content: dict[str, Any] | list[dict[str, Any]], json_file: str | None) -> None:
-    """Write to a file, or to standard output if it is ``-``; raises ExploreError if that fails."""
-    from tightrope.sim.explore.files import write_text
+    """Write to a file, or to standard output if it is ``-``; raises SweepError if that fails."""
+    from tightrope.sim.sweeps.files import write_text
 
     if json_file is None:
         return

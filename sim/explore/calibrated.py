@@ -14,11 +14,11 @@ from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.model.predict import ModelCounters, load_calibration, predict_layer
 from tightrope.sim.model.traffic import TRAFFIC
+from tightrope.sim.sweeps.files import source_fingerprint
+from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import Layer
 
 from .errors import ExploreError
-from .files import source_fingerprint
-from .fingerprint import fingerprint
 from .predictor import Cost, EnergyNumber
 
 __all__ = ["CalibratedModel"]

@@ -8,9 +8,9 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.allocate import Allocation, Policy, allocate
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
-from .fingerprint import fingerprint
 from .points import Coupling, Point
 from .predictor import Cost, Predictor
 from .rows import Row
@@ -71,17 +71,19 @@ class Evaluator:
         self.policy: Policy = policy
         self._content = fingerprint(network, predictor.identity, predictor.profile, policy)
         self._shapes = [dataclasses.replace(layer, name=layer.op) for layer in network.layers]
-        self._allocations: dict[tuple[ClusterConfig, str], Allocation] = {}
+        self._allocations: dict[tuple[ClusterConfig, TightSplit, float], Allocation] = {}
         self._costs: dict[_Key, Cost] = {}
         self._baselines: dict[int, Cost] = {}
 
     def key(self, point: Point) -> str:
         """The identity of a point's row."""
         machine = point.machine(self.base).to_dict()
-        return fingerprint(self._content, machine, point.coupling, point.tiles, point.balance)
+        return fingerprint(
+            self._content, machine, point.coupling, point.tiles, point.balance, point.coverage
+        )
 
-    def row(self, point: Point) -> Row:
-        """A point's row of results."""
+    def row(self, point: Point, key: str | None = None) -> Row:
+        """A point's row of results; ``key`` is the point's, for those who know it."""
         found = self.evaluate(point)
         if point.harts not in self._baselines:
             digital = Point(
@@ -90,7 +92,7 @@ class Evaluator:
             self._baselines[point.harts] = self.evaluate(digital).total
         baseline, total, allocation = self._baselines[point.harts], found.total, found.allocation
         return Row(
-            key=self.key(point),
+            key=key or self.key(point),
             network=self.network.name,
             harts=point.harts,
             coupling=point.coupling.value,
@@ -100,6 +102,7 @@ class Evaluator:
             split=found.split.value if found.split else "",
             policy=self.policy,
             profile=self.predictor.profile,
+            asked_coverage=point.coverage if allocation else 0.0,
             coverage=allocation.coverage if allocation else 0.0,
             mac_coverage=allocation.mac_coverage if allocation else 0.0,
             model_cycles=total.model_cycles,
@@ -124,10 +127,12 @@ class Evaluator:
 
     def _allocation(self, point: Point, split: TightSplit) -> Allocation:
         machine = point.machine(self.base)
-        key = (machine, split)
+        key = (machine, split, point.coverage)
         if key not in self._allocations:
             coupling = "tight" if point.coupling is Coupling.TIGHT else "loose"
-            self._allocations[key] = allocate(self.network, machine, coupling, self.policy, split)
+            self._allocations[key] = allocate(
+                self.network, machine, coupling, self.policy, split, point.coverage
+            )
         return self._allocations[key]
 
     def _evaluated(self, point: Point, allocation: Allocation | None) -> Evaluated:
