@@ -1,10 +1,10 @@
 """Points as tasks: each is evaluated once, kept on disk as it comes, resumed where it was left."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tightrope.sim.sweeps.engine import run_tasks
+from tightrope.sim.sweeps.engine import Progress, Run
 from tightrope.sim.sweeps.pool import InProcess, Pool
 from tightrope.sim.sweeps.store import ResultStore
 from tightrope.sim.sweeps.tasks import Task
@@ -14,9 +14,6 @@ from .points import Point
 from .rows import Row
 
 __all__ = ["ExploreJob", "NetworkPoint", "SweepResult", "point_tasks", "run_sweep"]
-
-Progress = Callable[[int, int], None]
-"""Called with points done and points in all."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,10 +78,11 @@ def run_sweep(
     tasks = point_tasks(evaluator, points)
     job = ExploreJob({evaluator.network.name: evaluator})
     with ResultStore(folder, Row) as store:
-        ran = run_tasks(tasks, job, store, pool or InProcess(), total=len(tasks), progress=progress)
+        with Run(store, job, pool or InProcess(), total=len(tasks), progress=progress) as run:
+            run.run(tasks)
         return SweepResult(
             points=tuple(points),
-            rows=tuple(store.rows[key] for key in ran.keys),
-            reused=ran.reused,
-            seconds=ran.seconds,
+            rows=tuple(store.rows[task.key] for task in tasks),
+            reused=run.reused,
+            seconds=run.seconds,
         )

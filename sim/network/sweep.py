@@ -17,7 +17,7 @@ from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.model.calibration import Calibration
 from tightrope.sim.model.errors import ModelError
 from tightrope.sim.quantise import QuantNetwork
-from tightrope.sim.sweeps import engine
+from tightrope.sim.sweeps.engine import Run
 from tightrope.sim.sweeps.files import source_fingerprint
 from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.sweeps.pool import InProcess, Pool
@@ -154,26 +154,28 @@ def run_tasks(
         cycles = f"{row.cycles_per_input:,.0f} cycles per input"
         message(f"{done.payload.task}: {cycles}, {row.problem or 'bit-exact'}")
 
-    with ResultStore(folder, NetworkRow, flush_seconds=0.0) as store:
-        ran = engine.run_tasks(
-            ways.mapped(),
-            _RtlJob(progress, message),
+    with (
+        ResultStore(folder, NetworkRow, flush_seconds=0.0) as store,
+        Run(
             store,
+            _RtlJob(progress, message),
             pool or InProcess(),
             total=len(tasks),
             noun="runs",
             progress=lambda done, total: progress("runs", done, total),
             on_row=tell,
-        )
+        ) as run,
+    ):
+        run.run(ways.mapped())
     refused = ways.unmapped | {
-        number: str(ran.refused[key]) for number, key in ways.keys.items() if key in ran.refused
+        number: str(run.refused[key]) for number, key in ways.keys.items() if key in run.refused
     }
     return SweepResult(
         rows=tuple(store.rows.get(ways.keys.get(number, "")) for number in range(len(tasks))),
         skipped=tuple(
             f"{tasks[number]} can't run: {refused[number]}" for number in sorted(refused)
         ),
-        reused=ran.reused,
+        reused=run.reused,
     )
 
 

@@ -1,16 +1,16 @@
 """Runs tasks: each key once, rows on disk as they come, resumed where it was left."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from .errors import Interrupted
 from .pool import Pool
 from .store import ResultStore, StoredRow
-from .tasks import Job, Outcome, Task
+from .tasks import Job, Task
 
-__all__ = ["Progress", "Ran", "run_tasks"]
+__all__ = ["Progress", "Run"]
 
 P = TypeVar("P")
 R = TypeVar("R", bound=StoredRow)
@@ -19,80 +19,88 @@ Progress = Callable[[int, int], None]
 """Called with tasks done and tasks in all."""
 
 
-@dataclasses.dataclass(kw_only=True)
-class Ran:
-    """What became of the tasks."""
+class Run(Generic[P, R]):
+    """Tasks of one job whose rows go to one store; a context manager.
 
-    keys: list[str] = dataclasses.field(default_factory=list)
-    """Of all tasks, in order."""
-    reused: int = 0
-    """Rows that were there already."""
-    done: int = 0
-    """Rows that were not."""
-    refused: dict[str, Exception] = dataclasses.field(default_factory=dict)
-    """Why a task has no row, by key."""
-    seconds: float = 0.0
-
-
-def run_tasks(
-    tasks: Iterable[Task[P]],
-    job: Job[P, R],
-    store: ResultStore[R],
-    pool: Pool,
-    *,
-    total: int,
-    noun: str = "points",
-    progress: Progress = lambda done, total: None,
-    on_row: Callable[[Task[P], R], None] = lambda task, row: None,
-) -> Ran:
-    """Run ``tasks``, except those whose rows the store already holds.
-
-    ``total`` says how many ``tasks`` are; if they are no sequence, they are taken as the pool asks
-    for them. Only this process writes. Raises what a job raises, SweepError if the folder can't be
-    used or the scheduler is lost, and Interrupted on Ctrl-C; in each case every row that arrived is
-    on disk, and the same call goes on from there.
+    Only this process writes. Leaving the context, for whatever reason, writes every row that
+    arrived, and the table of all rows that were asked for; Ctrl-C becomes Interrupted, whose
+    sentence says what was kept. The same run goes on from there.
     """
-    ran, began = Ran(), time.monotonic()
-    try:
-        missing = _missing(tasks, store, ran)
+
+    def __init__(
+        self,
+        store: ResultStore[R],
+        job: Job[P, R],
+        pool: Pool,
+        *,
+        total: int,
+        noun: str = "points",
+        progress: Progress = lambda done, total: None,
+        on_row: Callable[[Task[P], R], None] = lambda task, row: None,
+    ) -> None:
+        self._store, self._job, self._pool = store, job, pool
+        self._total, self._noun = total, noun
+        self._progress, self._on_row = progress, on_row
+        self._began = time.monotonic()
+        self.keys: dict[str, None] = {}
+        """Of all tasks so far, in order."""
+        self.reused = 0
+        """Rows that were there already."""
+        self.done = 0
+        """Rows that were not."""
+        self.refused: dict[str, Exception] = {}
+        """Why a task has no row, by key."""
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._store.write_table(self.keys)
+        if isinstance(error, KeyboardInterrupt):
+            self._store.flush()
+            raise Interrupted(
+                f"stopped with {self.reused + self.done} of {self._total} {self._noun} done; they "
+                f"are in {self._store.folder}, and the same command goes on from there"
+            ) from None
+
+    def run(self, tasks: Iterable[Task[P]]) -> None:
+        """Run those of some tasks whose rows are not there.
+
+        If ``tasks`` is no sequence, they are taken as the pool asks for them. Raises what a job
+        raises, and SweepError if the folder can't be used or the scheduler is lost.
+        """
+        missing = self._missing(tasks)
         if isinstance(tasks, Sequence):
             missing = list(missing)
-        progress(ran.reused, total)
-        for outcome in pool.outcomes(missing, job):
-            _take(outcome, store, ran, on_row)
-            progress(ran.reused + ran.done + len(ran.refused), total)
-        progress(total, total)
-    except KeyboardInterrupt:
-        store.flush()
-        raise Interrupted(
-            f"stopped with {ran.reused + ran.done} of {total} {noun} done; they are in "
-            f"{store.folder}, and the same command goes on from there"
-        ) from None
-    finally:
-        store.write_table(ran.keys)
-    store.flush()
-    ran.seconds = time.monotonic() - began
-    return ran
+        self._tell()
+        for outcome in self._pool.outcomes(missing, self._job):
+            if isinstance(outcome.found, Exception):
+                self.refused[outcome.task.key] = outcome.found
+            else:
+                self._store.add(outcome.found)
+                self.done += 1
+                self._on_row(outcome.task, outcome.found)
+            self._tell()
 
+    def _missing(self, tasks: Iterable[Task[Any]]) -> Iterator[Task[Any]]:
+        for task in tasks:
+            if task.key in self.keys:
+                continue
+            self.keys[task.key] = None
+            if task.key in self._store.rows:
+                self.reused += 1
+            else:
+                yield task
 
-def _missing(tasks: Iterable[Task[P]], store: ResultStore[Any], ran: Ran) -> Iterator[Task[P]]:
-    """Each key that has no row, once."""
-    asked: set[str] = set()
-    for task in tasks:
-        ran.keys.append(task.key)
-        if task.key in store.rows or task.key in asked:
-            ran.reused += 1
-        else:
-            asked.add(task.key)
-            yield task
-
-
-def _take(
-    outcome: Outcome[P, R], store: ResultStore[R], ran: Ran, on_row: Callable[[Task[P], R], None]
-) -> None:
-    if isinstance(outcome.found, Exception):
-        ran.refused[outcome.task.key] = outcome.found
-        return
-    store.add(outcome.found)
-    ran.done += 1
-    on_row(outcome.task, outcome.found)
+    def _tell(self) -> None:
+        self._progress(self.reused + self.done + len(self.refused), self._total)
