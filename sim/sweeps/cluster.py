@@ -1,11 +1,21 @@
 """Tasks on the workers of a dask cluster, in batches, each group on one worker while that pays."""
 
 import time
+import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from distributed import CancelledError, Client, Future, KilledWorker, as_completed
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    KilledWorker,
+    WorkerPlugin,
+    get_worker,
+    wait,
+)
 
 from .errors import SweepError
 from .tasks import Job, Outcome, Task, compute
@@ -21,61 +31,164 @@ against the second that rows may wait for their file."""
 MOST_IN_BATCH = 256
 BATCHES_AHEAD = 2
 """Of each thread: one that runs, and one that waits."""
+CHECK_SECONDS = 2.0
+"""Workers that died or that are new are seen after this long."""
+LONELY_SECONDS = 30.0
+"""A cluster may be without workers for this long."""
+MOST_DEATHS = 3
+"""Of workers at one batch, before it is taken to be the cause."""
+LOST = "the scheduler or all its workers were lost; the same command goes on from there"
 
 
 class Cluster:
-    """A :class:`Pool` of the workers that a client has when it begins.
-
-    Should one of them die, its batches run on the others.
-    """
+    """A :class:`Pool` of a client's workers. Batches of one that dies run on the others."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._sent: dict[int, tuple[object, Future]] = {}
+        self._sent: list[tuple[object, str]] = []
 
     def outcomes(self, tasks: Iterable[Task[P]], job: Job[P, R]) -> Iterator[Outcome[P, R]]:
         """See :class:`Pool`. All tasks are taken at once."""
         hands = _Hands(tasks)
         if not hands.left:
             return
-        sent = self._send(job)
-        running = as_completed(loop=self._client.loop)
-        batches: dict[Future, tuple[str, Sequence[Task[P]]]] = {}
-
-        def submit(worker: str) -> None:
-            if batch := hands.deal(worker):
-                future = self._client.submit(
-                    _compute_all, sent, batch,
-                    pure=False, workers=[worker], allow_other_workers=True,
-                )  # fmt: skip
-                batches[future] = (worker, batch)
-                running.add(future)
-
+        flight = _Flight(self._client, self._send(job), hands)
         try:
-            for worker in self._threads() * BATCHES_AHEAD:
-                submit(worker)
-            for future in running:
-                worker, batch = batches.pop(future)
-                found, seconds = _result(future)
-                hands.took(len(batch), seconds)
-                submit(worker)
-                for task, row in zip(batch, found, strict=True):
-                    yield Outcome(task=task, found=row)
+            while flight.check():
+                for batch, found in flight.landed():
+                    for task, row in zip(batch.tasks, found, strict=True):
+                        yield Outcome(task=task, found=row)
+        except (CancelledError, OSError) as error:
+            raise SweepError(LOST) from error
         finally:
-            self._client.cancel(list(batches), force=True)
+            flight.cancel()
 
-    def _threads(self) -> list[str]:
-        """The address of each worker, as often as it has threads; one of each first."""
+    def _send(self, job: Job[P, R]) -> str:
+        """Put the job on every worker, once, also on those that begin later; returns its name."""
+        for held, name in self._sent:
+            if held is job:
+                return name
+        name = f"tightrope-{uuid.uuid4().hex}"
+        self._client.register_plugin(_Held(job), name=name)
+        self._sent.append((job, name))
+        return name
+
+
+class _Held(WorkerPlugin):
+    """A job that lives on a worker, with all that it remembers.
+
+    Data that is scattered would do the same, but is lost with the last worker that has it.
+    """
+
+    def __init__(self, job: Job[Any, Any]) -> None:
+        self.job = job
+
+
+@dataclass
+class _Batch(Generic[P]):
+    """Some tasks, on a worker."""
+
+    tasks: Sequence[Task[P]]
+    worker: str
+    deaths: int = 0
+    """Workers that died with it."""
+
+
+class _Flight(Generic[P]):
+    """The batches that are on workers.
+
+    Dask could choose workers by itself, but not so that groups stay together; and batches that are
+    bound to a worker are ours to rescue when it dies.
+    """
+
+    def __init__(self, client: Client, name: str, hands: "_Hands[P]") -> None:
+        self._client, self._name, self._hands = client, name, hands
+        self._batches: dict[Future, _Batch[P]] = {}
+        self._threads: dict[str, int] = {}
+        self._looked_at = -CHECK_SECONDS
+        self._seen_at = time.monotonic()
+
+    def check(self) -> bool:
+        """Whether there is still something to wait for. Sees to the workers now and then."""
+        now = time.monotonic()
+        if now - self._looked_at >= CHECK_SECONDS:
+            self._look_after_workers(now)
+            self._looked_at = now
+        return bool(self._batches or self._hands.left)
+
+    def landed(self) -> Iterator[tuple[_Batch[P], list[Any]]]:
+        """Batches that are done, with what was found for each task; new ones take their places.
+
+        Raises what a job raised, and SweepError for a batch at which workers die.
+        """
+        if not self._batches:
+            time.sleep(CHECK_SECONDS)  # there is no worker
+            return
+        try:
+            with self._client.as_current():
+                done = wait(list(self._batches), CHECK_SECONDS, "FIRST_COMPLETED").done
+        except TimeoutError:
+            return
+        for future in done:
+            batch = self._batches.pop(future)
+            try:
+                found, seconds = _result(future)
+            except TimeoutError:
+                if batch.worker in self._client.nthreads():
+                    self._batches[future] = batch  # it takes its time
+                else:
+                    self._rescue(batch)  # it died with the rows
+                continue
+            self._hands.took(len(batch.tasks), seconds)
+            self._launch(batch.worker)
+            yield batch, found
+
+    def cancel(self) -> None:
+        """Call back what is on its way."""
+        self._client.cancel(list(self._batches), force=True)
+
+    def _look_after_workers(self, now: float) -> None:
         threads = self._client.nthreads()
-        most = max(threads.values(), default=0)
-        return [worker for turn in range(most) for worker in threads if turn < threads[worker]]
+        if threads:
+            self._seen_at = now
+        elif now - self._seen_at > LONELY_SECONDS:
+            raise SweepError(LOST)
+        new = {worker: count for worker, count in threads.items() if worker not in self._threads}
+        self._threads = threads
+        for _ in range(BATCHES_AHEAD * max(new.values(), default=0)):
+            for worker in new:
+                self._launch(worker)
+        orphans = [
+            (future, batch)
+            for future, batch in self._batches.items()
+            if batch.worker not in threads and not future.done()
+        ]
+        for future, batch in orphans if threads else ():
+            del self._batches[future]
+            self._client.cancel([future], force=True)
+            self._rescue(batch)
 
-    def _send(self, job: Job[P, R]) -> Future:
-        """The job on every worker: sent when it is first asked for."""
-        if id(job) not in self._sent:
-            future = self._client.scatter(job, broadcast=True, hash=False)
-            self._sent[id(job)] = (job, future)
-        return self._sent[id(job)][1]
+    def _launch(self, worker: str) -> None:
+        tasks = self._hands.deal(worker)
+        if tasks:
+            self._submit(_Batch(tasks=tasks, worker=worker))
+
+    def _rescue(self, batch: _Batch[P]) -> None:
+        """Give a batch whose worker died to another one."""
+        batch.deaths += 1
+        if batch.deaths >= MOST_DEATHS:
+            raise SweepError("workers died again and again on the same points")
+        loads = {worker: 0 for worker in self._threads}
+        for other in self._batches.values():
+            loads[other.worker] = loads.get(other.worker, 0) + 1
+        batch.worker = min(self._threads, key=loads.__getitem__)
+        self._submit(batch)
+
+    def _submit(self, batch: _Batch[P]) -> None:
+        future = self._client.submit(
+            _compute_all, self._name, batch.tasks, pure=False, workers=[batch.worker]
+        )
+        self._batches[future] = batch
 
 
 class _Hands(Generic[P]):
@@ -112,21 +225,22 @@ class _Hands(Generic[P]):
         return max(self._groups, key=lambda name: len(self._groups[name]))
 
 
-def _compute_all(job: Job[P, R], tasks: Sequence[Task[P]]) -> tuple[list[R | Exception], float]:
+def _compute_all(name: str, tasks: Sequence[Task[P]]) -> tuple[list[Any], float]:
     """On a worker: what was found for each task, and the seconds that it took."""
     began = time.perf_counter()
+    job = get_worker().plugins[name].job
     found = [compute(job, task).found for task in tasks]
     return found, time.perf_counter() - began
 
 
-def _result(future: Future) -> Any:
-    """What a batch found; raises what its job raised, and SweepError if the cluster is gone."""
+def _result(future: Future) -> tuple[list[Any], float]:
+    """What a batch found, and the seconds it took.
+
+    Raises what its job raised, SweepError if it kills workers, and TimeoutError if it is lost.
+    """
     if future.status == "error":
         error = future.exception()
         if isinstance(error, KilledWorker):
             raise SweepError("workers died again and again on the same points") from error
         raise error
-    try:
-        return future.result()
-    except (CancelledError, OSError) as error:
-        raise SweepError("the scheduler was lost; the same command goes on from there") from error
+    return future.result(timeout=CHECK_SECONDS)
