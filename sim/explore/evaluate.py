@@ -7,6 +7,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.allocate import Allocation, Policy, allocate
 from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.placements import Placements
 from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan, TightSplit
 from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
@@ -72,6 +73,7 @@ class Evaluator:
         self._content = fingerprint(network, predictor.identity, predictor.profile, policy)
         self._shapes = [dataclasses.replace(layer, name=layer.op) for layer in network.layers]
         self._allocations: dict[tuple[ClusterConfig, TightSplit, float], Allocation] = {}
+        self._placements = Placements()
         self._costs: dict[_Key, Cost] = {}
         self._baselines: dict[int, Cost] = {}
 
@@ -131,7 +133,13 @@ class Evaluator:
         if key not in self._allocations:
             coupling = "tight" if point.coupling is Coupling.TIGHT else "loose"
             self._allocations[key] = allocate(
-                self.network, machine, coupling, self.policy, split, point.coverage
+                self.network,
+                machine,
+                coupling,
+                self.policy,
+                split,
+                point.coverage,
+                self._placements,
             )
         return self._allocations[key]
 
