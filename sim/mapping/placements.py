@@ -75,7 +75,8 @@ def _next(
     """The step that places one more layer, or skips it."""
     pools, placed = step.placed
     wanted = {**step.parts, index: part}
-    found = place_layer(part, machine, body, pools)
+    fits = part.params <= _free_cells(pools)
+    found = place_layer(part, machine, body, pools) if fits else None
     if found is not None:
         return _Step((found[0], {**placed, index: found[1]}), wanted)
     if body is Body.TIGHT or machine.harts == 1:
@@ -84,3 +85,10 @@ def _next(
         if packed is not None:
             return _Step((packed[0], dict(zip(wanted, packed[1], strict=True))), wanted)
     return _Step(step.placed, step.parts)
+
+
+def _free_cells(pools: Pools) -> int:
+    """Weights that there is room for, whatever their shape."""
+    return sum(
+        window.rows * window.cols for pool in pools for tile in pool.tiles for window in tile
+    )
