@@ -37,9 +37,12 @@ def test_what_was_placed_before_changes_nothing(network, coupling, split, policy
 def test_layers_before_another_coverage_are_placed_once(network, monkeypatch):
     calls = []
     place = placements.place_layer
-    monkeypatch.setattr(
-        placements, "place_layer", lambda *asked, **how: calls.append(asked[0]) or place(*asked, **how)
-    )
+
+    def counted(*asked, **how):
+        calls.append(asked[0])
+        return place(*asked, **how)
+
+    monkeypatch.setattr(placements, "place_layer", counted)
     known = Placements()
     allocate(network, MACHINES[3], "loose", placements=known)
     whole = len(calls)
