@@ -24,6 +24,13 @@ def explore(session):
 
 
 @nox.session
+def sweep(session):
+    """Six full-size networks over coverage, tiles, coupling, balancing and harts, predicted."""
+    install(session)
+    session.run("python", "-m", "tightrope.sim.sweeps", *session.posargs)
+
+
+@nox.session
 def networks(session):
     """Whole networks on RTL: ResNet-8 over coverage, coupling and balancing, then the list."""
     install(session)

@@ -111,8 +111,7 @@ def sweeps(
         ) as run,
     ):
         run.run(tasks)
-        seconds = run.seconds
-    rows = [store.rows[task.key] for task in tasks]
+    seconds, rows = run.seconds, [store.rows[task.key] for task in tasks]
     answers = [_answer(rows, evaluator, predictor) for evaluator in evaluators]
     content = {
         "points": len(rows),

@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 FEW_TASKS = 200
 """With fewer tasks the seconds that a cluster takes to start are not worth it."""
-SECONDS_TO_CONNECT = 10.0
+SECONDS_TO_CONNECT = 5.0
 
 
 class Pool(Protocol):
