@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ class _Ways:
         self._tasks, self._calibration, self._message = tasks, calibration, message
         self.keys: dict[int, str] = {}
         """Of the tasks that can be mapped, by their number."""
-        self.unmapped: dict[int, str] = {}
+        self.unmapped: dict[int, Exception] = {}
         """Why others can't be."""
 
     def mapped(self) -> Iterator[SweepTask[_Mapped]]:
@@ -126,10 +126,17 @@ class _Ways:
             try:
                 mapping = _map(task, self._calibration)
             except REFUSALS as error:
-                self.unmapped[number] = str(error)
+                self.unmapped[number] = error
                 continue
             key = self.keys[number] = _key(task, mapping, self._message)
             yield SweepTask(key=key, payload=_Mapped(task=task, mapping=mapping))
+
+    def skipped(self, refused: Mapping[str, Exception]) -> Iterator[str]:
+        """A sentence for each task without a row; ``refused`` by their runs, by key."""
+        for number, task in enumerate(self._tasks):
+            error = self.unmapped.get(number) or refused.get(self.keys.get(number, ""))
+            if error:
+                yield f"{task} can't run: {error}"
 
 
 def run_tasks(
@@ -167,14 +174,10 @@ def run_tasks(
         ) as run,
     ):
         run.run(ways.mapped())
-    refused = ways.unmapped | {
-        number: str(run.refused[key]) for number, key in ways.keys.items() if key in run.refused
-    }
+    keys = [ways.keys.get(number, "") for number in range(len(tasks))]
     return SweepResult(
-        rows=tuple(store.rows.get(ways.keys.get(number, "")) for number in range(len(tasks))),
-        skipped=tuple(
-            f"{tasks[number]} can't run: {refused[number]}" for number in sorted(refused)
-        ),
+        rows=tuple(store.rows.get(key) for key in keys),
+        skipped=tuple(ways.skipped(run.refused)),
         reused=run.reused,
     )
 

@@ -66,7 +66,8 @@ class Workers:
         Raises SweepError for a scheduler that doesn't answer, has no workers, or workers with
         other code.
         """
-        return self._pool(len(tasks) if isinstance(tasks, Sequence) else 0).outcomes(tasks, job)
+        count = len(tasks) if isinstance(tasks, Sequence) else 1
+        return self._pool(count).outcomes(tasks, job)
 
     def _pool(self, tasks: int) -> Pool:
         workers = self._workers

@@ -137,7 +137,11 @@ def test_scheduler_that_is_there_is_used(tightrope, net, tmp_path):
 
     here = tightrope("explore", net, *SMALL, "--out", tmp_path / "here", "--json", "-")
     with LocalCluster(
-        n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        n_workers=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
     ) as cluster:
         there = tightrope(
             "explore", net, *SMALL, "--out", tmp_path / "there", "--json", "-",

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pyarrow.parquet
 import pytest
+from distributed import LocalCluster
 from nets import save_net
 from onnx import helper
 from test_bad_input import refused
@@ -104,6 +105,23 @@ def test_ctrl_c_keeps_rows_and_the_same_command_goes_on(tightrope, rtl, net, tmp
     assert len(rtl.ran) == POINTS
     assert tightrope(*command).exit_code == 0
     assert len(rtl.ran) == POINTS
+
+
+def test_runs_on_a_scheduler_give_the_same_rows(tightrope, rtl, net, tmp_path):
+    tightrope("sweep", net, *WAYS, "--out", tmp_path / "here", "--json", tmp_path / "here.json")
+    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "protocol": "tcp"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **options) as cluster:
+        result = tightrope(
+            "sweep", net, *WAYS, "--out", tmp_path / "there", "--json", tmp_path / "there.json",
+            "--scheduler", cluster.scheduler_address,
+        )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert len(rtl.ran) == 2 * POINTS
+    files = (tmp_path / "here.json", tmp_path / "there.json")
+    here, there = (json.loads(path.read_text()) for path in files)
+    for row in (*here["rows"], *there["rows"]):
+        del row["seconds"]
+    assert there == here
 
 
 def test_a_row_is_measured_again_if_the_network_changed(tightrope, rtl, net, tmp_path):

@@ -151,9 +151,9 @@ def test_few_tasks_run_here_and_many_on_a_process_for_each_cpu(tmp_path, monkeyp
 
 @pytest.fixture
 def cluster():
-    options = {"dashboard_address": None, "silence_logs": logging.CRITICAL, "host": "127.0.0.1"}
+    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp",
-                      **options) as cluster:  # fmt: skip
+                      silence_logs=logging.CRITICAL, **options) as cluster:  # fmt: skip
         yield cluster
 
 
