@@ -115,6 +115,15 @@ def test_bug_of_a_job_ends_the_run_and_keeps_what_was_done(pool, tmp_path):
     assert len(rows) == 50 and run.reused > 0
 
 
+def test_error_of_a_job_is_not_taken_for_the_scheduler(workers, tmp_path):
+    class Unreadable(Squares):
+        def row(self, key, payload):
+            raise FileNotFoundError("no.json")
+
+    with pytest.raises(FileNotFoundError, match=r"no\.json"):
+        run_all(tmp_path, Unreadable(), workers, tasks(3))
+
+
 def test_interrupt_says_what_is_kept(pool, tmp_path):
     def stop(task, row):
         if stop.left == 0:
