@@ -22,7 +22,7 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "queue_fill",
+_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "fill",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
          "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
@@ -54,6 +54,7 @@ class _Sample:
 
     loops: Mapping[str, float]
     lines: Mapping[str, float]
+    code: Mapping[str, float]
     counters: np.ndarray
     """(HartCounter,)."""
     cycles: float
@@ -89,6 +90,7 @@ def _samples(measurement: Measurement) -> list[_Sample]:
         return _Sample(
             loops=total([base, *(work.loops for work in members)]),
             lines=total([work.lines for work in members]),
+            code=total([work.code for work in members]),
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),
             others=harts - 1,
@@ -144,7 +146,8 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
             # All harts in one sample: cycles are hart-cycles.
             busy *= sample.loops["layer"]
         busy *= LINE_BYTES / sample.machine.memory.bytes_per_cycle
-        fills = float(sample.counters[HartCounter.DCACHE_FILLS])
+        scratch_fills = sample.counters[HartCounter.SCRATCHPAD_ACCESSES] * 4.0 / LINE_BYTES
+        fills = float(sample.counters[HartCounter.DCACHE_FILLS]) - scratch_fills
         stores = float(sample.counters[HartCounter.STORES])
         shared = float(sample.counters[HartCounter.SHARED_ACCESSES])
         fetches = float(sample.counters[HartCounter.ICACHE_FILLS])
@@ -154,6 +157,7 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
             {
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
                 "shared": shared, "shared_others": shared * sample.others,
+                "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
             }
         )
         rows.append({"fetch": fetches, "fill_busy": fetches * busy})
@@ -243,6 +247,8 @@ def _fit_kernel(
                 for name, value in sample.loops.items()
                 if (allowed is None or name in allowed) and name not in fixed
             }
+            if count == "icache_fills":
+                row |= sample.code
             if count == "dcache_fills":
                 row = {name: sample.loops.get(name, 0.0) for name in _SMALL_DATA}
                 row |= sample.lines

@@ -24,6 +24,10 @@ class Cost:
     counts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0.0))
     dispatch: float = 0.0
     """The part of counts["compute"] that is overhead."""
+    scratch_fills: float = 0.0
+    """The part of counts["dcache_fills"] that comes from the scratchpad."""
+    layers: float = 0.0
+    """1 for what a layer costs once."""
     mvms: float = 0.0
     pipeline: Pipeline = Pipeline()
     unseen: bool = False
@@ -33,18 +37,27 @@ class Cost:
         for name, value in other.counts.items():
             self.counts[name] += value
         self.dispatch += other.dispatch
+        self.scratch_fills += other.scratch_fills
+        self.layers += other.layers
         self.mvms += other.mvms
         self.pipeline += other.pipeline
         self.unseen |= other.unseen
 
 
-def price(work: Mapping[str, float], lines: Mapping[str, float], kernel) -> Cost:
+def price(
+    work: Mapping[str, float], lines: Mapping[str, float], kernel, code: Mapping[str, float] = {}
+) -> Cost:
     cost = Cost()
     for count in COUNTS:
         costs = kernel.get(count, {})
         value = sum(rounds * costs.get(name, 0.0) for name, rounds in work.items())
         value += sum(rounds * costs.get(name, 0.0) for name, rounds in lines.items())
+        if count == "icache_fills":
+            value += sum(rounds * costs.get(name, 0.0) for name, rounds in code.items())
         cost.counts[count] = value
+    fills = kernel.get("dcache_fills", {})
+    cost.scratch_fills = lines.get("results", 0.0) * fills.get("results", 0.0)
+    cost.layers = work.get("layer", 0.0)
     compute = kernel.get("compute", {})
     cost.counts["compute"] += cost.counts["dcache_fills"] * FILL_CYCLES
     cost.dispatch = sum(work.get(name, 0.0) * compute.get(name, 0.0) for name in _DISPATCH)
@@ -85,8 +98,11 @@ class Clock:
     def memory_wait(self, cost: Cost) -> float:
         counts, price = cost.counts, self.memory
         latency = self.config.memory.latency_cycles + price.get("fill", 0.0)
+        fills = counts["dcache_fills"] - cost.scratch_fills
         return (
-            counts["dcache_fills"] * (latency + price.get("fill_busy", 0.0) * self.queue)
+            fills * (latency + price.get("fill_busy", 0.0) * self.queue)
+            + cost.scratch_fills * price.get("scratch_fill", 0.0)
+            + cost.layers * price.get("layer", 0.0)
             + counts["stores"] * price.get("store_busy", 0.0) * self.queue
         )
 

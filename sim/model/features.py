@@ -37,11 +37,11 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
         body = plan.body_of(chunk)
         key = (
             body,
-            chunk.pixel_end - chunk.pixel_begin,
+            # Its edges lie where the chunk's pixels do.
+            chunk.pixel_begin,
+            chunk.pixel_end,
             chunk.end - chunk.begin,
             chunk.begin if body in TILE_BODIES else 0,
-            # Its edges lie where the chunk's pixels do.
-            chunk.pixel_begin if body is Body.STREAM or layer.op is LayerOp.DWCONV else 0,
         )
         if key not in known:
             known[key] = (
@@ -60,13 +60,12 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConf
         if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
-            groups = plan.groups[chunk.begin : chunk.end]
-            return tile_work(layer, pixels, groups, machine.tile.output_bytes)
+            return tile_work(layer, plan, chunk, machine.tile.output_bytes)
         fixed = plan.balance is Balance.STATIC
         return dot4_work(layer, pixels, chunk.end - chunk.begin, fixed)
     channels = chunk.end - chunk.begin
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):
-        return pool_work(layer, pixels, channels)
+        return pool_work(layer, chunk)
     return elementwise_work(layer, pixels, channels)

@@ -174,7 +174,7 @@ def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, calibration) ->
     for chunk, work in zip(plan.chunks, chunk_works(layer, plan, machine), strict=True):
         if id(work) not in known:
             kernel = _kernel(layer, plan.body_of(chunk), calibration)
-            cost = price(work.loops, work.lines, kernel)
+            cost = price(work.loops, work.lines, kernel, work.code)
             cost.mvms, cost.pipeline = work.pixel_mvms, work.pipeline
             known[id(work)] = cost
         costs.append(known[id(work)])

@@ -1,5 +1,6 @@
 """What a chunk of a layer does, in numbers that don't depend on calibrated costs."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,6 +60,8 @@ class Work:
     """Loop counts: instructions are linear in them."""
     lines: Features
     """Cache lines wanted, by array: misses are linear in them."""
+    code: Features = dataclasses.field(default_factory=dict)
+    """Rounds of loops whose functions may drive each other out of the instruction cache."""
     pixel_mvms: float = 0.0
     """Pixels times row blocks: the waits for an MVM are counted by it."""
     pipeline: Pipeline = Pipeline()

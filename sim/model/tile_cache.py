@@ -1,0 +1,169 @@
+"""Data cache misses of the loops over pixels in conv_tile.c: a sample of them, walked line by line.
+
+What a pixel reads lies at known places of the cache (``places``), so which lines drive out which
+follows from the layer's shape and plan.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+from tightrope.sim.image.layout import BLOCK, size_bytes
+from tightrope.sim.mapping.plan import Group
+from tightrope.sim.workload.layers import Layer
+
+from .cache_lines import direct_mapped_misses
+from .places import Places
+from .work import CACHE_BYTES, LINE_BYTES
+
+__all__ = ["TileTables", "misses_per_pixel", "table_lines"]
+
+WINDOW_PIXELS = 16
+WARM_PIXELS = 2
+WINDOWS_MAX = 6
+"""Of a layer that are walked."""
+_FAR = 1 << 28
+"""Parts of the memory are this far from each other, a multiple of the cache."""
+_STACK, _INPUT, _ACC, _CODE_DATA = 0, _FAR, 2 * _FAR, 3 * _FAR
+_LAYER = tuple(range(3568, 3776, LINE_BYTES))
+"""The layer's descriptor, in the frame of ``main``."""
+_ONE_BLOCK = {"loop": (3328, 3360, 3392, 3424), "queue": (3264, 3296), "take": (3264, 3296)}
+_MANY_BLOCKS = {"loop": (2480, 2496, 2528, 3424, 3456), "queue": (2432, 2464),
+                "take": (2416, 2432, 2464)}  # fmt: skip
+"""Stack that run_block and run_blocks, queue and finish use for each MVM: as the compiler has it,
+addresses modulo the cache."""
+_SLICES = 2604
+_SLICE_BYTES = 12
+_IO = {False: 2644, True: 2324}
+"""The table of a coupling's functions, by ``is_loose``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TileTables:
+    """Where a group's constants lie, modulo the cache, and what reads them."""
+
+    bias: int
+    scales: int
+    blocks: int
+    channels: int
+    acc: int
+    is_loose: bool
+
+    @classmethod
+    def of(cls, places: Places, groups: tuple[Group, ...], group: Group, is_loose: bool):
+        """Those of ``group``, one of ``groups``."""
+        before = groups[: groups.index(group)]
+        first = 4 * group.channel_begin
+        return cls(
+            bias=(places.bias + first) % CACHE_BYTES,
+            scales=(places.scales + first) % CACHE_BYTES,
+            blocks=(places.blocks + size_bytes(BLOCK) * sum(len(one.blocks) for one in before))
+            % CACHE_BYTES,
+            channels=group.channel_count,
+            acc=places.scratch,
+            is_loose=is_loose,
+        )
+
+
+def table_lines(group: Group) -> float:
+    """Lines of a group's constants, of which the first pixel misses all."""
+    blocks = len(group.blocks)
+    size = 8 * group.channel_count + size_bytes(BLOCK) * blocks
+    return (size + (4 * group.channel_count if blocks > 1 else 0)) / LINE_BYTES
+
+
+def misses_per_pixel(
+    layer: Layer, group: Group, tables: TileTables, pixel_begin: int, pixel_end: int
+) -> float:
+    """Lines that one of some pixels misses, in the mean, once the constants were read."""
+    slices = tuple((block.k_begin, block.row_count) for block in group.blocks)
+    count = -(-layer.pixels // WINDOW_PIXELS)
+    step = max(1.0, count / WINDOWS_MAX)
+    first, last = (
+        min(int(pixel / WINDOW_PIXELS / step), WINDOWS_MAX - 1)
+        for pixel in (pixel_begin, max(pixel_begin, pixel_end - 1))
+    )
+    shape = (layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2])
+    found = [
+        _window_misses(shape, slices, tables, round(index * step) * WINDOW_PIXELS)
+        for index in range(first, last + 1)
+    ]
+    return sum(found) / len(found)
+
+
+@functools.lru_cache(maxsize=16384)
+def _window_misses(shape, slices, tables: TileTables, begin: int) -> float:
+    """Of the pixels of one window."""
+    (out_h, out_w) = shape[1]
+    begin = min(begin, max(0, out_h * out_w - WINDOW_PIXELS))
+    first = max(0, begin - WARM_PIXELS)
+    pixels = np.arange(first, min(begin + WINDOW_PIXELS, out_h * out_w))
+    columns: list[np.ndarray] = []
+    for index, (k_begin, rows) in enumerate(slices):
+        columns.append(_fixed(_before_queue(len(slices), index, tables), len(pixels)))
+        columns.append(_input_lines(shape, k_begin, rows, pixels))
+        columns.append(_fixed(_take(len(slices), index, tables), len(pixels)))
+    walk = np.concatenate(columns, axis=1)
+    # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
+    warm = walk.shape[1] * min(WARM_PIXELS, begin - first) if begin else 0
+    misses = direct_mapped_misses(walk.ravel(), warm)
+    if not warm:
+        misses -= len(np.unique(walk[:, walk[0] < _INPUT // LINE_BYTES])) + len(
+            np.unique(walk[:, walk[0] >= _ACC // LINE_BYTES])
+        )
+    return max(0.0, misses / (len(pixels) - min(WARM_PIXELS, begin - first) * bool(warm)))
+
+
+def _fixed(addrs: np.ndarray, pixels: int) -> np.ndarray:
+    return np.broadcast_to(addrs // LINE_BYTES, (pixels, len(addrs)))
+
+
+def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+    frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+    block = tables.blocks + size_bytes(BLOCK) * index
+    addrs = [*frames["loop"], _CODE_DATA + _IO[tables.is_loose], *frames["queue"], *_LAYER]
+    if blocks > 1:
+        addrs += [_SLICES + _SLICE_BYTES * index]
+    return np.array([*addrs, _CODE_DATA + _FAR + block, _CODE_DATA + _FAR + block + 28])
+
+
+def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+    """Bias, sums and scales of four channels after another."""
+    frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+    quads = 16 * np.arange(-(-tables.channels // 4))
+    constants = _CODE_DATA + _FAR
+    bias, scales = constants + tables.bias + quads, constants + tables.scales + quads
+    sums = _ACC + tables.acc + quads
+    if blocks == 1:
+        read = np.stack([bias, scales], axis=1).ravel()
+    elif index == 0:
+        read = bias
+    elif index < blocks - 1:
+        read = sums
+    else:
+        read = np.stack([sums, scales], axis=1).ravel()
+    before = [*frames["loop"], _CODE_DATA + _IO[tables.is_loose], *frames["take"], *_LAYER[-4:]]
+    return np.concatenate([before, read, frames["take"]]).astype(np.int64)
+
+
+def _input_lines(shape, k_begin: int, count: int, pixels: np.ndarray) -> np.ndarray:
+    """(pixels, reads) lines of the input that a block's slice of each patch reads."""
+    (in_h, in_w, channels), (_, out_w), kernel, stride, pad = shape
+    row_bytes = kernel[1] * channels
+    top = pixels // out_w * stride[0] - pad[0]
+    left = pixels % out_w * stride[1] - pad[1]
+    reads = []
+    end = k_begin + count
+    for ky in range(k_begin // row_bytes, -(-end // row_bytes)):
+        begin = max(k_begin, ky * row_bytes) - ky * row_bytes
+        last = min(end, (ky + 1) * row_bytes) - ky * row_bytes - 1
+        offsets = np.append(np.arange(begin, last, LINE_BYTES), last)
+        y = top + ky
+        row = y * (in_w * channels)
+        addrs = (row + left * channels)[:, None] + offsets
+        # Padding is not read: neither left or right of a row nor, as if it were the nearest row,
+        # above or below the image.
+        inside = np.clip(addrs, row[:, None], (row + in_w * channels - 1)[:, None])
+        shift = (np.clip(y, 0, in_h - 1) - y) * (in_w * channels)
+        reads.append((inside + shift[:, None] + _INPUT + 64) // LINE_BYTES)
+    return np.concatenate(reads, axis=1)
