@@ -11,6 +11,7 @@ from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
+from tightrope.sim.model.cost import bus_queue
 from tightrope.sim.model.features import chunk_works, family_of
 from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
@@ -22,7 +23,7 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "fill",
+_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
          "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
@@ -60,6 +61,8 @@ class _Sample:
     cycles: float
     others: int
     """Other harts that worked at the same time."""
+    bus_busy: float
+    """Share of cycles in which they occupied the shared bus."""
     beats_of_others: float
     machine: object
 
@@ -81,6 +84,7 @@ def _samples(measurement: Measurement) -> list[_Sample]:
     harts = case.machine.harts
     counters = measurement.hart_counters
     beats = counters[:, HartCounter.MEMORY_BEATS].astype(float)
+    shared = counters[:, HartCounter.SHARED_ACCESSES].astype(float)
 
     def sample(members, rows) -> _Sample:
         base = {"layer": float(len(rows)), "hart": float(min(len(rows), len(members)))}
@@ -94,6 +98,7 @@ def _samples(measurement: Measurement) -> list[_Sample]:
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),
             others=harts - 1,
+            bus_busy=float(shared.sum() - shared[rows].mean()) / float(measurement.rtl_cycles),
             beats_of_others=float(beats.sum() - beats[rows].mean()),
             machine=case.machine,
         )
@@ -156,7 +161,7 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
         rows.append(
             {
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
-                "shared": shared, "shared_others": shared * sample.others,
+                "shared": shared, "shared_busy": shared * bus_queue(sample.bus_busy),
                 "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
             }
         )
@@ -192,39 +197,15 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
         kernels["conv_loose"] = _fit_kernel(by_family["conv_loose"], known)
     kernels = dict(sorted(kernels.items()))
     everything = [sample for samples in by_family.values() for sample in samples]
-    calibration = Calibration(
+    return Calibration(
         kernels=kernels,
         memory=_fit_memory(everything),
         tile={"tight_offset": 2.0, "loose_offset": 2.0},
         machine_hashes=tuple(sorted({m.case.machine.hash for m in measurements})),
     )
-    return _with_straggler(calibration, measurements)
 
 
 SAME_FOR_BOTH_COUPLINGS = ("program", "program_row", "partial")
-STRAGGLER_STEPS = [step / 20 for step in range(21)]
-
-
-def _with_straggler(calibration: Calibration, measurements: Sequence[Measurement]) -> Calibration:
-    """Choose ``memory["straggler"]`` by the mean error of whole layers split evenly over harts."""
-    cases = [
-        m for m in measurements
-        if m.case.machine.harts > 1 and m.plan.balance is Balance.STATIC
-        and m.case.body not in LOOSE_BODIES
-    ]  # fmt: skip
-    if not cases:
-        return calibration
-
-    def error(share: float) -> tuple[float, Calibration]:
-        tried = dataclasses.replace(calibration, memory={**calibration.memory, "straggler": share})
-        errors = [
-            abs(predict_layer(m.case.layer, m.plan, m.case.machine, tried).model_cycles
-                / m.rtl_cycles - 1)
-            for m in cases
-        ]  # fmt: skip
-        return sum(errors), tried
-
-    return min((error(share) for share in STRAGGLER_STEPS), key=lambda found: found[0])[1]
 
 
 def _fit_kernel(

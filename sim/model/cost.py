@@ -8,10 +8,13 @@ from tightrope.hw.tile.lanes import LANE_LATENCY_CYCLES
 from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
+from .stream_timeline import stream_wait
 from .work import FILL_CYCLES, LINE_BYTES, Pipeline
 
-__all__ = ["Clock", "Cost", "price"]
+__all__ = ["BUSY_MAX", "Clock", "Cost", "bus_queue", "price"]
 
+BUSY_MAX = 0.9
+"""What others occupy at the most: more is not left to them while one waits."""
 _DISPATCH = ("layer", "visit", "hart", "chunk", "panel", "block", "skipped_block", "group",
              "post_group", "constants", "channel_block", "pack", "tile", "strip",
              "window_row")  # fmt: skip
@@ -66,6 +69,13 @@ def price(
     return cost
 
 
+def bus_queue(busy: float) -> float:
+    """Transfers that one finds ahead of it on a bus that others occupy for a share of the cycles,
+    but for a calibrated factor."""
+    busy = min(busy, BUSY_MAX)
+    return busy / (1 - busy)
+
+
 class Clock:
     """How long things wait on one machine."""
 
@@ -81,8 +91,8 @@ class Clock:
             self.mvm_latency += LANE_LATENCY_CYCLES + 1
         self.busy = 0.0
         """Share of cycles in which other harts occupy the memory."""
-        self.others = 0.0
-        """Other harts on the shared bus."""
+        self.bus_busy = 0.0
+        """Share of cycles in which other harts occupy the shared bus."""
         self.loading = 1
         """Harts that begin and end at the same time, and then share the DMA engine."""
 
@@ -113,22 +123,14 @@ class Clock:
         )
 
     def bus_wait(self, cost: Cost) -> float:
-        price = self.memory.get("shared", 0.0) + self.memory.get("shared_others", 0.0) * self.others
+        queue = bus_queue(self.bus_busy)
+        price = self.memory.get("shared", 0.0) + self.memory.get("shared_busy", 0.0) * queue
         return cost.counts["shared_accesses"] * price
-
-    def straggling(self, shares: list[Cost]) -> float:
-        """The last of several harts has more cache conflicts than their mean, which is predicted:
-        addresses decide whose data meets its stack."""
-        slowest = max(shares, key=self.time)
-        half = 0.5 * slowest.counts["compute"]
-        active = sum(1 for share in shares if share.counts["compute"] > half)
-        misses = self.memory_wait(slowest) + FILL_CYCLES * slowest.counts["dcache_fills"]
-        return misses * self.memory.get("straggler", 0.0) * (1 - 1 / active)
 
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
         until the tiles and the DMA engine are done."""
-        if cost.pipeline.steady:
+        if cost.pipeline.bands:
             return self._stream_wait(cost)
         if not cost.mvms:
             return 0.0
@@ -136,16 +138,10 @@ class Clock:
         return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
 
     def _stream_wait(self, cost: Cost) -> float:
-        """What comes once per group is done while the first band is loaded, the rest meanwhile."""
-        pipeline = cost.pipeline
         beside = (
             cost.counts["compute"] - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
         )
-        return (
-            max(0.0, self.loading * pipeline.first - cost.dispatch)
-            + max(0.0, pipeline.steady - (0.0 if pipeline.sums else beside))
-            + self.loading * pipeline.last
-        )
+        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading)
 
     def time(self, cost: Cost) -> float:
         waits = self.memory_wait(cost) + self.bus_wait(cost) + self.tile_wait(cost)

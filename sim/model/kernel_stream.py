@@ -107,9 +107,11 @@ def _pipeline(
         for begin, end in bands
     ]
     return Pipeline(
-        first=loads[0],
-        steady=max(max(busy.values()), sum(loads[1:]) + sum(stores[:-1])),
-        last=stores[-1],
-        engine=sum(loads) + sum(stores),
+        load=sum(loads),
+        tile=max(busy.values()),
+        store=sum(stores),
+        bands=len(bands),
+        jobs=len(bands) * len(group.blocks),
+        groups=1,
         sums=0 if geometry.post else 1,
     )

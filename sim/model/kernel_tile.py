@@ -19,8 +19,8 @@ NO_QUEUE: Features = {
 }  # fmt: skip
 """Loops of queue, none of them run."""
 _TILE: Features = NO_QUEUE | {
-    "chunk": 1.0, "group": 0.0, "pixel": 0.0, "mvm": 0.0, "mvm_of_many": 0.0, "finish": 0.0,
-    "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0, "unpack2": 0.0, "byte_quad": 0.0,
+    "chunk": 1.0, "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
+    "mvm_of_many": 0.0, "finish": 0.0, "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0, "unpack2": 0.0, "byte_quad": 0.0,
     "byte_output": 0.0, "program": 0.0, "program_row": 0.0, "partial": 0.0,
 }  # fmt: skip
 
@@ -136,6 +136,10 @@ def _add_outputs(
     aligned = aligned_pixels(layer, begin, end, group.channel_begin)
     finished = aligned * (group.channel_count // 4)
     loops["group"] += 1
+    if blocks > 1:
+        loops["group_block"] += blocks
+        # Loose tiles are taken, and given back, in the order of their numbers.
+        loops["tile_search"] += blocks * blocks
     loops["pixel"] += pixels
     loops["mvm"] += pixels * blocks
     loops["mvm_of_many"] += pixels * blocks if blocks > 1 and not group.reprogram else 0

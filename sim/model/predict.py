@@ -1,6 +1,7 @@
 """Cycles and counters of a layer without running it: exact loop counts times calibrated costs."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .calibration import Calibration, load_calibration
-from .cost import Clock, Cost, price
+from .cost import BUSY_MAX, Clock, Cost, price
 from .errors import ModelError
 from .features import chunk_works, family_of
 from .schedule import run_locked, run_shares, run_stealing
@@ -28,6 +29,8 @@ __all__ = [
     "predict_layer",
 ]
 
+COLD_HELD_RATIO = 0.6
+"""Of what a hart's first chunk costs more than others: while it holds loose tiles."""
 TERMS = ("compute", "dispatch", "memory", "fetch", "tile_wait", "bus_wait", "imbalance", "sync")
 """Causes of cycles, averaged over harts. ``dispatch``: once per chunk, panel or group; ``memory``:
 data cache misses and stores; ``tile_wait``: for an MVM or for a tile that another hart holds;
@@ -104,11 +107,11 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
     base = price({"layer": 1.0, "visit": float(visits)}, {}, kernel)
     # A hart's first chunk finds caches that hold nothing of the kernel.
     first = price({"hart": 1.0}, {}, kernel)
-    ends: list[float] = []
-    waited: list[float] = []
-    # Contention depends on the length of the layer, and the other way round: two rounds are enough.
-    for _ in range(2):
-        ends, waited, owners = _schedule(plan, machine, clock, costs)
+
+    def run():
+        cold = clock.time(first)
+        held = COLD_HELD_RATIO * cold if plan.body in LOOSE_BODIES else 0.0
+        ends, waited, owners = _schedule(plan, machine, clock, costs, held)
         sums = [Cost() for _ in range(machine.harts)]
         for share in sums:
             share.add(base)
@@ -117,14 +120,25 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
         for hart in set(owners):
             sums[hart].add(first)
         engine = sum(share.pipeline.engine for share in sums)
-        cycles = max(max(ends), engine) + clock.time(base) + clock.time(first)
-        cycles += clock.straggling(sums)
-        total_beats = sum(clock.beats(share) for share in sums)
-        clock.loading = active = sum(1 for end in ends if end > 0)
-        clock.busy = min(0.9, total_beats / cycles * (active - 1) / max(active, 1))
-        if plan.body in LOOSE_BODIES:
-            busy_harts = sum(end - wait for end, wait in zip(ends, waited, strict=True)) / cycles
-            clock.others = max(0.0, busy_harts - 1)
+        cycles = max(max(ends), engine) + clock.time(base) + cold - held
+        return cycles, sums, ends, waited, owners
+
+    cycles, sums, ends, waited, owners = run()
+    total_beats = sum(clock.beats(share) for share in sums)
+    active = sum(1 for end in ends if end > 0)
+    if active > 1:
+        # Contention depends on the length of the layer, and the other way round. The wait is nearly
+        # proportional to what others ask for in a cycle, so two lengths tell where they agree.
+        clock.loading = active
+        others = (active - 1) / active
+        accesses = sum(share.counts["shared_accesses"] for share in sums)
+        alone = cycles
+        for _ in range(2):
+            clock.busy = min(BUSY_MAX, total_beats / cycles * others)
+            clock.bus_busy = min(BUSY_MAX, accesses / cycles * others)
+            found, sums, ends, waited, owners = run()
+            cycles = (alone + math.sqrt(alone * alone + 4 * alone * max(0.0, found - alone))) / 2
+        cycles = found
     tiles = tile_counters(layer, plan, machine, _on_tiles(layer, plan, machine, owners))
     traffic = shared_traffic(layer, plan, machine, tiles, total_beats)
     return _result(plan, machine, clock, sums, waited, cycles, tiles, traffic)
@@ -181,7 +195,9 @@ def _chunk_costs(layer, plan: LayerPlan, machine: ClusterConfig, calibration) ->
     return costs
 
 
-def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list[list[Cost]]):
+def _schedule(
+    plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list[list[Cost]], cold: float
+):
     # Most chunks are alike and share one cost, and most harts one list.
     lists = {id(own): own for own in costs}
     known = {id(cost): cost for own in lists.values() for cost in own}
@@ -193,7 +209,7 @@ def _schedule(plan: LayerPlan, machine: ClusterConfig, clock: Clock, costs: list
     if plan.body in LOOSE_BODIES:
         each = zip(plan.chunks, times[0], costs[0], strict=True)
         holds = [_holds(plan, chunk, time, cost) for chunk, time, cost in each]
-        return run_locked(holds, first, machine.harts, steal=steal)
+        return run_locked(holds, first, machine.harts, steal=steal, cold=cold)
     if steal:
         ends, owners = run_stealing(times, first)
         return ends, no_wait, owners
@@ -210,7 +226,7 @@ def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost):
         return [((), time)]
     groups = plan.groups[chunk.begin : chunk.end]
     columns = [group.channel_count * len(group.blocks) for group in groups]
-    held = min(1.0, cost.pipeline.steady / time) if cost.pipeline.sums else 1.0
+    held = min(1.0, cost.pipeline.tile / time) if cost.pipeline.sums else 1.0
     return [
         hold
         for group, part in zip(groups, columns, strict=True)
@@ -236,8 +252,8 @@ def _result(plan, machine, clock, sums, waited, cycles, tiles, traffic) -> Layer
         mean["bus_wait"] += bus / harts
         mean["tile_wait"] += (tile + wait) / harts
         asleep = max(0.0, cycles - share.counts["compute"] - fetch - memory - bus - tile - wait)
-        # It sleeps while the tiles that stream are at work.
-        asleep += tile if plan.body is Body.STREAM else 0.0
+        # It sleeps while loose tiles are at work, or held by others.
+        asleep += tile + wait if plan.body in LOOSE_BODIES else 0.0
         counters.append(
             {
                 HartCounter.CYCLES: cycles,

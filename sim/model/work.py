@@ -29,25 +29,33 @@ Features = dict[str, float]
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What runs beside a hart that streams, in cycles."""
+    """What runs beside a hart that streams, in cycles: sums over all groups of a chunk."""
 
-    first: float = 0.0
-    """Before the first job can begin."""
-    steady: float = 0.0
-    """From its beginning to the end of the last one, if the hart is never late."""
-    last: float = 0.0
-    """After that."""
-    engine: float = 0.0
-    """Of the DMA engine, which all harts share."""
+    load: float = 0.0
+    """Of the DMA engine, which all harts share, for inputs."""
+    tile: float = 0.0
+    """Of the slowest tile of each group."""
+    store: float = 0.0
+    """Of the DMA engine, for results that tiles have requantised."""
+    bands: float = 0.0
+    jobs: float = 0.0
+    groups: float = 0.0
     sums: float = 0.0
     """Groups whose results the hart adds up, one band after the other."""
 
+    @property
+    def engine(self) -> float:
+        """Of the DMA engine."""
+        return self.load + self.store
+
     def __add__(self, other: "Pipeline") -> "Pipeline":
         return Pipeline(
-            first=self.first + other.first,
-            steady=self.steady + other.steady,
-            last=self.last + other.last,
-            engine=self.engine + other.engine,
+            load=self.load + other.load,
+            tile=self.tile + other.tile,
+            store=self.store + other.store,
+            bands=self.bands + other.bands,
+            jobs=self.jobs + other.jobs,
+            groups=self.groups + other.groups,
             sums=self.sums + other.sums,
         )
 
