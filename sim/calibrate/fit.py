@@ -23,7 +23,7 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "fill", "group_block",
+_CODE = {"layer", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
          "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""

@@ -5,7 +5,7 @@ multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import TILE_BODIES, Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -61,8 +61,7 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConf
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
             return tile_work(layer, plan, chunk, machine.tile.output_bytes)
-        fixed = plan.balance is Balance.STATIC
-        return dot4_work(layer, pixels, chunk.end - chunk.begin, fixed)
+        return dot4_work(layer, plan, chunk)
     channels = chunk.end - chunk.begin
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)
