@@ -5,7 +5,9 @@ from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
+from .dot4_walk import WALKED_MACS, misses_of_chunk
 from .pixels import classes_of
+from .places import places_of
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
 __all__ = ["dot4_work"]
@@ -79,6 +81,13 @@ def _lines(
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
+    if not two_sided and pixels * channels * layer.patch <= WALKED_MACS and layer.groups == 1:
+        missed = misses_of_chunk(
+            layer, places_of(layer, plan), pitch, size, not direct,
+            (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end),
+        )  # fmt: skip
+        warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        return {"walked": max(0.0, missed - warm)}
     panels, rest = divmod(pixels, size)
     blocks = -(-channels // 4)
     group_in_c = layer.in_shape[2] // layer.groups

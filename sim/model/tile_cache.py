@@ -13,6 +13,7 @@ from tightrope.sim.mapping.plan import Group
 from tightrope.sim.workload.layers import Layer
 
 from .cache_lines import direct_mapped_misses
+from .input_lines import lines_of_patches
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES
 
@@ -101,7 +102,9 @@ def _window_misses(shape, slices, tables: TileTables, begin: int) -> float:
     columns: list[np.ndarray] = []
     for index, (k_begin, rows) in enumerate(slices):
         columns.append(_fixed(_before_queue(len(slices), index, tables), len(pixels)))
-        columns.append(_input_lines(shape, k_begin, rows, pixels))
+        columns.append(
+            lines_of_patches(shape[0], out_w, *shape[2:], k_begin, rows, pixels) + _INPUT // LINE_BYTES
+        )
         columns.append(_fixed(_take(len(slices), index, tables), len(pixels)))
     walk = np.concatenate(columns, axis=1)
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
@@ -144,26 +147,3 @@ def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
         read = np.stack([sums, scales], axis=1).ravel()
     before = [*frames["loop"], _CODE_DATA + _IO[tables.is_loose], *frames["take"], *_LAYER[-4:]]
     return np.concatenate([before, read, frames["take"]]).astype(np.int64)
-
-
-def _input_lines(shape, k_begin: int, count: int, pixels: np.ndarray) -> np.ndarray:
-    """(pixels, reads) lines of the input that a block's slice of each patch reads."""
-    (in_h, in_w, channels), (_, out_w), kernel, stride, pad = shape
-    row_bytes = kernel[1] * channels
-    top = pixels // out_w * stride[0] - pad[0]
-    left = pixels % out_w * stride[1] - pad[1]
-    reads = []
-    end = k_begin + count
-    for ky in range(k_begin // row_bytes, -(-end // row_bytes)):
-        begin = max(k_begin, ky * row_bytes) - ky * row_bytes
-        last = min(end, (ky + 1) * row_bytes) - ky * row_bytes - 1
-        offsets = np.append(np.arange(begin, last, LINE_BYTES), last)
-        y = top + ky
-        row = y * (in_w * channels)
-        addrs = (row + left * channels)[:, None] + offsets
-        # Padding is not read: neither left or right of a row nor, as if it were the nearest row,
-        # above or below the image.
-        inside = np.clip(addrs, row[:, None], (row + in_w * channels - 1)[:, None])
-        shift = (np.clip(y, 0, in_h - 1) - y) * (in_w * channels)
-        reads.append((inside + shift[:, None] + _INPUT + 64) // LINE_BYTES)
-    return np.concatenate(reads, axis=1)
