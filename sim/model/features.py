@@ -66,5 +66,5 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConf
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):
-        return pool_work(layer, chunk)
+        return pool_work(layer, plan, chunk)
     return elementwise_work(layer, pixels, channels)
