@@ -1,7 +1,7 @@
 """From measurements to costs: one non-negative least-squares fit for each count of each kernel."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,6 @@ _SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "wind
                "quad", "post_group", "post_patches", "post_runs", "post_even",
                "band")  # fmt: skip
 """Loops that read descriptors and the stack, which other data may have driven out."""
-LINES = {"in_fresh", "in_again", "in_mix", "scales", "scales_mix", "results", "constant_lines",
-         "program_lines"}  # fmt: skip
 LINE_FILLS_MAX = 2.0
 """Events for a line of the data cache that is wanted: more are not the line's. Where a feature is
 all but 0 in the microbenchmarks, any cost would fit, and be far off for a layer of a real CNN."""
@@ -109,7 +107,10 @@ def _samples(measurement: Measurement) -> list[_Sample]:
     return [sample(works[first[h] : first[h + 1]], [h]) for h in range(harts)]
 
 
-def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, float]:
+def _solve(
+    rows: Sequence[Mapping[str, float]], values, weights, capped: Collection[str] = ()
+) -> dict[str, float]:
+    """Costs by name; those of ``capped`` are at most LINE_FILLS_MAX."""
     names = sorted({name for row in rows for name, value in row.items() if value})
     if not names:
         return {}
@@ -120,7 +121,7 @@ def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, fl
     # Columns of like size: the solver compares them with one tolerance.
     size = np.linalg.norm(scaled, axis=0)
     size[size == 0] = 1.0
-    most = np.array([LINE_FILLS_MAX if name in LINES else np.inf for name in names]) * size
+    most = np.array([LINE_FILLS_MAX if name in capped else np.inf for name in names]) * size
     costs = lsq_linear(scaled / size, target, bounds=(0, most)).x / size
     found = zip(names, costs, strict=True)
     return {name: float(f"{cost:.6g}") for name, cost in found if cost > LEAST_COST}
@@ -214,6 +215,7 @@ def _fit_kernel(
     """Costs of one kernel; ``known`` are compute costs that are not to be fitted."""
     names = {name for sample in samples for name, rounds in sample.loops.items() if rounds}
     costs = {"seen": dict.fromkeys(sorted(names), 1.0)}
+    wanted = {name for sample in samples for name in sample.lines}
     for count in COUNTS:
         fixed = (known or {}) if count == "compute" else {}
         values = [
@@ -235,5 +237,5 @@ def _fit_kernel(
                 row |= sample.lines
             rows.append(row)
         weights = [1.0 / (sample.count(count) + RARE * sample.cycles) for sample in samples]
-        costs[count] = _solve(rows, values, weights) | dict(fixed)
+        costs[count] = _solve(rows, values, weights, wanted) | dict(fixed)
     return costs

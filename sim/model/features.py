@@ -64,7 +64,7 @@ def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConf
         return dot4_work(layer, plan, chunk)
     channels = chunk.end - chunk.begin
     if layer.op is LayerOp.DWCONV:
-        return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)
+        return dwconv_work(layer, plan, chunk)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):
         return pool_work(layer, plan, chunk)
     return elementwise_work(layer, pixels, channels)

@@ -56,17 +56,29 @@ def _misses(
     # Padding is not read: nor is, in its place, what was read just before.
     inside = (rows >= 0) & (rows < in_h) & (cols >= 0) & (cols < in_w)
     taps = (rows * in_w + cols) * pitch
-    width = 4 if layer.op is LayerOp.MAXPOOL else 16
-    by_words = pitch % 4 == 0
-    starts = np.arange(channels[0], channels[1], width if by_words else 1)
+    starts, widths = _groups(layer.op, pitch % 4 == 0, *channels)
     addrs = _INPUT + places.input + taps[:, None, :] + starts[None, :, None]
-    last = np.minimum(starts + width, channels[1])[None, :, None] - starts[None, :, None] - 4
-    reads = np.stack([addrs, addrs + np.maximum(last, 0)], axis=3)
+    last = np.maximum(widths - 4, 0)[None, :, None]
+    reads = np.stack([addrs, addrs + last], axis=3)
     reads = np.where(inside[:, None, :, None], reads, _STACK + _FRAMES[-1])
     reads = reads.reshape(end - begin, -1) // LINE_BYTES
     fixed = np.array([*_FRAMES, _TABLES + places.scales]) // LINE_BYTES
     walk = np.concatenate([np.broadcast_to(fixed, (end - begin, len(fixed))), reads], axis=1)
     return direct_mapped_misses(walk.ravel(), warm * walk.shape[1])
+
+
+def _groups(op: LayerOp, by_words: bool, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """First channels and sizes of what passes over a window together: 16, 4, single ones."""
+    starts: list[int] = []
+    widths: list[int] = []
+    for width in (16, 4, 1):
+        if width > 1 and not by_words or width == 16 and op is LayerOp.MAXPOOL:
+            continue
+        count = (end - begin) // width
+        starts += range(begin, begin + count * width, width)
+        widths += [width] * count
+        begin += count * width
+    return np.array(starts), np.array(widths)
 
 
 def _corners(layer: Layer, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
