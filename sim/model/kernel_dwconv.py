@@ -41,7 +41,13 @@ def dwconv_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
     loops["copy_word"] = float(walk["copy_pixel"] * quads)
     for name in ("quad", "block", "part", *_BLOCKS.values(), *_ROWS.values(), "tap"):
         loops[name] = float(walk[name] * quads)
-    return Work(loops=loops, lines=_lines(layer, plan, chunk, 4 * quads))
+    # Fewer than a line's channels are copied otherwise.
+    part = 4 * quads % LINE_BYTES
+    loops["part_pixel"] = float(walk["copy_pixel"] * (part > 0))
+    loops["part_word"] = float(walk["copy_pixel"] * (part % 16 // 4))
+    kind = "any" if walk["tap"] else "5" if layer.kernel[1] == 5 else "3"
+    code = {f"code_{kind}": loops["row"], "code_part": loops["part"]}
+    return Work(loops=loops, lines=_lines(layer, plan, chunk, 4 * quads), code=code)
 
 
 BLOCKS_WALKED = 2

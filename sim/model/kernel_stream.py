@@ -1,5 +1,6 @@
 """Loops of conv_stream.c and stream_sums.c in sw/kernels, and what tiles and DMA do meanwhile."""
 
+import bisect
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
@@ -13,7 +14,9 @@ from tightrope.sim.mapping.stream import (
 from tightrope.sim.workload.layers import Layer
 
 from .cache_lines import aligned_ratio
-from .work import LINE_BYTES, Features, Pipeline, Work
+from .places import places_of
+from .sums_walk import area_bytes, sums_misses
+from .work import CACHE_BYTES, LINE_BYTES, Features, Pipeline, Work
 
 __all__ = ["stream_work"]
 
@@ -38,7 +41,7 @@ def stream_work(
         "sum": 0.0, "sum_block": 0.0, "sum_unpack": 0.0, "byte_output": 0.0,
     }  # fmt: skip
     loops["chunk"] = 1.0
-    lines: Features = {"results": 0.0, "scales": 0.0}
+    lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0}
     bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
     firsts = [begin for begin, _ in pixels_of_groups(layer.pixels, plan.groups)]
     parts = []
@@ -57,6 +60,7 @@ def stream_work(
                 lines["scales"] += 8 * group.channel_count / LINE_BYTES
         else:
             _add_sums(loops, lines, layer, group, machine.tile.output_bytes, bands)
+            _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
     return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
 
@@ -76,10 +80,30 @@ def _add_sums(
     loops["sum_block"] += pixels * quads * len(group.blocks)
     loops["sum_unpack"] += pixels * quads * len(group.blocks) if element_bytes < 4 else 0
     loops["byte_output"] += pixels * (group.channel_count - 4 * whole)
-    # The data cache is flushed before each band.
-    lines["scales"] += len(bands) * 8 * group.channel_count / LINE_BYTES
-    result_bytes = len(group.blocks) * group.blocks[0].col_count * element_bytes
-    lines["results"] += pixels * result_bytes / LINE_BYTES
+
+
+def _add_sum_lines(
+    lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, group: Group,
+    machine: ClusterConfig, geometry: StreamGeometry, bands: Sequence[tuple[int, int]],
+) -> None:  # fmt: skip
+    """The data cache is flushed before each band."""
+    places = places_of(layer, plan)
+    pixel_bytes = group.blocks[0].col_count * machine.tile.output_bytes
+    area = area_bytes(geometry.band_pixels, pixel_bytes)
+    # Whoever steals a chunk uses its own part of the scratchpad: taken for that of its owner.
+    owner = bisect.bisect_right(plan.hart_first, plan.chunks.index(chunk)) - 1
+    for index, (begin, end) in enumerate(bands):
+        half_end = (2 * owner + index % 2 + 1) * geometry.stream_bytes // 2
+        memory, scratch = sums_misses(
+            (places.bias + 4 * group.channel_begin) % CACHE_BYTES,
+            (places.scales + 4 * group.channel_begin) % CACHE_BYTES,
+            (half_end - len(group.blocks) * area) % CACHE_BYTES,
+            blocks=len(group.blocks), area_bytes=area, pixel_bytes=pixel_bytes,
+            element_bytes=machine.tile.output_bytes, channels=group.channel_count,
+            words=layer.out_shape[2] % 4 == 0, pixels=end - begin,
+        )  # fmt: skip
+        lines["walked"] += memory
+        lines["results"] += scratch
 
 
 def _pipeline(
