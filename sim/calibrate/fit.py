@@ -1,6 +1,5 @@
 """From measurements to costs: one non-negative least-squares fit for each count of each kernel."""
 
-import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
 from tightrope.sim.model.cost import bus_queue
 from tightrope.sim.model.features import chunk_works, family_of
-from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
 
 __all__ = ["WrongOutputError", "fit_calibration"]
@@ -23,7 +21,7 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
+_CODE = {"layer", "other_hart", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
          "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
@@ -85,7 +83,11 @@ def _samples(measurement: Measurement) -> list[_Sample]:
     shared = counters[:, HartCounter.SHARED_ACCESSES].astype(float)
 
     def sample(members, rows) -> _Sample:
-        base = {"layer": float(len(rows)), "hart": float(min(len(rows), len(members)))}
+        base = {
+            "layer": float(len(rows)),
+            "other_hart": float(len(rows) - (0 in rows)),
+            "hart": float(min(len(rows), len(members))),
+        }
         if plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES:
             base["visit"] = float(harts * len(rows))
         mean = counters[rows].astype(float)

@@ -12,7 +12,7 @@ __all__ = [
     "direct_mapped_misses",
     "input_lines",
     "inside_ratio",
-    "misses_of",
+    "miss_mask",
     "mix",
     "pitch_is_aligned",
     "repeat_ratio",

@@ -15,8 +15,8 @@ __all__ = ["BUSY_MAX", "Clock", "Cost", "bus_queue", "price"]
 
 BUSY_MAX = 0.9
 """What others occupy at the most: more is not left to them while one waits."""
-_DISPATCH = ("layer", "visit", "hart", "chunk", "panel", "block", "skipped_block", "group",
-             "post_group", "constants", "channel_block", "pack", "tile", "strip",
+_DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", "skipped_block",
+             "group", "group_block", "tile_search", "post_group", "constants", "channel_block", "pack", "tile", "strip",
              "window_row")  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from tightrope.sim.mapping.stream import (
 )
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import aligned_ratio
+from .kernel_tile import aligned_pixels
 from .places import places_of
 from .sums_walk import area_bytes, sums_misses
 from .work import CACHE_BYTES, LINE_BYTES, Features, Pipeline, Work
@@ -38,7 +38,8 @@ def stream_work(
     """One chunk: what the hart does, and beside it the tiles and its DMA channel."""
     loops: Features = {
         "group": 0.0, "tile": 0.0, "constants": 0.0, "band": 0.0, "job": 0.0, "store": 0.0,
-        "sum": 0.0, "sum_block": 0.0, "sum_unpack": 0.0, "byte_output": 0.0,
+        "sum_pixel": 0.0, "sum": 0.0, "sum_block": 0.0, "sum_unpack1": 0.0, "sum_unpack2": 0.0,
+        "byte_quad": 0.0, "byte_output": 0.0,
     }  # fmt: skip
     loops["chunk"] = 1.0
     lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0}
@@ -59,7 +60,7 @@ def stream_work(
                 loops["constants"] += group.channel_count / 4
                 lines["scales"] += 8 * group.channel_count / LINE_BYTES
         else:
-            _add_sums(loops, lines, layer, group, machine.tile.output_bytes, bands)
+            _add_sums(loops, layer, group, machine.tile.output_bytes, bands)
             _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
     return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
@@ -67,7 +68,6 @@ def stream_work(
 
 def _add_sums(
     loops: Features,
-    lines: Features,
     layer: Layer,
     group: Group,
     element_bytes: int,
@@ -75,11 +75,15 @@ def _add_sums(
 ) -> None:
     pixels = sum(end - begin for begin, end in bands)
     quads = -(-group.channel_count // 4)
-    whole = group.channel_count // 4 * aligned_ratio(layer.out_shape[2])
-    loops["sum"] += pixels * quads
+    aligned = sum(aligned_pixels(layer, *band, group.channel_begin) for band in bands)
+    whole = aligned * (group.channel_count // 4)
+    loops["sum_pixel"] += pixels
+    loops["sum"] += whole
     loops["sum_block"] += pixels * quads * len(group.blocks)
-    loops["sum_unpack"] += pixels * quads * len(group.blocks) if element_bytes < 4 else 0
-    loops["byte_output"] += pixels * (group.channel_count - 4 * whole)
+    if element_bytes < 4:
+        loops[f"sum_unpack{element_bytes}"] += pixels * quads * len(group.blocks)
+    loops["byte_quad"] += pixels * quads - whole
+    loops["byte_output"] += pixels * group.channel_count - 4 * whole
 
 
 def _add_sum_lines(

@@ -1,4 +1,4 @@
-"""Data cache misses of the pools, walked line by line: all of a small chunk, windows of a large one."""
+"""Data cache misses of the pools, walked line by line: a small chunk, or windows of a large one."""
 
 import functools
 

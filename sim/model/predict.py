@@ -104,7 +104,8 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
     # lost in the waits for them.
     steals = plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES
     visits = machine.harts if steals else 0
-    base = price({"layer": 1.0, "visit": float(visits)}, {}, kernel)
+    once = {"layer": 1.0, "visit": float(visits), "other_hart": float(machine.harts > 1)}
+    base = price(once, {}, kernel)
     # A hart's first chunk finds caches that hold nothing of the kernel.
     first = price({"hart": 1.0}, {}, kernel)
 

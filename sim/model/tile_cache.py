@@ -102,9 +102,8 @@ def _window_misses(shape, slices, tables: TileTables, begin: int) -> float:
     columns: list[np.ndarray] = []
     for index, (k_begin, rows) in enumerate(slices):
         columns.append(_fixed(_before_queue(len(slices), index, tables), len(pixels)))
-        columns.append(
-            lines_of_patches(shape[0], out_w, *shape[2:], k_begin, rows, pixels) + _INPUT // LINE_BYTES
-        )
+        read = lines_of_patches(shape[0], out_w, *shape[2:], k_begin, rows, pixels)
+        columns.append(read + _INPUT // LINE_BYTES)
         columns.append(_fixed(_take(len(slices), index, tables), len(pixels)))
     walk = np.concatenate(columns, axis=1)
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
