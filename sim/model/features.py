@@ -6,7 +6,7 @@ multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
-from tightrope.sim.mapping.plan import TILE_BODIES, Chunk, LayerPlan
+from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
@@ -40,8 +40,8 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
             # Its edges lie where the chunk's pixels do.
             chunk.pixel_begin,
             chunk.pixel_end,
-            chunk.end - chunk.begin,
-            chunk.begin if body in TILE_BODIES else 0,
+            chunk.begin,
+            chunk.end,
         )
         if key not in known:
             known[key] = (

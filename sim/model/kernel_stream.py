@@ -16,7 +16,7 @@ from tightrope.sim.workload.layers import Layer
 from .kernel_tile import aligned_pixels
 from .places import places_of
 from .sums_walk import area_bytes, sums_misses
-from .work import CACHE_BYTES, LINE_BYTES, Features, Pipeline, Work
+from .work import CACHE_BYTES, LINE_BYTES, Band, Features, Pipeline, Work
 
 __all__ = ["stream_work"]
 
@@ -121,25 +121,26 @@ def _pipeline(
     tile = machine.tile
     dma_rate = min(machine.dma_bytes_per_cycle, machine.memory.bytes_per_cycle)
     element_bytes = 1 if geometry.post else tile.output_bytes
-    busy: dict[int, float] = {}
+    busy: dict[int, list[float]] = {}
     for block in group.blocks:
         moved = block.row_count + block.col_count * element_bytes
         requests = moved / machine.stream_bytes_per_cycle + REQUEST_CYCLES
         positions = -(-block.row_count // layer.in_shape[2])
-        period = max(tile.mvm_latency_cycles, requests, positions)
-        cycles = sum((end - begin) * period + JOB_CYCLES for begin, end in bands)
-        busy[block.tile] = busy.get(block.tile, 0.0) + cycles
-    loads = [load_bytes(layer, band, layer.in_shape[2]) / dma_rate + BLOCK_CYCLES for band in bands]
-    stores = [
-        (end - begin) * group.channel_count / dma_rate + BLOCK_CYCLES if geometry.post else 0.0
-        for begin, end in bands
-    ]
-    return Pipeline(
-        load=sum(loads),
-        tile=max(busy.values()),
-        store=sum(stores),
-        bands=len(bands),
-        jobs=len(bands) * len(group.blocks),
-        groups=1,
-        sums=0 if geometry.post else 1,
-    )
+        busy.setdefault(block.tile, []).append(
+            max(tile.mvm_latency_cycles, requests, positions)
+        )
+    found = []
+    for begin, end in bands:
+        load = load_bytes(layer, (begin, end), layer.in_shape[2]) / dma_rate
+        store = (end - begin) * group.channel_count / dma_rate
+        found.append(
+            Band(
+                load=load + BLOCK_CYCLES,
+                tile=max(
+                    sum((end - begin) * period + JOB_CYCLES for period in periods)
+                    for periods in busy.values()
+                ),
+                store=store + BLOCK_CYCLES if geometry.post else 0.0,
+            )
+        )
+    return Pipeline(groups=(tuple(found),), sums=not geometry.post)

@@ -16,6 +16,7 @@ __all__ = ["NO_QUEUE", "aligned_pixels", "queue_loops", "tile_work"]
 NO_QUEUE: Features = {
     "queue_row": 0.0, "run": 0.0, "queue32": 0.0, "queue8": 0.0, "queue_tail": 0.0,
     "unaligned_run": 0.0, "queue_unaligned": 0.0, "tail_byte": 0.0, "fill": 0.0, "queue_fill": 0.0,
+    "tail_write": 0.0,
 }  # fmt: skip
 """Loops of queue, none of them run."""
 _TILE: Features = NO_QUEUE | {
@@ -63,6 +64,7 @@ def _fill(loops: Features, size: int) -> None:
     if size > 0:
         loops["fill"] += 1
         loops["queue_fill"] += size // 8
+        _tail(loops, size)
 
 
 def _run(loops: Features, unaligned: bool, size: int) -> None:
@@ -73,10 +75,17 @@ def _run(loops: Features, unaligned: bool, size: int) -> None:
         loops["unaligned_run"] += 1
         loops["queue_unaligned"] += size // 8
         loops["tail_byte"] += size % 8
+        _tail(loops, size)
     else:
         loops["queue32"] += size // 32
         loops["queue8"] += size % 32 // 8
-        loops["queue_tail"] += size % 8 > 0
+        _tail(loops, size)
+
+
+def _tail(loops: Features, size: int) -> None:
+    """The last 1 .. 7 bytes: a loose tile takes them as a word, a half and a byte."""
+    loops["queue_tail"] += size % 8 > 0
+    loops["tail_write"] += (size % 8).bit_count()
 
 
 def aligned_pixels(layer: Layer, begin: int, end: int, channel: int) -> int:

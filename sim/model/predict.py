@@ -1,7 +1,6 @@
 """Cycles and counters of a layer without running it: exact loop counts times calibrated costs."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .calibration import Calibration, load_calibration
-from .cost import BUSY_MAX, Clock, Cost, price
+from .cost import BUSY_MAX, Clock, Cost, bus_queue, price
 from .errors import ModelError
 from .features import chunk_works, family_of
 from .schedule import run_locked, run_shares, run_stealing
@@ -134,15 +133,50 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
         others = (active - 1) / active
         accesses = sum(share.counts["shared_accesses"] for share in sums)
         alone = cycles
-        for _ in range(2):
-            clock.busy = min(BUSY_MAX, total_beats / cycles * others)
-            clock.bus_busy = min(BUSY_MAX, accesses / cycles * others)
-            found, sums, ends, waited, owners = run()
-            cycles = (alone + math.sqrt(alone * alone + 4 * alone * max(0.0, found - alone))) / 2
-        cycles = found
+        demand = _Demand(total_beats * others, accesses * others)
+        demand.apply(clock, cycles)
+        found, *_ = run()
+        demand.apply(clock, demand.agreed_cycles(cycles, found))
+        cycles, sums, ends, waited, owners = run()
     tiles = tile_counters(layer, plan, machine, _on_tiles(layer, plan, machine, owners))
     traffic = shared_traffic(layer, plan, machine, tiles, total_beats)
     return _result(plan, machine, clock, sums, waited, cycles, tiles, traffic)
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """What other harts ask for while one works."""
+
+    beats: float
+    """Of main memory."""
+    accesses: float
+    """To the shared bus."""
+
+    def apply(self, clock: Clock, cycles: float) -> None:
+        """To a layer of this length."""
+        clock.busy = min(BUSY_MAX, self.beats / cycles)
+        clock.bus_busy = min(BUSY_MAX, self.accesses / cycles)
+
+    def agreed_cycles(self, alone: float, found: float) -> float:
+        """The length that makes itself: ``alone`` if nobody waited, ``found`` if all waited as they
+        would in a layer of that length. Waits grow as the queue does that is longer."""
+        bus = self.accesses > self.beats
+        asked = self.accesses if bus else self.beats
+
+        def queue(cycles: float) -> float:
+            busy = min(BUSY_MAX, asked / cycles)
+            return bus_queue(busy) if bus else busy
+
+        if found <= alone or not asked:
+            return alone
+        low, high, slope = alone, found, (found - alone) / queue(alone)
+        for _ in range(12):
+            middle = (low + high) / 2
+            if alone + slope * queue(middle) > middle:
+                low = middle
+            else:
+                high = middle
+        return (low + high) / 2
 
 
 def _costs_by_hart(layer, plan: LayerPlan, machine: ClusterConfig, calibration) -> list[list[Cost]]:

@@ -1,6 +1,8 @@
 """How long a hart that streams sleeps: hart, DMA channel and tile, band after band."""
 
-from .work import Pipeline
+from collections.abc import Sequence
+
+from .work import Band, Pipeline
 
 __all__ = ["stream_wait"]
 
@@ -26,63 +28,43 @@ def stream_wait(
 
     ``loading`` harts share the DMA engine.
     """
-    bands = max(1, round(pipeline.bands / pipeline.groups))
-    per_band = 1.0 / pipeline.bands
-    steps = _Steps(
-        hart=hart_cycles * per_band,
-        once=once_cycles / pipeline.groups,
-        load=pipeline.load * per_band * loading,
-        tile=pipeline.tile * per_band,
-        store=pipeline.store * per_band * loading,
-    )
-    wait = _raw(steps, bands) if pipeline.sums else _posted(steps, bands)
-    return wait * pipeline.groups
+    if pipeline.sums:
+        call = LOAD_SHARE * hart_cycles / pipeline.bands
+        return sum(_raw(bands, call, loading) for bands in pipeline.groups)
+    once = once_cycles / len(pipeline.groups)
+    band = hart_cycles / pipeline.bands
+    return sum(_posted(bands, band, once, loading) for bands in pipeline.groups)
 
 
-class _Steps:
-    """Cycles of each part for one band."""
-
-    def __init__(self, *, hart: float, once: float, load: float, tile: float, store: float) -> None:
-        self.load_call = hart * LOAD_SHARE
-        self.begin = once * BEGIN_SHARE
-        self.push = hart * PUSH_SHARE
-        self.after = hart * AFTER_SHARE
-        self.store_call = hart * STORE_SHARE
-        self.load = load
-        self.tile = tile
-        self.store = store
-
-
-def _posted(steps: _Steps, bands: int) -> float:
+def _posted(bands: Sequence[Band], hart: float, once: float, loading: int) -> float:
     """Tiles requantise: a band is pushed while the one before is computed."""
-    now = asleep = 0.0
-    engine = tile = before = 0.0
+    now = asleep = engine = tile = before = 0.0
     loaded = []
-    for _ in range(min(2, bands)):
-        now += steps.load_call
-        engine = max(engine, now) + steps.load
+    for band in bands[:2]:
+        now += hart * LOAD_SHARE
+        engine = max(engine, now) + band.load * loading
         loaded.append(engine)
-    now += steps.begin
-    for band in range(bands):
-        asleep += max(0.0, loaded[band] - now)
-        now = max(now, loaded[band]) + steps.push
-        before, tile = tile, max(tile, now) + steps.tile
-        now += steps.after
-        if band:
+    now += once * BEGIN_SHARE
+    for index, band in enumerate(bands):
+        asleep += max(0.0, loaded[index] - now)
+        now = max(now, loaded[index]) + hart * PUSH_SHARE
+        before, tile = tile, max(tile, now) + band.tile
+        now += hart * AFTER_SHARE
+        if index:
             asleep += max(0.0, before - now)
-            now = max(now, before) + steps.store_call
-            engine = max(engine, now) + steps.store
-            if band + 1 < bands:
-                now += steps.load_call
-                engine = max(engine, now) + steps.load
+            now = max(now, before) + hart * STORE_SHARE
+            engine = max(engine, now) + bands[index - 1].store * loading
+            if index + 1 < len(bands):
+                now += hart * LOAD_SHARE
+                engine = max(engine, now) + bands[index + 1].load * loading
                 loaded.append(engine)
     asleep += max(0.0, tile - now)
-    now = max(now, tile) + steps.store_call
-    engine = max(engine, now) + steps.store
+    now = max(now, tile) + hart * STORE_SHARE
+    engine = max(engine, now) + bands[-1].store * loading
     return asleep + max(0.0, engine - now)
 
 
-def _raw(steps: _Steps, bands: int) -> float:
+def _raw(bands: Sequence[Band], load_call: float, loading: int) -> float:
     """The hart waits for each band's results, and adds them up while the next is loaded."""
-    first = max(0.0, steps.load - steps.load_call)
-    return first + bands * max(0.0, steps.tile - OVERLAP_CYCLES)
+    first = max(0.0, bands[0].load * loading - load_call)
+    return first + sum(max(0.0, band.tile - OVERLAP_CYCLES) for band in bands)

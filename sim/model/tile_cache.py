@@ -123,10 +123,12 @@ def _fixed(addrs: np.ndarray, pixels: int) -> np.ndarray:
 def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
     frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
     block = tables.blocks + size_bytes(BLOCK) * index
-    addrs = [*frames["loop"], _CODE_DATA + _IO[tables.is_loose], *frames["queue"], *_LAYER]
+    block = _CODE_DATA + _FAR + block
+    addrs = [*frames["loop"], block, block + 28]
     if blocks > 1:
-        addrs += [_SLICES + _SLICE_BYTES * index]
-    return np.array([*addrs, _CODE_DATA + _FAR + block, _CODE_DATA + _FAR + block + 28])
+        addrs += [*frames["loop"], _SLICES + _SLICE_BYTES * index, block, block + 28]
+    addrs += [_CODE_DATA + _IO[tables.is_loose], *frames["queue"], *_LAYER]
+    return np.array(addrs)
 
 
 def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
@@ -144,5 +146,7 @@ def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
         read = sums
     else:
         read = np.stack([sums, scales], axis=1).ravel()
-    before = [*frames["loop"], _CODE_DATA + _IO[tables.is_loose], *frames["take"], *_LAYER[-4:]]
+    block = constants + tables.blocks + size_bytes(BLOCK) * index
+    before = [*frames["queue"], *frames["loop"], block, block + 28]
+    before += [_CODE_DATA + _IO[tables.is_loose], *frames["take"], *_LAYER[-4:]]
     return np.concatenate([before, read, frames["take"]]).astype(np.int64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 
 __all__ = [
+    "Band",
     "CACHE_BYTES",
     "FILL_CYCLES",
     "LINE_BYTES",
@@ -28,36 +29,42 @@ Features = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """What runs beside a hart that streams, in cycles: sums over all groups of a chunk."""
+class Band:
+    """What runs beside a hart that streams, for one band, in cycles."""
 
-    load: float = 0.0
+    load: float
     """Of the DMA engine, which all harts share, for inputs."""
-    tile: float = 0.0
-    """Of the slowest tile of each group."""
-    store: float = 0.0
+    tile: float
+    """Of the slowest tile."""
+    store: float
     """Of the DMA engine, for results that tiles have requantised."""
-    bands: float = 0.0
-    jobs: float = 0.0
-    groups: float = 0.0
-    sums: float = 0.0
-    """Groups whose results the hart adds up, one band after the other."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The bands of each group of a chunk, in order."""
+
+    groups: tuple[tuple[Band, ...], ...] = ()
+    sums: bool = False
+    """The hart adds up the results, one band after the other."""
+
+    @property
+    def bands(self) -> int:
+        """Of all groups."""
+        return sum(map(len, self.groups))
+
+    @property
+    def tile(self) -> float:
+        """Cycles of tiles."""
+        return sum(band.tile for group in self.groups for band in group)
 
     @property
     def engine(self) -> float:
-        """Of the DMA engine."""
-        return self.load + self.store
+        """Cycles of the DMA engine."""
+        return sum(band.load + band.store for group in self.groups for band in group)
 
     def __add__(self, other: "Pipeline") -> "Pipeline":
-        return Pipeline(
-            load=self.load + other.load,
-            tile=self.tile + other.tile,
-            store=self.store + other.store,
-            bands=self.bands + other.bands,
-            jobs=self.jobs + other.jobs,
-            groups=self.groups + other.groups,
-            sums=self.sums + other.sums,
-        )
+        return Pipeline(groups=self.groups + other.groups, sums=self.sums or other.sums)
 
 
 @dataclass(frozen=True)
