@@ -12,7 +12,7 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
 from tightrope.sim.model.cost import bus_queue
 from tightrope.sim.model.features import chunk_works, family_of
-from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
+from tightrope.sim.model.work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, total
 
 __all__ = ["WrongOutputError", "fit_calibration"]
 
@@ -69,7 +69,7 @@ class _Sample:
             value[f"{bus}_wait_cycles"] for bus in ("dbus", "ibus", "cfu")
         )
         if name == "compute":
-            waits += FILL_CYCLES * value["dcache_fills"]
+            waits += FILL_CYCLES * value["dcache_fills"] + FETCH_CYCLES * value["icache_fills"]
             return max(0.0, self.cycles - value["sleep_cycles"] - waits)
         return float(value[name])
 

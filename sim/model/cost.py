@@ -9,7 +9,7 @@ from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
 from .stream_timeline import stream_wait
-from .work import FILL_CYCLES, LINE_BYTES, Pipeline
+from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Pipeline
 
 __all__ = ["BUSY_MAX", "Clock", "Cost", "bus_queue", "price"]
 
@@ -62,7 +62,9 @@ def price(
     cost.scratch_fills = lines.get("results", 0.0) * fills.get("results", 0.0)
     cost.layers = work.get("layer", 0.0)
     compute = kernel.get("compute", {})
-    cost.counts["compute"] += cost.counts["dcache_fills"] * FILL_CYCLES
+    cost.counts["compute"] += (
+        cost.counts["dcache_fills"] * FILL_CYCLES + cost.counts["icache_fills"] * FETCH_CYCLES
+    )
     cost.dispatch = sum(work.get(name, 0.0) * compute.get(name, 0.0) for name in _DISPATCH)
     seen = kernel.get("seen", {})
     cost.unseen = any(rounds and name not in seen for name, rounds in work.items())

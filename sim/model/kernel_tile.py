@@ -22,7 +22,8 @@ NO_QUEUE: Features = {
 _TILE: Features = NO_QUEUE | {
     "chunk": 1.0, "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
     "mvm_of_many": 0.0, "finish": 0.0, "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0,
-    "unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0, "partial": 0.0,
+    "unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
+    "partial": 0.0,
 }  # fmt: skip
 
 

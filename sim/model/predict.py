@@ -132,7 +132,6 @@ def _predict_descriptor(layer, plan, machine, calibration) -> LayerPrediction:
         clock.loading = active
         others = (active - 1) / active
         accesses = sum(share.counts["shared_accesses"] for share in sums)
-        alone = cycles
         demand = _Demand(total_beats * others, accesses * others)
         demand.apply(clock, cycles)
         found, *_ = run()

@@ -9,6 +9,7 @@ from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 __all__ = [
     "Band",
     "CACHE_BYTES",
+    "FETCH_CYCLES",
     "FILL_CYCLES",
     "LINE_BYTES",
     "SETS",
@@ -21,9 +22,11 @@ __all__ = [
 CACHE_BYTES = DCACHE_BYTES
 LINE_BYTES = DCACHE_LINE_BYTES
 SETS = CACHE_BYTES // LINE_BYTES
-FILL_CYCLES = 11.0
+FILL_CYCLES = 10.0
 """Of a data cache miss, beyond the cycles that count as waiting: eight words arrive one per cycle,
 and the load starts again."""
+FETCH_CYCLES = 10.0
+"""The same of an instruction cache miss."""
 
 Features = dict[str, float]
 
