@@ -172,13 +172,39 @@ def _add_programs(loops: Features, lines: Features, pixels: int, group: Group) -
     lines["program_lines"] += pixels * max(0, len(group.blocks) - 1) * cols * 4 / LINE_BYTES
 
 
+TAIL_RATIO = 0.3
+"""Of the pixels, that have such a run: of fewer it makes no difference."""
+
+
+def _tails(layer: Layer, group: Group) -> frozenset[str]:
+    """Kinds of runs that most pixels have, and whose last bytes are fewer than eight."""
+    width = (layer.kernel[1], layer.in_shape[2])
+    counts = {"fill": 0, "aligned": 0, "unaligned": 0}
+    for where, count in classes_of(layer, 0, layer.pixels):
+        found: set[str] = set()
+        for block in group.blocks:
+            loops = dict(_queue_of(where, *width, block.k_begin, block.row_count))
+            if "queue_tail" not in loops:
+                continue
+            if "tail_byte" in loops:
+                found.add("unaligned")
+            if loops.get("run", 0.0) > loops.get("unaligned_run", 0.0):
+                found.add("aligned")
+            if "fill" in loops:
+                found.add("fill")
+        for kind in found:
+            counts[kind] += count
+    return frozenset(kind for kind, count in counts.items() if count > TAIL_RATIO * layer.pixels)
+
+
 def _add_lines(
     lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, group: Group
 ) -> None:
     pixels = chunk.pixel_end - chunk.pixel_begin
     tables = TileTables.of(
-        places_of(layer, plan), plan.groups, group, plan.body is not Body.TIGHT
-    )
+        places_of(layer, plan), plan.groups, group, plan.body is not Body.TIGHT,
+        _tails(layer, group),
+    )  # fmt: skip
     missed = misses_per_pixel(layer, group, tables, chunk.pixel_begin, chunk.pixel_end)
     lines["walk"] += pixels * missed
     # Who takes a second chunk of a group finds its constants there.

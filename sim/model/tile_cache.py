@@ -36,7 +36,13 @@ addresses modulo the cache."""
 _SLICES = 2604
 _SLICE_BYTES = 12
 _IO = {False: 2644, True: 2324}
-"""The table of a coupling's functions, by ``is_loose``."""
+"""By ``is_loose``, the table of functions that run_blocks calls: configure and queue in its first 12
+bytes, accumulate and finish in the next 8."""
+_TAILS = {
+    False: {"fill": 2556, "aligned": 2588, "unaligned": 2616},
+    True: {"fill": 2172, "aligned": 2268, "unaligned": 2296},
+}
+"""By ``is_loose``, the tables of branches for the last bytes of a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +54,17 @@ class TileTables:
     blocks: int
     channels: int
     acc: int
-    is_loose: bool
+    io: int
+    tails: tuple[int, ...]
+    """Addresses of tables for the last bytes of a run, those that are read."""
 
     @classmethod
-    def of(cls, places: Places, groups: tuple[Group, ...], group: Group, is_loose: bool):
-        """Those of ``group``, one of ``groups``."""
+    def of(
+        cls, places: Places, groups: tuple[Group, ...], group: Group, is_loose: bool,
+        tails: frozenset[str],
+    ) -> "TileTables":  # fmt: skip
+        """Those of ``group``, one of ``groups``; ``tails``: kinds of runs whose last bytes are
+        fewer than eight."""
         before = groups[: groups.index(group)]
         first = 4 * group.channel_begin
         return cls(
@@ -62,7 +74,8 @@ class TileTables:
             % CACHE_BYTES,
             channels=group.channel_count,
             acc=places.scratch,
-            is_loose=is_loose,
+            io=_IO[is_loose],
+            tails=tuple(_TAILS[is_loose][kind] for kind in sorted(tails)),
         )
 
 
@@ -127,8 +140,9 @@ def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
     addrs = [*frames["loop"], block, block + 28]
     if blocks > 1:
         addrs += [*frames["loop"], _SLICES + _SLICE_BYTES * index, block, block + 28]
-    addrs += [_CODE_DATA + _IO[tables.is_loose], *frames["queue"], *_LAYER]
-    return np.array(addrs)
+        addrs += [_CODE_DATA + tables.io, _CODE_DATA + tables.io + 8]
+    addrs += [*frames["queue"], *_LAYER]
+    return np.array([*addrs, *(_CODE_DATA + tail for tail in tables.tails)])
 
 
 def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
@@ -148,5 +162,7 @@ def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
         read = np.stack([sums, scales], axis=1).ravel()
     block = constants + tables.blocks + size_bytes(BLOCK) * index
     before = [*frames["queue"], *frames["loop"], block, block + 28]
-    before += [_CODE_DATA + _IO[tables.is_loose], *frames["take"], *_LAYER[-4:]]
+    if blocks > 1:
+        before += [_CODE_DATA + tables.io + (16 if index == blocks - 1 else 12)]
+    before += [*frames["take"], *_LAYER[-4:]]
     return np.concatenate([before, read, frames["take"]]).astype(np.int64)
