@@ -1,6 +1,7 @@
 """Cycles and counters of a layer without running it: exact loop counts times calibrated costs."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from .calibration import Calibration, load_calibration
 from .cost import BUSY_MAX, Clock, Cost, bus_queue, price
 from .errors import ModelError
 from .features import chunk_works, family_of
+from .interval import Interval, interval_of
+from .ranges import outside, traits_of
 from .schedule import run_locked, run_shares, run_stealing
 from .tile_counters import tile_counters
 from .traffic import TRAFFIC, SharedTraffic, shared_traffic
@@ -53,6 +56,11 @@ class LayerPrediction:
     terms: Mapping[str, float]
     """Cycles by cause (:data:`TERMS`); their sum is ``model_cycles``."""
     counters: ModelCounters
+    interval: Interval = (0.0, math.inf)
+    """(low, high) cycles between which the truth lies with a probability of CONFIDENCE."""
+    extrapolated: tuple[str, ...] = ()
+    """What of the layer or the machine lies outside of all that was measured, and outside of what:
+    then the interval is a guess."""
     uncalibrated_cycles: float = 0.0
     """The part of model_cycles that rests on a cost that was not measured."""
 
@@ -71,9 +79,21 @@ def predict_layer(
             layer, op=LayerOp.ADD if layer.inputs > 1 else LayerOp.CLIP
         )
         found = predict_layer(stand_in, plan, machine, calibration)
-        return dataclasses.replace(found, uncalibrated_cycles=found.model_cycles)
-    one = _predict_descriptor(layer, plan, machine, calibration)
-    return one if layer.groups == 1 else _times(one, layer.groups)
+        # Of what is not calibrated, no error is known.
+        return dataclasses.replace(
+            found, uncalibrated_cycles=found.model_cycles, interval=(0.0, math.inf)
+        )
+    found = _predict_descriptor(layer, plan, machine, calibration)
+    if layer.groups > 1:
+        found = _times(found, layer.groups)
+    family = family_of(layer, plan.body)
+    return dataclasses.replace(
+        found,
+        interval=interval_of(calibration.residuals.get(family, ()), found.model_cycles),
+        extrapolated=outside(
+            traits_of(layer, plan.body, machine), calibration.ranges.get(family, {})
+        ),
+    )
 
 
 def chunk_cycles(

@@ -29,7 +29,7 @@ _STACK, _INPUT, _ACC, _CODE_DATA = 0, _FAR, 2 * _FAR, 3 * _FAR
 _LAYER = tuple(range(3568, 3776, LINE_BYTES))
 """The layer's descriptor, in the frame of ``main``."""
 _ONE_BLOCK = {"loop": (3328, 3360, 3392, 3424), "queue": (3264, 3296), "take": (3264, 3296)}
-_MANY_BLOCKS = {"loop": (2480, 2496, 2528, 3424, 3456), "queue": (2432, 2464),
+_MANY_BLOCKS = {"loop": (2480, 2496, 2528, 3424, 3456), "queue": (2416, 2432, 2464),
                 "take": (2416, 2432, 2464)}  # fmt: skip
 """Stack that run_block and run_blocks, queue and finish use for each MVM: as the compiler has it,
 addresses modulo the cache."""
