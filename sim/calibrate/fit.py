@@ -153,7 +153,7 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
         if sample.others and sample.loops["layer"] > 1:
             # All harts in one sample: cycles are hart-cycles.
             busy *= sample.loops["layer"]
-        busy *= LINE_BYTES / sample.machine.memory.bytes_per_cycle
+        busy = bus_queue(busy) * LINE_BYTES / sample.machine.memory.bytes_per_cycle
         scratch_fills = sample.counters[HartCounter.SCRATCHPAD_ACCESSES] * 4.0 / LINE_BYTES
         fills = float(sample.counters[HartCounter.DCACHE_FILLS]) - scratch_fills
         stores = float(sample.counters[HartCounter.STORES])

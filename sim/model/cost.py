@@ -16,8 +16,8 @@ __all__ = ["BUSY_MAX", "Clock", "Cost", "bus_queue", "price"]
 BUSY_MAX = 0.9
 """What others occupy at the most: more is not left to them while one waits."""
 _DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", "skipped_block",
-             "group", "group_block", "tile_search", "post_group", "constants", "channel_block", "pack", "tile", "strip",
-             "window_row")  # fmt: skip
+             "group", "group_block", "tile_search", "post_group", "constants", "channel_block",
+             "pack", "tile", "strip", "window_row")  # fmt: skip
 
 
 @dataclass
@@ -72,8 +72,8 @@ def price(
 
 
 def bus_queue(busy: float) -> float:
-    """Transfers that one finds ahead of it on a bus that others occupy for a share of the cycles,
-    but for a calibrated factor."""
+    """Transfers that one finds ahead of it at what others occupy for a share of the cycles, but for
+    a calibrated factor."""
     busy = min(busy, BUSY_MAX)
     return busy / (1 - busy)
 
@@ -101,7 +101,7 @@ class Clock:
     @property
     def queue(self) -> float:
         """Cycles that a request finds ahead of it, but for a calibrated factor."""
-        return self.busy * LINE_BYTES / self.config.memory.bytes_per_cycle
+        return bus_queue(self.busy) * LINE_BYTES / self.config.memory.bytes_per_cycle
 
     def beats(self, cost: Cost) -> float:
         lines = cost.counts["icache_fills"] + cost.counts["dcache_fills"]

@@ -28,11 +28,11 @@ _FAR = 1 << 24
 
 @functools.lru_cache(maxsize=4096)
 def misses_per_block(
-    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool, first_block: int = 0
 ) -> float:
     """Lines that a block of 4 channels misses on all pixels of a panel, in the mean.
 
-    ``row_bytes`` of weights and patch.
+    ``row_bytes`` of weights and patch; the chunk's channels begin with ``first_block``.
     """
     counted = 0
     places = 1 if gathered else _PLACES
@@ -45,7 +45,7 @@ def misses_per_block(
         for start in starts:
             walks = [
                 _walk(row_bytes, pixels, first, block)
-                for block in range(start, start + last + 1)
+                for block in range(first_block + start, first_block + start + last + 1)
             ]
             warm = 0 if blocks == 1 else len(walks[0])
             counted += direct_mapped_misses(np.concatenate(walks), warm)
@@ -80,7 +80,7 @@ def misses_if_weights_stay(
 
 @functools.lru_cache(maxsize=4096)
 def misses_in_two_turns(
-    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool
+    row_bytes: int, pixels: int, blocks: int, panels: int, gathered: bool, first_block: int = 0
 ) -> float:
     """The same where weights pass the panel, then a copy of it on the other half of the cache."""
     places = 1 if gathered else _PLACES
@@ -89,11 +89,13 @@ def misses_in_two_turns(
     for place in range(places):
         panel = round(place * max(0, panels - 1) / max(1, places - 1))
         first = _panel_addr(panel * pixels * row_bytes, gathered)
-        middles = WEIGHTS_PHASE_BYTES + (4 * np.arange(blocks) + 2) * row_bytes
+        middles = WEIGHTS_PHASE_BYTES + (4 * (first_block + np.arange(blocks)) + 2) * row_bytes
         beside = ((middles - first) & half) == 0
         for turn, start in ((~beside, first), (beside, first + half)):
             found = np.flatnonzero(turn)
-            walks = [_walk(row_bytes, pixels, start, int(b)) for b in found[:_TURN_BLOCKS]]
+            walks = [
+                _walk(row_bytes, pixels, start, first_block + int(b)) for b in found[:_TURN_BLOCKS]
+            ]
             if not walks:
                 continue
             # The panel is counted with the copying.

@@ -12,7 +12,7 @@ from .work import LINE_BYTES
 
 __all__ = ["WALKED_MACS", "misses_of_chunk"]
 
-WALKED_MACS = 120_000
+WALKED_MACS = 200_000
 """Of a chunk that is walked: a millisecond."""
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""

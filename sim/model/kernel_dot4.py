@@ -102,8 +102,9 @@ def _lines(
     for width, count in ((size, panels), (rest, 1)):
         if not width or not count:
             continue
+        shape = (pitch, width, blocks, count, not direct, chunk.begin // 4)
         if two_sided:
-            missed = count * misses_in_two_turns(pitch, width, blocks, count, not direct)
+            missed = count * misses_in_two_turns(*shape)
         elif stays:
             held = layer_blocks if all_stay else blocks
             of_layer = -(-layer.pixels // width)
@@ -112,7 +113,7 @@ def _lines(
             missed = cold * first + (count - cold) * later
             cold = 0.0
         else:
-            missed = count * misses_per_block(pitch, width, blocks, count, not direct)
+            missed = count * misses_per_block(*shape)
         lines["passes"] += blocks * missed
     if two_sided:
         # The panel, then its copy.

@@ -125,12 +125,15 @@ def code_paths(
     some of these lie on the same lines of the instruction cache."""
     width = (layer.kernel[1], layer.in_shape[2])
     by_bytes = layer.out_shape[2] % 4 != 0 and layer.pixels > 1 or group.channel_count % 4 != 0
-    tail = (f"b{element_bytes}" if by_bytes else "") + ("m" if len(group.blocks) > 1 else "")
+    many = "m" if len(group.blocks) > 1 else ""
     paths: Features = {}
     for where, count in classes_of(layer, begin, end):
         for block in group.blocks:
             loops = dict(_queue_of(where, *width, block.k_begin, block.row_count))
             head = ("u" if "unaligned_run" in loops else "") + ("f" if "fill" in loops else "")
+            # The last block's results are those that are stored.
+            last = by_bytes and block is group.blocks[-1]
+            tail = (f"b{element_bytes}" if last else "") + many
             if head or tail:
                 name = f"code_{head}{tail}"
                 paths[name] = paths.get(name, 0.0) + count

@@ -179,12 +179,10 @@ class _Demand:
     def agreed_cycles(self, alone: float, found: float) -> float:
         """The length that makes itself: ``alone`` if nobody waited, ``found`` if all waited as they
         would in a layer of that length. Waits grow as the queue does that is longer."""
-        bus = self.accesses > self.beats
-        asked = self.accesses if bus else self.beats
+        asked = max(self.accesses, self.beats)
 
         def queue(cycles: float) -> float:
-            busy = min(BUSY_MAX, asked / cycles)
-            return bus_queue(busy) if bus else busy
+            return bus_queue(asked / cycles)
 
         if found <= alone or not asked:
             return alone
