@@ -18,7 +18,7 @@ from .errors import ModelError
 from .features import chunk_works, family_of
 from .interval import Interval, interval_of
 from .ranges import outside, traits_of
-from .schedule import run_locked, run_shares, run_stealing
+from .schedule import Hold, run_locked, run_shares, run_stealing
 from .tile_counters import tile_counters
 from .traffic import TRAFFIC, SharedTraffic, shared_traffic
 
@@ -33,6 +33,10 @@ __all__ = [
 
 COLD_HELD_RATIO = 0.6
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
+HELD_BAND_CYCLES = 600.0
+"""For which a hart that streams holds tiles beside what they compute, for each band,"""
+HELD_JOB_CYCLES = 250.0
+"""and for each job."""
 TERMS = ("compute", "dispatch", "memory", "fetch", "tile_wait", "bus_wait", "imbalance", "sync")
 """Causes of cycles, averaged over harts. ``dispatch``: once per chunk, panel or group; ``memory``:
 data cache misses and stores; ``tile_wait``: for an MVM or for a tile that another hart holds;
@@ -278,16 +282,20 @@ def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost):
         return [((), time)]
     groups = plan.groups[chunk.begin : chunk.end]
     columns = [group.channel_count * len(group.blocks) for group in groups]
-    held = min(1.0, cost.pipeline.tile / time) if cost.pipeline.sums else 1.0
-    return [
-        hold
-        for group, part in zip(groups, columns, strict=True)
-        for hold in (
-            (tuple({block.tile for block in group.blocks}), time * held * part / sum(columns)),
-            ((), time * (1 - held) * part / sum(columns)),
-        )
-        if hold[1]
-    ]
+    holds: list[Hold] = []
+    for index, (group, part) in enumerate(zip(groups, columns, strict=True)):
+        tiles = tuple({block.tile for block in group.blocks})
+        share = time * part / sum(columns)
+        if not cost.pipeline.sums:
+            holds.append((tiles, share))
+            continue
+        bands = cost.pipeline.groups[index]
+        pushed = HELD_BAND_CYCLES + HELD_JOB_CYCLES * len(group.blocks)
+        held = [band.tile + pushed for band in bands]
+        rest = max(0.0, share - sum(held)) / len(bands)
+        for one in held:
+            holds += [(tiles, one), ((), rest)]
+    return holds
 
 
 def _result(plan, machine, clock, sums, waited, cycles, tiles, traffic) -> LayerPrediction:

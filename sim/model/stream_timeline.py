@@ -6,17 +6,17 @@ from .work import Band, Pipeline
 
 __all__ = ["stream_wait"]
 
-LOAD_SHARE = 0.25
+LOAD_SHARE = 0.35
 """Of what a hart does for a band: until the DMA engine has the block to load."""
 PUSH_SHARE = 0.25
 """Until the tile has its job."""
-AFTER_SHARE = 0.3
+AFTER_SHARE = 0.2
 """Until the hart looks for its end."""
 STORE_SHARE = 0.2
 """Until the engine has the block to store."""
 OVERLAP_CYCLES = 200.0
 """From a job's beginning until the hart that has nothing else to do sleeps."""
-BEGIN_SHARE = 0.8
+BEGIN_SHARE = 0.9
 """Of what it does once for a group: after the first blocks to load."""
 
 
