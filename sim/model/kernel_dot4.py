@@ -139,7 +139,7 @@ def _cold_ratio(plan: LayerPlan, chunk: Chunk) -> float:
 
 def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:
     loops = dict.fromkeys(("gather_row", "gather_run", "gather_16", "gather_word", "gather_four",
-                           "gather_byte", "gather_fill", "gather_fill_word"), 0.0)  # fmt: skip
+                           "gather_tail", "gather_byte", "gather_fill", "gather_fill_word"), 0.0)  # fmt: skip
     kernel_h, kernel_w = layer.kernel
     row_bytes = kernel_w * channels
     adjacent = layer.in_shape[2] == channels
@@ -162,5 +162,6 @@ def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:
                 loops["gather_word"] += count * runs * (size % 16 // 4)
             else:
                 loops["gather_four"] += count * runs * (size // 4)
+            loops["gather_tail"] += count * runs * (size % 4 > 0)
             loops["gather_byte"] += count * runs * (size % 4)
     return loops
