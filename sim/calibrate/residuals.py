@@ -1,13 +1,14 @@
 """What the fit is off on cases it has not seen, without touching the held-out ones."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from tightrope.hw.config import ClusterConfig
 from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.model.calibration import Calibration
-from tightrope.sim.model.features import family_of
+from tightrope.sim.model.features import family_of, residual_class
 from tightrope.sim.model.interval import CONFIDENCE, Residuals
 from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.model.ranges import Range, traits_of
@@ -19,13 +20,15 @@ __all__ = ["Residual", "cross_validate", "ranges_of", "residuals_of", "shared_ra
 FOLDS = 5
 SIZES = (8_000.0, 40_000.0)
 """Cycles at which layers of a kernel are parted, if there are enough of each."""
+KIND_MIN = 2
+"""Machines with the same kernels that are left if one is judged."""
 CASES_MIN = 25
 """Of a part: its outermost twentieths need more than one case each."""
 
 Fit = Callable[[Sequence[Measurement]], Calibration]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Residual:
     """One case, predicted from others."""
 
@@ -37,15 +40,15 @@ class Residual:
 
 
 def cross_validate(measurements: Sequence[Measurement], fit: Fit) -> list[Residual]:
-    """Each case predicted by a fit in which its layer does not occur; and those that don't run on
-    a nominal machine, by one in which their machine does not.
+    """Each case predicted by a fit in which its layer does not occur; and those on a machine of
+    which there are several of a kind, by one in which this machine does not.
 
-    Predictions that rest on a loop which the others never ran are left out: they say so.
+    Predictions that rest on a loop which the others never ran, or on a machine or a layer outside
+    of all others, are left out: they say so.
     """
-    nominal = {machine.hash for machine in NOMINAL}
     layers = [_fold(m.case.layer.name) for m in measurements]
     machines = [m.case.machine.hash for m in measurements]
-    odd = sorted(set(machines) - nominal)
+    odd = _of_a_kind([m.case.machine for m in measurements])
     found: list[Residual] = []
     for fold in range(FOLDS):
         away = set(odd[fold::FOLDS])
@@ -54,20 +57,33 @@ def cross_validate(measurements: Sequence[Measurement], fit: Fit) -> list[Residu
     return found
 
 
+def _of_a_kind(machines: Sequence[ClusterConfig]) -> list[str]:
+    """Hashes of machines without which there are still KIND_MIN others of their kind."""
+    kinds: dict[tuple, set[str]] = {}
+    for machine in machines:
+        tile = machine.tile
+        kind = (tile.output_bytes, tile.post_lanes > 0, machine.stream_ports > 0)
+        kinds.setdefault(kind, set()).add(machine.hash)
+    many = [members for members in kinds.values() if len(members) > KIND_MIN]
+    nominal = {machine.hash for machine in NOMINAL}
+    return sorted(set().union(*many) - nominal)
+
+
 def _judged(
     measurements: Sequence[Measurement], out: Sequence[bool], fit: Fit
 ) -> Iterator[Residual]:
     """Those that are ``out``, predicted from the others."""
-    calibration = fit([m for m, left in zip(measurements, out, strict=True) if not left])
+    train = [m for m, left in zip(measurements, out, strict=True) if not left]
+    calibration = dataclasses.replace(fit(train), ranges=ranges_of(train))
     for measurement, left in zip(measurements, out, strict=True):
         case = measurement.case
         family = family_of(case.layer, case.body)
         if not left or family not in calibration.kernels:
             continue
         found = predict_layer(case.layer, measurement.plan, case.machine, calibration)
-        if not found.uncalibrated_cycles:
+        if not found.uncalibrated_cycles and not found.extrapolated:
             yield Residual(
-                family=family,
+                family=residual_class(case.layer, measurement.plan),
                 machine=case.machine.hash,
                 model_cycles=found.model_cycles,
                 log_ratio=math.log(measurement.rtl_cycles / found.model_cycles),

@@ -18,7 +18,7 @@ from .kernel_stream import stream_work
 from .kernel_tile import tile_work
 from .work import Work
 
-__all__ = ["chunk_work", "chunk_works", "family_of"]
+__all__ = ["chunk_work", "chunk_works", "family_of", "residual_class"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -26,6 +26,12 @@ def family_of(layer: Layer, body: Body) -> str:
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         return f"conv_{body.name.lower()}"
     return layer.op.value
+
+
+def residual_class(layer: Layer, plan: LayerPlan) -> str:
+    """What a prediction's error is like: the kernel, and whether it programs tiles in turn."""
+    family = family_of(layer, plan.body)
+    return f"{family}, reprogrammed" if any(one.reprogram for one in plan.groups) else family
 
 
 def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[Work]:

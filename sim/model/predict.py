@@ -15,7 +15,7 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 from .calibration import Calibration, load_calibration
 from .cost import BUSY_MAX, Clock, Cost, bus_queue, price
 from .errors import ModelError
-from .features import chunk_works, family_of
+from .features import chunk_works, family_of, residual_class
 from .interval import Interval, interval_of
 from .ranges import outside, traits_of
 from .schedule import Hold, run_locked, run_shares, run_stealing
@@ -93,7 +93,9 @@ def predict_layer(
     family = family_of(layer, plan.body)
     return dataclasses.replace(
         found,
-        interval=interval_of(calibration.residuals.get(family, ()), found.model_cycles),
+        interval=interval_of(
+            calibration.residuals.get(residual_class(layer, plan), ()), found.model_cycles
+        ),
         extrapolated=outside(
             traits_of(layer, plan.body, machine), calibration.ranges.get(family, {})
         ),
