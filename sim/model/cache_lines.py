@@ -75,7 +75,8 @@ def mix(passes: float, line_count: float) -> float:
 
 def miss_mask(lines: np.ndarray) -> np.ndarray:
     """Which reads of a direct-mapped cache that is empty at first miss, (reads,) bool."""
-    order = np.argsort(lines % SETS, kind="stable")
+    # Sets fit a byte, which is sorted several times as fast.
+    order = np.argsort((lines % SETS).astype(np.uint8), kind="stable")
     found = lines[order]
     miss = np.ones(len(lines), bool)
     # The one before in the same set is another line.

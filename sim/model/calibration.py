@@ -35,15 +35,15 @@ class Calibration:
     """kernel -> count of :data:`COUNTS` -> loop or line -> cost per round; and under ``seen`` the
     loops that ran at all in what was measured."""
     memory: Mapping[str, float]
-    """Waiting for the data bus, in cycles: once per ``layer``; per ``fill`` and ``fetch`` (a line of
-    data or instructions, beyond the latency); per ``scratch_fill`` (a line of the scratchpad); per
-    ``fill_busy`` and ``store_busy`` (times the share of cycles in which others occupy the memory,
+    """Waiting for the data bus, in cycles: once per ``layer``; per ``fill`` and ``fetch`` (a line
+    of data or instructions, beyond the latency); per ``scratch_fill`` (a line of the scratchpad);
+    per ``fill_busy`` and ``store_busy`` (times the share of cycles in which others occupy the memory,
     times the cycles of a line); per ``shared`` access, per ``shared_busy`` (times what lies ahead
     of it on the shared bus)."""
     tile: Mapping[str, float]
     """Waiting for an MVM: ``tight_offset`` and ``loose_offset`` cycles beyond its latency."""
     residuals: Mapping[str, tuple[Residuals, ...]] = field(default_factory=dict)
-    """kernel -> by length of the layer, how far predictions were off in cross-validation."""
+    """``features.residual_class`` -> by length of the layer, errors in cross-validation."""
     shared_ratio: float = 1.0
     """Part of the residuals' variance that layers have in common."""
     ranges: Mapping[str, Mapping[str, Range]] = field(default_factory=dict)
@@ -54,6 +54,11 @@ class Calibration:
     """Cases, mean and worst absolute relative error of the fit, by kernel."""
     held_out: Mapping[str, Any] = field(default_factory=dict)
     """The same of the last validation: ``mean_abs_error``, ``worst_abs_error``, ``cases``."""
+
+    @functools.cached_property
+    def memo(self) -> dict[str, Any]:
+        """What the model makes of each kernel's costs, once."""
+        return {}
 
     @property
     def mean_abs_error(self) -> float:

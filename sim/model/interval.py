@@ -31,7 +31,7 @@ class Residuals:
 
 
 def interval_of(classes: Sequence[Residuals], cycles: float) -> Interval:
-    """The interval of a prediction of one kernel; anything is possible if there are no residuals."""
+    """The interval of a prediction of one kernel; without residuals anything is possible."""
     for residuals in classes:
         if cycles <= residuals.up_to_cycles:
             return residuals.around(cycles)

@@ -36,8 +36,8 @@ addresses modulo the cache."""
 _SLICES = 2604
 _SLICE_BYTES = 12
 _IO = {False: 2644, True: 2324}
-"""By ``is_loose``, the table of functions that run_blocks calls: configure and queue in its first 12
-bytes, accumulate and finish in the next 8."""
+"""By ``is_loose``, the table of functions that run_blocks calls: configure and queue in its first
+12 bytes, accumulate and finish in the next 8."""
 _TAILS = {
     False: {"fill": 2556, "aligned": 2588, "unaligned": 2616},
     True: {"fill": 2172, "aligned": 2268, "unaligned": 2296},
