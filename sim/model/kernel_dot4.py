@@ -7,12 +7,18 @@ from tightrope.sim.workload.layers import Layer
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
 from .dot4_walk import WALKED_MACS, misses_of_chunk
 from .pixels import classes_of
-from .places import places_of
+from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["dot4_work"]
+__all__ = ["dot4_work", "is_small_chunk"]
 
 PANEL_BYTES = CACHE_BYTES // 2
+
+
+def is_small_chunk(layer: Layer, chunk: Chunk) -> bool:
+    """Whether a chunk is walked from its beginning to its end."""
+    outputs = (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
+    return outputs * layer.patch <= WALKED_MACS and layer.groups == 1
 
 
 def _is_patches(layer: Layer, pitch: int) -> bool:
@@ -34,7 +40,7 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
+def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Work:
     """Counts of one chunk."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
@@ -66,7 +72,7 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
         "copy_word": pixels * words * two_sided,
         "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
-    lines = _lines(layer, plan, chunk, pitch, size, direct, two_sided)
+    lines = _lines(layer, plan, chunk, places, pitch, size, direct, two_sided)
     code: Features = {}
     if not direct:
         loops |= _gather_loops(layer, chunk, group_in_c)
@@ -79,14 +85,14 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
 
 
 def _lines(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, pitch: int, size: int, direct: bool,
-    two_sided: bool,
+    layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places, pitch: int, size: int,
+    direct: bool, two_sided: bool,
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
-    if not two_sided and pixels * channels * layer.patch <= WALKED_MACS and layer.groups == 1:
+    if not two_sided and is_small_chunk(layer, chunk):
         missed = misses_of_chunk(
-            layer, places_of(layer, plan), pitch, size, not direct,
+            layer, places, pitch, size, not direct,
             (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end),
         )  # fmt: skip
         warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
@@ -138,8 +144,11 @@ def _cold_ratio(plan: LayerPlan, chunk: Chunk) -> float:
 
 
 def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:
-    loops = dict.fromkeys(("gather_row", "gather_run", "gather_16", "gather_word", "gather_four",
-                           "gather_tail", "gather_byte", "gather_fill", "gather_fill_word"), 0.0)  # fmt: skip
+    loops: Features = {
+        "gather_row": 0.0, "gather_run": 0.0, "gather_16": 0.0, "gather_word": 0.0,
+        "gather_four": 0.0, "gather_tail": 0.0, "gather_byte": 0.0, "gather_fill": 0.0,
+        "gather_fill_word": 0.0,
+    }  # fmt: skip
     kernel_h, kernel_w = layer.kernel
     row_bytes = kernel_w * channels
     adjacent = layer.in_shape[2] == channels

@@ -3,12 +3,12 @@
 import functools
 from collections import Counter
 
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import Chunk
 from tightrope.sim.mapping.split import round_up
 from tightrope.sim.workload.layers import Layer
 
 from .dwconv_walk import BLOCK, SCALES_WORDS, single_misses, strip_misses
-from .places import places_of
+from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
 __all__ = ["dwconv_work"]
@@ -16,7 +16,7 @@ __all__ = ["dwconv_work"]
 WINDOW_BYTES = CACHE_BYTES // 2
 
 
-def dwconv_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
+def dwconv_work(layer: Layer, chunk: Chunk, places: Places) -> Work:
     """Counts of one chunk."""
     pixel_begin, pixel_end = chunk.pixel_begin, chunk.pixel_end
     channels = chunk.end - chunk.begin
@@ -47,7 +47,7 @@ def dwconv_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
     loops["part_word"] = float(walk["copy_pixel"] * (part % 16 // 4))
     kind = "any" if walk["tap"] else "5" if layer.kernel[1] == 5 else "3"
     code = {f"code_{kind}": loops["row"], "code_part": loops["part"]}
-    return Work(loops=loops, lines=_lines(layer, plan, chunk, 4 * quads), code=code)
+    return Work(loops=loops, lines=_lines(layer, chunk, places, 4 * quads), code=code)
 
 
 BLOCKS_WALKED = 2
@@ -55,9 +55,8 @@ BLOCKS_WALKED = 2
 STRIPS_WALKED = 2
 
 
-def _lines(layer: Layer, plan: LayerPlan, chunk: Chunk, by_words: int) -> Features:
+def _lines(layer: Layer, chunk: Chunk, places: Places, by_words: int) -> Features:
     """Cache lines; the first ``by_words`` channels go by words."""
-    places = places_of(layer, plan)
     out_w = layer.out_shape[1]
     pixels = (chunk.pixel_begin, chunk.pixel_end)
     rows = (pixels[0] // out_w, -(-pixels[1] // out_w))

@@ -2,18 +2,18 @@
 
 import math
 
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import Chunk
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .pixels import classes_of
-from .places import places_of
+from .pixels import WALKED_PIXELS, classes_of
+from .places import Places
 from .pool_walk import pool_misses
 from .work import LINE_BYTES, Work
 
 __all__ = ["elementwise_work", "pool_work"]
 
 
-def pool_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
+def pool_work(layer: Layer, chunk: Chunk, places: Places) -> Work:
     """Of one chunk."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     by_words = layer.in_shape[2] % 4 == 0
@@ -35,10 +35,14 @@ def pool_work(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Work:
         "single_row": rows * singles,
         "single_tap": taps * singles,
     }
-    missed = pool_misses(
-        layer, places_of(layer, plan), (chunk.pixel_begin, chunk.pixel_end),
-        (chunk.begin, chunk.end),
-    )  # fmt: skip
+    channel_range = (chunk.begin, chunk.end)
+    if layer.pixels <= WALKED_PIXELS:
+        walked = (chunk.pixel_begin, chunk.pixel_end)
+        missed = pool_misses(layer, places, walked, channel_range)
+    else:
+        # As in the mean of the layer.
+        missed = pool_misses(layer, places, (0, layer.pixels), channel_range)
+        missed *= pixels / layer.pixels
     return Work(loops=loops, lines={"walked": missed})
 
 

@@ -14,7 +14,7 @@ from tightrope.sim.mapping.stream import (
 from tightrope.sim.workload.layers import Layer
 
 from .kernel_tile import aligned_pixels
-from .places import places_of
+from .places import Places
 from .sums_walk import area_bytes, sums_misses
 from .work import CACHE_BYTES, LINE_BYTES, Band, Features, Pipeline, Work
 
@@ -34,6 +34,7 @@ def stream_work(
     chunk: Chunk,
     machine: ClusterConfig,
     geometry: StreamGeometry,
+    places: Places,
 ) -> Work:
     """One chunk: what the hart does, and beside it the tiles and its DMA channel."""
     loops: Features = {
@@ -61,7 +62,7 @@ def stream_work(
                 lines["scales"] += 8 * group.channel_count / LINE_BYTES
         else:
             _add_sums(loops, layer, group, machine.tile.output_bytes, bands)
-            _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, bands)
+            _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, places, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
     return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
 
@@ -88,10 +89,10 @@ def _add_sums(
 
 def _add_sum_lines(
     lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, group: Group,
-    machine: ClusterConfig, geometry: StreamGeometry, bands: Sequence[tuple[int, int]],
+    machine: ClusterConfig, geometry: StreamGeometry, places: Places,
+    bands: Sequence[tuple[int, int]],
 ) -> None:  # fmt: skip
     """The data cache is flushed before each band."""
-    places = places_of(layer, plan)
     pixel_bytes = group.blocks[0].col_count * machine.tile.output_bytes
     area = area_bytes(geometry.band_pixels, pixel_bytes)
     # Whoever steals a chunk uses its own part of the scratchpad: taken for that of its owner.

@@ -6,8 +6,8 @@ from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import Block, Chunk, Group, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
-from .pixels import PixelClass, classes_of
-from .places import places_of
+from .pixels import WALKED_PIXELS, PixelClass, classes_of
+from .places import Places
 from .tile_cache import TileTables, misses_per_pixel, table_lines
 from .work import LINE_BYTES, Features, Work
 
@@ -20,7 +20,7 @@ NO_QUEUE: Features = {
 }  # fmt: skip
 """Loops of queue, none of them run."""
 _TILE: Features = NO_QUEUE | {
-    "chunk": 1.0, "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
+    "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
     "mvm_of_many": 0.0, "finish": 0.0, "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0,
     "unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
     "partial": 0.0,
@@ -97,25 +97,40 @@ def aligned_pixels(layer: Layer, begin: int, end: int, channel: int) -> int:
     return rounds * sum(found) + sum(found[:rest])
 
 
-def tile_work(layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int) -> Work:
+def tile_work(
+    layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int, places: Places
+) -> Work:
     """One chunk whose harts requantise."""
-    loops, mvms = dict(_TILE), 0.0
+    loops: Features = {"chunk": 1.0}
     lines: Features = {"walk": 0.0, "tables": 0.0, "program_lines": 0.0}
     code: Features = {}
-    begin, end = chunk.pixel_begin, chunk.pixel_end
-    pixels = end - begin
-    for group in plan.groups[chunk.begin : chunk.end]:
-        _add_outputs(loops, layer, begin, end, group, element_bytes)
-        mvms += pixels * len(group.blocks)
-        for block in group.blocks:
-            for name, count in queue_loops(layer, begin, end, block).items():
-                loops[name] += count
-        for name, count in code_paths(layer, begin, end, group, element_bytes).items():
+    pixels, mvms = chunk.pixel_end - chunk.pixel_begin, 0.0
+    for index in range(chunk.begin, chunk.end):
+        group = plan.groups[index]
+        found = _group_work(layer, chunk.pixel_begin, chunk.pixel_end, group, element_bytes)
+        for name, count in found.loops.items():
+            loops[name] = loops.get(name, 0.0) + count
+        for name, count in found.code.items():
             code[name] = code.get(name, 0.0) + count
-        if group.reprogram:
-            _add_programs(loops, lines, pixels, group)
-        _add_lines(lines, layer, plan, chunk, group)
+        lines["program_lines"] += found.lines["program_lines"]
+        mvms += pixels * len(group.blocks)
+        _add_lines(lines, layer, plan, chunk, index, places)
     return Work(loops=loops, lines=lines, code=code, pixel_mvms=mvms)
+
+
+@functools.lru_cache(maxsize=32768)
+def _group_work(layer: Layer, begin: int, end: int, group: Group, element_bytes: int) -> Work:
+    """Loops of one group's pixels ``begin`` .. ``end`` - 1."""
+    loops = dict(_TILE)
+    lines: Features = {"program_lines": 0.0}
+    _add_outputs(loops, layer, begin, end, group, element_bytes)
+    for block in group.blocks:
+        for name, count in queue_loops(layer, begin, end, block).items():
+            loops[name] += count
+    if group.reprogram:
+        _add_programs(loops, lines, end - begin, group)
+    used = {name: count for name, count in loops.items() if count}
+    return Work(used, lines, code_paths(layer, begin, end, group, element_bytes))
 
 
 def code_paths(
@@ -177,15 +192,18 @@ def _add_programs(loops: Features, lines: Features, pixels: int, group: Group) -
 
 TAIL_RATIO = 0.3
 """Of the pixels, that have such a run: of fewer it makes no difference."""
+GROUPS_WALKED = 4
+"""Of a large layer's groups, whose constants lie at different places: others are like these."""
 
 
-def _tails(layer: Layer, group: Group) -> frozenset[str]:
+@functools.lru_cache(maxsize=8192)
+def _tails(layer: Layer, blocks: tuple[Block, ...]) -> frozenset[str]:
     """Kinds of runs that most pixels have, and whose last bytes are fewer than eight."""
     width = (layer.kernel[1], layer.in_shape[2])
     counts = {"fill": 0, "aligned": 0, "unaligned": 0}
     for where, count in classes_of(layer, 0, layer.pixels):
         found: set[str] = set()
-        for block in group.blocks:
+        for block in blocks:
             loops = dict(_queue_of(where, *width, block.k_begin, block.row_count))
             if "queue_tail" not in loops:
                 continue
@@ -201,16 +219,22 @@ def _tails(layer: Layer, group: Group) -> frozenset[str]:
 
 
 def _add_lines(
-    lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, group: Group
+    lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, index: int, places: Places
 ) -> None:
-    pixels = chunk.pixel_end - chunk.pixel_begin
-    tables = TileTables.of(
-        places_of(layer, plan), plan.groups, group, plan.body is not Body.TIGHT,
-        _tails(layer, group),
-    )  # fmt: skip
-    missed = misses_per_pixel(layer, group, tables, chunk.pixel_begin, chunk.pixel_end)
-    lines["walk"] += pixels * missed
+    """Of the chunk's pixels, for the group of that index."""
+    groups = plan.groups
+    pixels = (chunk.pixel_begin, chunk.pixel_end)
+    walked = index
+    if layer.pixels > WALKED_PIXELS:
+        pixels = (0, layer.pixels)
+        step = -(-len(groups) // GROUPS_WALKED)
+        walked = index // step * step
+    group = groups[walked]
+    is_loose = plan.body is not Body.TIGHT
+    tables = TileTables.of(places, groups, walked, is_loose, _tails(layer, group.blocks))
+    missed = misses_per_pixel(layer, group, tables, *pixels)
+    lines["walk"] += (chunk.pixel_end - chunk.pixel_begin) * missed
     # Who takes a second chunk of a group finds its constants there.
-    index = plan.groups.index(group)
     chunks = sum(other.begin <= index < other.end for other in plan.chunks)
-    lines["tables"] += table_lines(group) * min(1.0, (len(plan.hart_first) - 1) / chunks)
+    share = min(1.0, (len(plan.hart_first) - 1) / chunks)
+    lines["tables"] += table_lines(groups[index]) * share

@@ -6,7 +6,11 @@ import functools
 import numpy as np
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["PixelClass", "classes_of"]
+__all__ = ["WALKED_PIXELS", "PixelClass", "classes_of"]
+
+WALKED_PIXELS = 400
+"""Of a layer, up to which chunks are told apart by where their pixels lie in the cache; of a larger
+one all are taken to be like the mean."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,12 +60,12 @@ class TileTables:
 
     @classmethod
     def of(
-        cls, places: Places, groups: tuple[Group, ...], group: Group, is_loose: bool,
+        cls, places: Places, groups: tuple[Group, ...], index: int, is_loose: bool,
         tails: frozenset[str],
     ) -> "TileTables":  # fmt: skip
-        """Those of ``group``, one of ``groups``; ``tails``: kinds of runs whose last bytes are
-        fewer than eight."""
-        before = groups[: groups.index(group)]
+        """Those of one of ``groups``; ``tails``: kinds of runs whose last bytes are fewer than
+        eight."""
+        group, before = groups[index], groups[:index]
         first = 4 * group.channel_begin
         return cls(
             bias=(places.bias + first) % CACHE_BYTES,
