@@ -73,19 +73,26 @@ def mix(passes: float, line_count: float) -> float:
     return passes * line_count * min(1.0, line_count / SETS)
 
 
-def miss_mask(lines: np.ndarray) -> np.ndarray:
-    """Which reads of a direct-mapped cache that is empty at first miss, (reads,) bool."""
+def _by_sets(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reads in the order of their sets, and of all but the first whether it misses."""
     # Sets fit a byte, which is sorted several times as fast.
     order = np.argsort((lines % SETS).astype(np.uint8), kind="stable")
     found = lines[order]
-    miss = np.ones(len(lines), bool)
     # The one before in the same set is another line.
-    miss[1:] = found[1:] != found[:-1]
-    mask = np.empty(len(lines), bool)
-    mask[order] = miss
+    return order, found[1:] != found[:-1]
+
+
+def miss_mask(lines: np.ndarray) -> np.ndarray:
+    """Which reads of a direct-mapped cache that is empty at first miss, (reads,) bool."""
+    order, misses = _by_sets(lines)
+    mask = np.ones(len(lines), bool)
+    mask[order[1:]] = misses
     return mask
 
 
 def direct_mapped_misses(lines: np.ndarray, warm: int) -> int:
     """Misses of a direct-mapped cache, but for the first ``warm`` reads."""
-    return int(np.count_nonzero(miss_mask(lines)[warm:]))
+    order, misses = _by_sets(lines)
+    if not warm:
+        return 1 + int(np.count_nonzero(misses))
+    return int(order[0] >= warm) + int(np.count_nonzero(misses & (order[1:] >= warm)))

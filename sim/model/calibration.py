@@ -56,8 +56,8 @@ class Calibration:
     """The same of the last validation: ``mean_abs_error``, ``worst_abs_error``, ``cases``."""
 
     @functools.cached_property
-    def memo(self) -> dict[str, Any]:
-        """What the model makes of each kernel's costs, once."""
+    def memo(self) -> dict[Any, Any]:
+        """What the model makes of these costs, once."""
         return {}
 
     @property

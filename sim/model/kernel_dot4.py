@@ -108,12 +108,13 @@ def _lines(
     for width, count in ((size, panels), (rest, 1)):
         if not width or not count:
             continue
-        shape = (pitch, width, blocks, count, not direct, chunk.begin // 4)
+        # Gathered panels lie all at one place, others wherever the layer has some.
+        of_layer = -(-layer.pixels // width)
+        shape = (pitch, width, blocks, of_layer if direct else 1, not direct, chunk.begin // 4)
         if two_sided:
             missed = count * misses_in_two_turns(*shape)
         elif stays:
             held = layer_blocks if all_stay else blocks
-            of_layer = -(-layer.pixels // width)
             first, later = misses_if_weights_stay(pitch, width, held, of_layer, not direct)
             # Another chunk has left all weights there, but for a hart's first.
             missed = cold * first + (count - cold) * later

@@ -1,6 +1,7 @@
 """Cycles and counters of a layer without running it: exact loop counts times calibrated costs."""
 
 import dataclasses
+import functools
 import math
 
 from tightrope.hw.config import ClusterConfig
@@ -28,6 +29,10 @@ __all__ = [
     "load_calibration",
     "predict_layer",
 ]
+
+
+MEMO_MAX = 50_000
+"""Predictions that a calibration remembers."""
 
 
 def predict_layer(
@@ -70,6 +75,33 @@ def chunk_cycles(
 
 
 def _predict_descriptor(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> LayerPrediction:
+    """Of one descriptor; what was predicted once is remembered."""
+    shape = (layer.op, layer.in_shape, layer.out_shape, layer.kernel, layer.stride, layer.pads,
+             layer.groups, layer.inputs)  # fmt: skip
+    # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
+    used = machine if plan.groups else _without_tiles(machine)
+    known, key = calibration.memo, (shape, plan, used)
+    if key not in known:
+        if len(known) >= MEMO_MAX:
+            known.clear()
+        known[key] = _computed(layer, plan, used, calibration)
+    found = known[key]
+    if used is machine:
+        return found
+    tiles = tile_counters(layer, plan, machine)
+    return dataclasses.replace(found, counters=dataclasses.replace(found.counters, tiles=tiles))
+
+
+@functools.lru_cache(maxsize=256)
+def _without_tiles(machine: ClusterConfig) -> ClusterConfig:
+    return dataclasses.replace(
+        machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=0, stream_ports=0
+    )
+
+
+def _computed(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
 ) -> LayerPrediction:
     prices = price_list(layer, plan.body, calibration)
