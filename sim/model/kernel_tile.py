@@ -192,7 +192,7 @@ def _add_programs(loops: Features, lines: Features, pixels: int, group: Group) -
 
 TAIL_RATIO = 0.3
 """Of the pixels, that have such a run: of fewer it makes no difference."""
-GROUPS_WALKED = 4
+GROUPS_WALKED = 2
 """Of a large layer's groups, whose constants lie at different places: others are like these."""
 
 

@@ -11,7 +11,7 @@ from .schedule import Hold, run_locked, run_shares, run_stealing
 
 __all__ = ["Outcome", "agreed_outcome"]
 
-COLD_HELD_RATIO = 0.6
+COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
 HELD_BAND_CYCLES = 600.0
 """For which a hart that streams holds tiles beside what they compute, for each band,"""
@@ -79,7 +79,10 @@ def agreed_outcome(
     active = sum(1 for end in alone.ends if end > 0)
     if active < 2:
         return alone
-    share = (active - 1) / active
+    # Harts that wait for each other's tiles ask for nothing.
+    worked = sum(end - wait for end, wait in zip(alone.ends, alone.waited, strict=True))
+    abreast = max(1.0, worked / alone.cycles)
+    share = (abreast - 1) / abreast
     workers = len(set(alone.owners))
     paid = [once] * len(costs) + [first] * workers
     paid += [costs[owner][chunk] for chunk, owner in enumerate(alone.owners)]
