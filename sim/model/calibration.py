@@ -37,9 +37,9 @@ class Calibration:
     memory: Mapping[str, float]
     """Waiting for the data bus, in cycles: once per ``layer``; per ``fill`` and ``fetch`` (a line
     of data or instructions, beyond the latency); per ``scratch_fill`` (a line of the scratchpad);
-    per ``fill_busy`` and ``store_busy`` (times the share of cycles in which others occupy the memory,
-    times the cycles of a line); per ``shared`` access, per ``shared_busy`` (times what lies ahead
-    of it on the shared bus)."""
+    per ``fill_busy`` and ``store_busy`` (times the lines of others that are ahead of it, times the
+    cycles of a line); per ``shared`` access, and per ``shared_busy`` (times what is ahead of it on
+    the shared bus)."""
     tile: Mapping[str, float]
     """Waiting for an MVM: ``tight_offset`` and ``loose_offset`` cycles beyond its latency."""
     residuals: Mapping[str, tuple[Residuals, ...]] = field(default_factory=dict)
