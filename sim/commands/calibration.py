@@ -92,8 +92,8 @@ def _tell(talk: Talk, validation: "Validation", json_file: str | None, title: st
     talk.show(
         table,
         f"{len(validation.cases)} cases: mean absolute error "
-        f"{100 * validation.mean_abs_error:.2f} %, worst {100 * validation.worst_abs_error:.2f} %. "
-        f"{100 * validation.inside_interval:.1f} % of the truths lie in the model's 90 % intervals.",
+        f"{100 * validation.mean_abs_error:.2f} %, worst {100 * validation.worst_abs_error:.2f} %; "
+        f"{100 * validation.inside_interval:.1f} % of the truths lie in the model's intervals.",
     )
     if validation.mismatches:
         talk.fail(f"{validation.mismatches} outputs of the RTL differ from the reference")
