@@ -1,7 +1,6 @@
 """From measurements to costs: one non-negative least-squares fit for each count of each kernel."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,9 @@ from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
+from tightrope.sim.model.cost import bus_queue
 from tightrope.sim.model.features import chunk_works, family_of
-from tightrope.sim.model.predict import predict_layer
-from tightrope.sim.model.work import FILL_CYCLES, LINE_BYTES, total
+from tightrope.sim.model.work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, total
 
 __all__ = ["WrongOutputError", "fit_calibration"]
 
@@ -22,7 +21,7 @@ class WrongOutputError(RuntimeError):
     """The RTL computed something wrong, so its cycles mean nothing."""
 
 
-_CODE = {"layer", "visit", "hart", "chunk", "panel", "gather_row", "group", "queue_fill",
+_CODE = {"layer", "other_hart", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
          "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
@@ -37,8 +36,6 @@ _SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "wind
                "quad", "post_group", "post_patches", "post_runs", "post_even",
                "band")  # fmt: skip
 """Loops that read descriptors and the stack, which other data may have driven out."""
-LINES = {"in_fresh", "in_again", "in_mix", "scales", "scales_mix", "results", "constant_lines",
-         "program_lines"}  # fmt: skip
 LINE_FILLS_MAX = 2.0
 """Events for a line of the data cache that is wanted: more are not the line's. Where a feature is
 all but 0 in the microbenchmarks, any cost would fit, and be far off for a layer of a real CNN."""
@@ -54,11 +51,14 @@ class _Sample:
 
     loops: Mapping[str, float]
     lines: Mapping[str, float]
+    code: Mapping[str, float]
     counters: np.ndarray
     """(HartCounter,)."""
     cycles: float
     others: int
     """Other harts that worked at the same time."""
+    bus_busy: float
+    """Share of cycles in which they occupied the shared bus."""
     beats_of_others: float
     machine: object
 
@@ -69,7 +69,7 @@ class _Sample:
             value[f"{bus}_wait_cycles"] for bus in ("dbus", "ibus", "cfu")
         )
         if name == "compute":
-            waits += FILL_CYCLES * value["dcache_fills"]
+            waits += FILL_CYCLES * value["dcache_fills"] + FETCH_CYCLES * value["icache_fills"]
             return max(0.0, self.cycles - value["sleep_cycles"] - waits)
         return float(value[name])
 
@@ -80,18 +80,25 @@ def _samples(measurement: Measurement) -> list[_Sample]:
     harts = case.machine.harts
     counters = measurement.hart_counters
     beats = counters[:, HartCounter.MEMORY_BEATS].astype(float)
+    shared = counters[:, HartCounter.SHARED_ACCESSES].astype(float)
 
     def sample(members, rows) -> _Sample:
-        base = {"layer": float(len(rows)), "hart": float(min(len(rows), len(members)))}
+        base = {
+            "layer": float(len(rows)),
+            "other_hart": float(len(rows) - (0 in rows)),
+            "hart": float(min(len(rows), len(members))),
+        }
         if plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES:
             base["visit"] = float(harts * len(rows))
         mean = counters[rows].astype(float)
         return _Sample(
             loops=total([base, *(work.loops for work in members)]),
             lines=total([work.lines for work in members]),
+            code=total([work.code for work in members]),
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),
             others=harts - 1,
+            bus_busy=float(shared.sum() - shared[rows].mean()) / float(measurement.rtl_cycles),
             beats_of_others=float(beats.sum() - beats[rows].mean()),
             machine=case.machine,
         )
@@ -102,7 +109,10 @@ def _samples(measurement: Measurement) -> list[_Sample]:
     return [sample(works[first[h] : first[h + 1]], [h]) for h in range(harts)]
 
 
-def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, float]:
+def _solve(
+    rows: Sequence[Mapping[str, float]], values, weights, capped: Collection[str] = ()
+) -> dict[str, float]:
+    """Costs by name; those of ``capped`` are at most LINE_FILLS_MAX."""
     names = sorted({name for row in rows for name, value in row.items() if value})
     if not names:
         return {}
@@ -113,7 +123,7 @@ def _solve(rows: Sequence[Mapping[str, float]], values, weights) -> dict[str, fl
     # Columns of like size: the solver compares them with one tolerance.
     size = np.linalg.norm(scaled, axis=0)
     size[size == 0] = 1.0
-    most = np.array([LINE_FILLS_MAX if name in LINES else np.inf for name in names]) * size
+    most = np.array([LINE_FILLS_MAX if name in capped else np.inf for name in names]) * size
     costs = lsq_linear(scaled / size, target, bounds=(0, most)).x / size
     found = zip(names, costs, strict=True)
     return {name: float(f"{cost:.6g}") for name, cost in found if cost > LEAST_COST}
@@ -143,8 +153,9 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
         if sample.others and sample.loops["layer"] > 1:
             # All harts in one sample: cycles are hart-cycles.
             busy *= sample.loops["layer"]
-        busy *= LINE_BYTES / sample.machine.memory.bytes_per_cycle
-        fills = float(sample.counters[HartCounter.DCACHE_FILLS])
+        busy = bus_queue(busy) * LINE_BYTES / sample.machine.memory.bytes_per_cycle
+        scratch_fills = sample.counters[HartCounter.SCRATCHPAD_ACCESSES] * 4.0 / LINE_BYTES
+        fills = float(sample.counters[HartCounter.DCACHE_FILLS]) - scratch_fills
         stores = float(sample.counters[HartCounter.STORES])
         shared = float(sample.counters[HartCounter.SHARED_ACCESSES])
         fetches = float(sample.counters[HartCounter.ICACHE_FILLS])
@@ -153,7 +164,8 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
         rows.append(
             {
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
-                "shared": shared, "shared_others": shared * sample.others,
+                "shared": shared, "shared_busy": shared * bus_queue(sample.bus_busy),
+                "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
             }
         )
         rows.append({"fetch": fetches, "fill_busy": fetches * busy})
@@ -188,39 +200,15 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
         kernels["conv_loose"] = _fit_kernel(by_family["conv_loose"], known)
     kernels = dict(sorted(kernels.items()))
     everything = [sample for samples in by_family.values() for sample in samples]
-    calibration = Calibration(
+    return Calibration(
         kernels=kernels,
         memory=_fit_memory(everything),
         tile={"tight_offset": 2.0, "loose_offset": 2.0},
         machine_hashes=tuple(sorted({m.case.machine.hash for m in measurements})),
     )
-    return _with_straggler(calibration, measurements)
 
 
 SAME_FOR_BOTH_COUPLINGS = ("program", "program_row", "partial")
-STRAGGLER_STEPS = [step / 20 for step in range(21)]
-
-
-def _with_straggler(calibration: Calibration, measurements: Sequence[Measurement]) -> Calibration:
-    """Choose ``memory["straggler"]`` by the mean error of whole layers split evenly over harts."""
-    cases = [
-        m for m in measurements
-        if m.case.machine.harts > 1 and m.plan.balance is Balance.STATIC
-        and m.case.body not in LOOSE_BODIES
-    ]  # fmt: skip
-    if not cases:
-        return calibration
-
-    def error(share: float) -> tuple[float, Calibration]:
-        tried = dataclasses.replace(calibration, memory={**calibration.memory, "straggler": share})
-        errors = [
-            abs(predict_layer(m.case.layer, m.plan, m.case.machine, tried).model_cycles
-                / m.rtl_cycles - 1)
-            for m in cases
-        ]  # fmt: skip
-        return sum(errors), tried
-
-    return min((error(share) for share in STRAGGLER_STEPS), key=lambda found: found[0])[1]
 
 
 def _fit_kernel(
@@ -229,6 +217,7 @@ def _fit_kernel(
     """Costs of one kernel; ``known`` are compute costs that are not to be fitted."""
     names = {name for sample in samples for name, rounds in sample.loops.items() if rounds}
     costs = {"seen": dict.fromkeys(sorted(names), 1.0)}
+    wanted = {name for sample in samples for name in sample.lines}
     for count in COUNTS:
         fixed = (known or {}) if count == "compute" else {}
         values = [
@@ -243,10 +232,12 @@ def _fit_kernel(
                 for name, value in sample.loops.items()
                 if (allowed is None or name in allowed) and name not in fixed
             }
+            if count == "icache_fills":
+                row |= sample.code
             if count == "dcache_fills":
                 row = {name: sample.loops.get(name, 0.0) for name in _SMALL_DATA}
                 row |= sample.lines
             rows.append(row)
         weights = [1.0 / (sample.count(count) + RARE * sample.cycles) for sample in samples]
-        costs[count] = _solve(rows, values, weights) | dict(fixed)
+        costs[count] = _solve(rows, values, weights, wanted) | dict(fixed)
     return costs

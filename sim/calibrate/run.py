@@ -8,13 +8,15 @@ from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.experiment.measure import measure
 from tightrope.sim.model.calibration import DEFAULT_FILE, Calibration, save_calibration
 from tightrope.sim.model.features import family_of
+from tightrope.sim.model.interval import Interval
 from tightrope.sim.model.predict import load_calibration, predict_layer
 
 from .cases import fit_cases
 from .fit import fit_calibration
 from .held_out import held_out_cases
+from .residuals import cross_validate, ranges_of, residuals_of, shared_ratio
 
-__all__ = ["CaseError", "Validation", "calibrate", "judge", "validate"]
+__all__ = ["CaseError", "Validation", "calibrate", "fit_and_judge", "judge", "validate"]
 
 Progress = Callable[[int, int], None]
 Message = Callable[[str], None]
@@ -28,11 +30,18 @@ class CaseError:
     kernel: str
     rtl_cycles: int
     model_cycles: float
+    interval: Interval
+    extrapolated: tuple[str, ...] = ()
 
     @property
     def error(self) -> float:
         """Of the model, as a fraction of the RTL's cycles; positive if it predicts too many."""
         return self.model_cycles / self.rtl_cycles - 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether the truth lies in the model's interval."""
+        return self.interval[0] <= self.rtl_cycles <= self.interval[1]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,12 +62,18 @@ class Validation:
         """A fraction."""
         return max(abs(case.error) for case in self.cases)
 
+    @property
+    def inside_interval(self) -> float:
+        """Share of the truths that lie in the model's intervals: CONFIDENCE if these are right."""
+        return sum(case.inside for case in self.cases) / len(self.cases)
+
     def to_dict(self) -> dict:
         """Plain data, as the command's JSON."""
         return {
             "cases": [dataclasses.asdict(case) | {"error": case.error} for case in self.cases],
             "mean_abs_error": self.mean_abs_error,
             "worst_abs_error": self.worst_abs_error,
+            "inside_interval": self.inside_interval,
             "mismatches": self.mismatches,
         }
 
@@ -75,6 +90,8 @@ def judge(measurements: Sequence[Measurement], calibration: Calibration) -> Vali
                 kernel=family_of(case.layer, case.body),
                 rtl_cycles=found.rtl_cycles,
                 model_cycles=predicted.model_cycles,
+                interval=predicted.interval,
+                extrapolated=predicted.extrapolated,
             )
         )
     return Validation(
@@ -101,6 +118,7 @@ def _summary(validation: Validation) -> dict:
         "cases": len(validation.cases),
         "mean_abs_error": round(validation.mean_abs_error, 5),
         "worst_abs_error": round(validation.worst_abs_error, 5),
+        "inside_interval": round(validation.inside_interval, 5),
         "kernels": _by_kernel(validation),
     }
 
@@ -119,13 +137,26 @@ def calibrate(
     found = measure(
         [*training, *held_out], on_progress=on_progress, on_message=on_message
     )
-    calibration = fit_calibration(found[: len(training)])
-    fitted = judge(found[: len(training)], calibration)
-    validation = judge(found[len(training) :], calibration)
-    calibration = dataclasses.replace(
-        calibration, fit=_summary(fitted), held_out=_summary(validation)
-    )
+    calibration, validation = fit_and_judge(found[: len(training)], found[len(training) :])
     save_calibration(calibration, path)
+    return calibration, validation
+
+
+def fit_and_judge(
+    training: Sequence[Measurement], held_out: Sequence[Measurement]
+) -> tuple[Calibration, Validation]:
+    """All that is stored, from measurements; only the judgement looks at ``held_out``."""
+    found = cross_validate(training, fit_calibration)
+    calibration = dataclasses.replace(
+        fit_calibration(training),
+        residuals=residuals_of(found),
+        shared_ratio=shared_ratio(found),
+        ranges=ranges_of(training),
+    )
+    validation = judge(held_out, calibration)
+    calibration = dataclasses.replace(
+        calibration, fit=_summary(judge(training, calibration)), held_out=_summary(validation)
+    )
     return calibration, validation
 
 

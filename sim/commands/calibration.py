@@ -79,16 +79,21 @@ def _tell(talk: Talk, validation: "Validation", json_file: str | None, title: st
 
     table = Table(title=title, title_justify="left")
     table.add_column("case")
-    for name in ("rtl cycles", "model cycles", "error"):
+    for name in ("rtl cycles", "model cycles", "error", "90 % interval", ""):
         table.add_column(name, justify="right")
     for case in validation.cases:
-        error = f"{100 * case.error:+.1f} %"
-        table.add_row(escape(case.name), f"{case.rtl_cycles:,}", f"{case.model_cycles:,.0f}", error)
+        low, high = case.interval
+        table.add_row(
+            escape(case.name), f"{case.rtl_cycles:,}", f"{case.model_cycles:,.0f}",
+            f"{100 * case.error:+.1f} %", f"{low:,.0f} .. {high:,.0f}",
+            "" if case.inside else "outside",
+        )  # fmt: skip
     write_json(validation.to_dict(), json_file)
     talk.show(
         table,
         f"{len(validation.cases)} cases: mean absolute error "
-        f"{100 * validation.mean_abs_error:.2f} %, worst {100 * validation.worst_abs_error:.2f} %.",
+        f"{100 * validation.mean_abs_error:.2f} %, worst {100 * validation.worst_abs_error:.2f} %; "
+        f"{100 * validation.inside_interval:.1f} % of the truths lie in the model's intervals.",
     )
     if validation.mismatches:
         talk.fail(f"{validation.mismatches} outputs of the RTL differ from the reference")

@@ -12,7 +12,7 @@ __all__ = [
     "direct_mapped_misses",
     "input_lines",
     "inside_ratio",
-    "misses_of",
+    "miss_mask",
     "mix",
     "pitch_is_aligned",
     "repeat_ratio",
@@ -73,38 +73,26 @@ def mix(passes: float, line_count: float) -> float:
     return passes * line_count * min(1.0, line_count / SETS)
 
 
+def _by_sets(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reads in the order of their sets, and of all but the first whether it misses."""
+    # Sets fit a byte, which is sorted several times as fast.
+    order = np.argsort((lines % SETS).astype(np.uint8), kind="stable")
+    found = lines[order]
+    # The one before in the same set is another line.
+    return order, found[1:] != found[:-1]
+
+
+def miss_mask(lines: np.ndarray) -> np.ndarray:
+    """Which reads of a direct-mapped cache that is empty at first miss, (reads,) bool."""
+    order, misses = _by_sets(lines)
+    mask = np.ones(len(lines), bool)
+    mask[order[1:]] = misses
+    return mask
+
+
 def direct_mapped_misses(lines: np.ndarray, warm: int) -> int:
     """Misses of a direct-mapped cache, but for the first ``warm`` reads."""
-    order = np.argsort(lines % SETS, kind="stable")
-    found = lines[order]
-    miss = np.ones(len(lines), bool)
-    # The one before in the same set is another line.
-    miss[1:] = found[1:] != found[:-1]
-    return int(np.count_nonzero(miss & (order >= warm)))
-
-
-@functools.lru_cache(maxsize=4096)
-def misses_of(
-    in_h: int, in_w: int, pitch: int, out_w: int, kernel: tuple[int, int],
-    stride: tuple[int, int], pad: tuple[int, int],
-) -> float:  # fmt: skip
-    """Cache misses per output pixel of one line of channels, by walking a few rows of outputs.
-
-    Each pixel walks its taps twice.
-    """
-    rows = min(6, max(1, (in_h + 2 * pad[0] - kernel[0]) // stride[0] + 1))
-    walks = []
-    for y in range(rows):
-        tops = [row for row in range(y * stride[0] - pad[0], y * stride[0] - pad[0] + kernel[0])
-                if 0 <= row < in_h]  # fmt: skip
-        walk: list[int] = []
-        for x in range(out_w):
-            begin = x * stride[1] - pad[1]
-            columns = range(max(0, begin), min(in_w, begin + kernel[1]))
-            walk += 2 * [(row * in_w + column) * pitch // LINE_BYTES
-                         for row in tops for column in columns]  # fmt: skip
-        walks.append(walk)
-    # The first row is colder than the rest: it counts only if there is no other.
-    warm = len(walks[0]) if rows > 1 else 0
-    lines = np.array([line for walk in walks for line in walk], np.int64)
-    return direct_mapped_misses(lines, warm) / (out_w * max(1, rows - 1))
+    order, misses = _by_sets(lines)
+    if not warm:
+        return 1 + int(np.count_nonzero(misses))
+    return int(order[0] >= warm) + int(np.count_nonzero(misses & (order[1:] >= warm)))

@@ -1,5 +1,6 @@
 """Calibrated costs: what one round of each loop of each kernel costs, as measured on RTL."""
 
+import dataclasses
 import functools
 import json
 import math
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ModelError
+from .interval import Residuals
+from .ranges import Range
 
 __all__ = ["COUNTS", "Calibration", "DEFAULT_FILE", "load_calibration", "save_calibration"]
 
-VERSION = 1
+VERSION = 2
 MAX_FILE_BYTES = 4 << 20
 DEFAULT_FILE = Path(__file__).parents[1] / "calibrate" / "data" / "calibration.json"
 
@@ -32,19 +35,30 @@ class Calibration:
     """kernel -> count of :data:`COUNTS` -> loop or line -> cost per round; and under ``seen`` the
     loops that ran at all in what was measured."""
     memory: Mapping[str, float]
-    """Waiting for the data bus, in cycles: per ``fill`` and ``fetch`` (a line of
-    data or instructions, beyond the latency), per ``fill_busy`` and
-    ``store_busy`` (times the share of cycles in which others occupy the memory, times the cycles
-    of a line), per ``shared``
-    access, per ``shared_others`` (times the other harts that use the shared bus)."""
+    """Waiting for the data bus, in cycles: once per ``layer``; per ``fill`` and ``fetch`` (a line
+    of data or instructions, beyond the latency); per ``scratch_fill`` (a line of the scratchpad);
+    per ``fill_busy`` and ``store_busy`` (times the lines of others that are ahead of it, times the
+    cycles of a line); per ``shared`` access, and per ``shared_busy`` (times what is ahead of it on
+    the shared bus)."""
     tile: Mapping[str, float]
     """Waiting for an MVM: ``tight_offset`` and ``loose_offset`` cycles beyond its latency."""
+    residuals: Mapping[str, tuple[Residuals, ...]] = field(default_factory=dict)
+    """``features.residual_class`` -> by length of the layer, errors in cross-validation."""
+    shared_ratio: float = 1.0
+    """Part of the residuals' variance that layers have in common."""
+    ranges: Mapping[str, Mapping[str, Range]] = field(default_factory=dict)
+    """kernel -> trait (``ranges.traits_of``) -> what was measured."""
     machine_hashes: tuple[str, ...] = ()
     """Of the configurations that were measured."""
     fit: Mapping[str, Any] = field(default_factory=dict)
     """Cases, mean and worst absolute relative error of the fit, by kernel."""
     held_out: Mapping[str, Any] = field(default_factory=dict)
     """The same of the last validation: ``mean_abs_error``, ``worst_abs_error``, ``cases``."""
+
+    @functools.cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What the model makes of these costs, once."""
+        return {}
 
     @property
     def mean_abs_error(self) -> float:
@@ -64,6 +78,26 @@ def _costs(value: Any, what: str) -> dict[str, float]:
         if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost):
             raise ModelError(f"{what}, {name!r}: a cost must be a number, not {cost!r}")
     return {str(name): float(cost) for name, cost in value.items()}
+
+
+def _residuals(value: Any, what: str) -> dict[str, tuple[Residuals, ...]]:
+    try:
+        return {
+            kernel: tuple(Residuals(**_costs(item, f"{what}.{kernel}")) for item in classes)
+            for kernel, classes in value.items()
+        }
+    except (AttributeError, TypeError):
+        raise ModelError(f"{what} must be lists of residuals by kernel") from None
+
+
+def _ranges(value: Any, what: str) -> dict[str, dict[str, Range]]:
+    try:
+        return {
+            kernel: {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
+            for kernel, ranges in value.items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise ModelError(f"{what} must be pairs of numbers by kernel and trait") from None
 
 
 def load_calibration(path: Path | None = None) -> Calibration:
@@ -103,6 +137,11 @@ def _load(path: Path, mtime_ns: int) -> Calibration:
         },
         memory=_costs(data.get("memory"), f"{path}: memory"),
         tile=_costs(data.get("tile"), f"{path}: tile"),
+        residuals=_residuals(data.get("residuals", {}), f"{path}: residuals"),
+        shared_ratio=_costs({"shared_ratio": data.get("shared_ratio", 1.0)}, str(path))[
+            "shared_ratio"
+        ],
+        ranges=_ranges(data.get("ranges", {}), f"{path}: ranges"),
         machine_hashes=tuple(str(h) for h in data.get("machine_hashes", ())),
         fit=data.get("fit", {}),
         held_out=held_out,
@@ -116,6 +155,12 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "machine_hashes": list(calibration.machine_hashes),
         "held_out": calibration.held_out,
         "fit": calibration.fit,
+        "residuals": {
+            kernel: [dataclasses.asdict(residuals) for residuals in classes]
+            for kernel, classes in calibration.residuals.items()
+        },
+        "shared_ratio": calibration.shared_ratio,
+        "ranges": calibration.ranges,
         "memory": calibration.memory,
         "tile": calibration.tile,
         "kernels": calibration.kernels,

@@ -1,56 +1,108 @@
 """Calibrated costs at work: events and cycles of a chunk, and how long things wait on a machine."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.tile.lanes import LANE_LATENCY_CYCLES
 from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
-from .work import FILL_CYCLES, LINE_BYTES, Pipeline
+from .stream_timeline import stream_wait
+from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Pipeline, Work
 
-__all__ = ["Clock", "Cost", "price"]
+__all__ = ["BUSY_MAX", "Clock", "Cost", "PriceList", "bus_queue"]
 
-_DISPATCH = ("layer", "visit", "hart", "chunk", "panel", "block", "skipped_block", "group",
-             "post_group", "constants", "channel_block", "pack", "tile", "strip",
-             "window_row")  # fmt: skip
+BUSY_MAX = 0.9
+"""What others occupy at the most: more is not left to them while one waits."""
+_DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", "skipped_block",
+             "group", "group_block", "tile_search", "post_group", "constants", "channel_block",
+             "pack", "tile", "strip", "window_row")  # fmt: skip
 
 
 @dataclass
 class Cost:
-    """Events and cycles of a chunk, or a sum of them."""
+    """Events and cycles of a chunk, or a sum of them; the first are those of :data:`COUNTS`."""
 
-    counts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0.0))
+    compute: float = 0.0
+    icache_fills: float = 0.0
+    dcache_fills: float = 0.0
+    stores: float = 0.0
+    cfu_commands: float = 0.0
+    shared_accesses: float = 0.0
+    uncached: float = 0.0
     dispatch: float = 0.0
-    """The part of counts["compute"] that is overhead."""
+    """The part of ``compute`` that is overhead."""
+    scratch_fills: float = 0.0
+    """The part of ``dcache_fills`` that comes from the scratchpad."""
+    layers: float = 0.0
+    """1 for what a layer costs once."""
     mvms: float = 0.0
     pipeline: Pipeline = Pipeline()
     unseen: bool = False
     """Some loop of it never ran in the calibration."""
 
     def add(self, other: "Cost") -> None:
-        for name, value in other.counts.items():
-            self.counts[name] += value
+        self.compute += other.compute
+        self.icache_fills += other.icache_fills
+        self.dcache_fills += other.dcache_fills
+        self.stores += other.stores
+        self.cfu_commands += other.cfu_commands
+        self.shared_accesses += other.shared_accesses
+        self.uncached += other.uncached
         self.dispatch += other.dispatch
+        self.scratch_fills += other.scratch_fills
+        self.layers += other.layers
         self.mvms += other.mvms
-        self.pipeline += other.pipeline
+        if other.pipeline.groups:
+            self.pipeline += other.pipeline
         self.unseen |= other.unseen
 
 
-def price(work: Mapping[str, float], lines: Mapping[str, float], kernel) -> Cost:
-    cost = Cost()
-    for count in COUNTS:
-        costs = kernel.get(count, {})
-        value = sum(rounds * costs.get(name, 0.0) for name, rounds in work.items())
-        value += sum(rounds * costs.get(name, 0.0) for name, rounds in lines.items())
-        cost.counts[count] = value
-    compute = kernel.get("compute", {})
-    cost.counts["compute"] += cost.counts["dcache_fills"] * FILL_CYCLES
-    cost.dispatch = sum(work.get(name, 0.0) * compute.get(name, 0.0) for name in _DISPATCH)
-    seen = kernel.get("seen", {})
-    cost.unseen = any(rounds and name not in seen for name, rounds in work.items())
-    return cost
+class PriceList:
+    """The calibrated costs of one kernel as a matrix."""
+
+    def __init__(self, kernel: Mapping[str, Mapping[str, float]]) -> None:
+        tables = [kernel.get(count, {}) for count in COUNTS]
+        self._names = sorted(set().union(*tables))
+        costs = np.array([[table.get(name, 0.0) for table in tables] for name in self._names])
+        costs = costs.reshape(len(self._names), len(COUNTS))
+        fills = costs[:, COUNTS.index("dcache_fills")] * FILL_CYCLES
+        fetches = costs[:, COUNTS.index("icache_fills")] * FETCH_CYCLES
+        compute = costs[:, COUNTS.index("compute")].copy()
+        costs[:, COUNTS.index("compute")] += fills + fetches
+        overhead = np.array([name in _DISPATCH for name in self._names])
+        scratch = np.array([name == "results" for name in self._names])
+        self._costs = np.column_stack(
+            [costs, compute * overhead, fills / FILL_CYCLES * scratch]
+        )  # fmt: skip
+        self._seen = set(kernel.get("seen", {}))
+
+    def price(self, works: Sequence[Work]) -> list[Cost]:
+        """The cost of each."""
+        rows = []
+        for work in works:
+            rounds = work.loops | work.lines | work.code
+            rows.append([rounds.get(name, 0.0) for name in self._names])
+        priced = (np.array(rows) @ self._costs).tolist() if rows else []
+        return [
+            Cost(
+                *values,
+                layers=work.loops.get("layer", 0.0),
+                mvms=work.pixel_mvms,
+                pipeline=work.pipeline,
+                unseen=any(n and name not in self._seen for name, n in work.loops.items()),
+            )
+            for work, values in zip(works, priced, strict=True)
+        ]
+
+
+def bus_queue(busy: float) -> float:
+    """Transfers that one finds ahead of it at what others occupy for a share of the cycles, but for
+    a calibrated factor."""
+    busy = min(busy, BUSY_MAX)
+    return busy / (1 - busy)
 
 
 class Clock:
@@ -68,69 +120,58 @@ class Clock:
             self.mvm_latency += LANE_LATENCY_CYCLES + 1
         self.busy = 0.0
         """Share of cycles in which other harts occupy the memory."""
-        self.others = 0.0
-        """Other harts on the shared bus."""
+        self.bus_busy = 0.0
+        """Share of cycles in which other harts occupy the shared bus."""
         self.loading = 1
         """Harts that begin and end at the same time, and then share the DMA engine."""
 
     @property
     def queue(self) -> float:
         """Cycles that a request finds ahead of it, but for a calibrated factor."""
-        return self.busy * LINE_BYTES / self.config.memory.bytes_per_cycle
+        return bus_queue(self.busy) * LINE_BYTES / self.config.memory.bytes_per_cycle
 
     def beats(self, cost: Cost) -> float:
-        lines = cost.counts["icache_fills"] + cost.counts["dcache_fills"]
-        return lines * LINE_BYTES / self.config.memory.bytes_per_cycle + cost.counts["stores"]
+        lines = cost.icache_fills + cost.dcache_fills
+        return lines * LINE_BYTES / self.config.memory.bytes_per_cycle + cost.stores
 
     def memory_wait(self, cost: Cost) -> float:
-        counts, price = cost.counts, self.memory
+        price = self.memory
         latency = self.config.memory.latency_cycles + price.get("fill", 0.0)
+        fills = cost.dcache_fills - cost.scratch_fills
         return (
-            counts["dcache_fills"] * (latency + price.get("fill_busy", 0.0) * self.queue)
-            + counts["stores"] * price.get("store_busy", 0.0) * self.queue
+            fills * (latency + price.get("fill_busy", 0.0) * self.queue)
+            + cost.scratch_fills * price.get("scratch_fill", 0.0)
+            + cost.layers * price.get("layer", 0.0)
+            + cost.stores * price.get("store_busy", 0.0) * self.queue
         )
 
     def fetch_wait(self, cost: Cost) -> float:
         latency = self.config.memory.latency_cycles + self.memory.get("fetch", 0.0)
-        return cost.counts["icache_fills"] * (
+        return cost.icache_fills * (
             latency + self.memory.get("fill_busy", 0.0) * self.queue
         )
 
     def bus_wait(self, cost: Cost) -> float:
-        price = self.memory.get("shared", 0.0) + self.memory.get("shared_others", 0.0) * self.others
-        return cost.counts["shared_accesses"] * price
-
-    def straggling(self, shares: list[Cost]) -> float:
-        """The last of several harts has more cache conflicts than their mean, which is predicted:
-        addresses decide whose data meets its stack."""
-        slowest = max(shares, key=self.time)
-        half = 0.5 * slowest.counts["compute"]
-        active = sum(1 for share in shares if share.counts["compute"] > half)
-        misses = self.memory_wait(slowest) + FILL_CYCLES * slowest.counts["dcache_fills"]
-        return misses * self.memory.get("straggler", 0.0) * (1 - 1 / active)
+        queue = bus_queue(self.bus_busy)
+        price = self.memory.get("shared", 0.0) + self.memory.get("shared_busy", 0.0) * queue
+        return cost.shared_accesses * price
 
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
         until the tiles and the DMA engine are done."""
-        if cost.pipeline.steady:
+        if cost.pipeline.bands:
             return self._stream_wait(cost)
         if not cost.mvms:
             return 0.0
-        work = (cost.counts["compute"] - cost.dispatch + self.memory_wait(cost)) / cost.mvms
+        work = (cost.compute - cost.dispatch + self.memory_wait(cost)) / cost.mvms
         return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
 
     def _stream_wait(self, cost: Cost) -> float:
-        """What comes once per group is done while the first band is loaded, the rest meanwhile."""
-        pipeline = cost.pipeline
         beside = (
-            cost.counts["compute"] - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
+            cost.compute - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
         )
-        return (
-            max(0.0, self.loading * pipeline.first - cost.dispatch)
-            + max(0.0, pipeline.steady - (0.0 if pipeline.sums else beside))
-            + self.loading * pipeline.last
-        )
+        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading)
 
     def time(self, cost: Cost) -> float:
         waits = self.memory_wait(cost) + self.bus_wait(cost) + self.tile_wait(cost)
-        return cost.counts["compute"] + self.fetch_wait(cost) + waits
+        return cost.compute + self.fetch_wait(cost) + waits

@@ -4,21 +4,25 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
+from collections.abc import Hashable
+
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.plan import TILE_BODIES, Chunk, LayerPlan
+from tightrope.sim.image.layout import Body
+from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .kernel_dot4 import dot4_work
+from .kernel_dot4 import dot4_work, is_small_chunk
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
 from .kernel_stream import stream_work
 from .kernel_tile import tile_work
+from .pixels import WALKED_PIXELS, classes_of
+from .places import Places, places_of
 from .work import Work
 
-__all__ = ["chunk_work", "chunk_works", "family_of"]
+__all__ = ["chunk_work", "chunk_works", "family_of", "residual_class"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -28,45 +32,59 @@ def family_of(layer: Layer, body: Body) -> str:
     return layer.op.value
 
 
+def residual_class(layer: Layer, plan: LayerPlan) -> str:
+    """What a prediction's error is like: the kernel, and whether it programs tiles in turn."""
+    family = family_of(layer, plan.body)
+    return f"{family}, reprogrammed" if any(one.reprogram for one in plan.groups) else family
+
+
 def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[Work]:
     """Counts of every chunk; chunks that are alike share one object."""
     geometry = stream_geometry(layer, machine, plan) if plan.body is Body.STREAM else None
-    known: dict[tuple[int, ...], Work] = {}
+    places = places_of(layer, plan)
+    known: dict[Hashable, Work] = {}
     works = []
     for chunk in plan.chunks:
         body = plan.body_of(chunk)
-        key = (
-            body,
-            chunk.pixel_end - chunk.pixel_begin,
-            chunk.end - chunk.begin,
-            chunk.begin if body in TILE_BODIES else 0,
-            # Its edges lie where the chunk's pixels do.
-            chunk.pixel_begin if body is Body.STREAM or layer.op is LayerOp.DWCONV else 0,
-        )
+        key = (body, chunk.begin, chunk.end, _pixels_of(layer, chunk, body))
         if key not in known:
             known[key] = (
-                stream_work(layer, plan, chunk, machine, geometry)
+                stream_work(layer, plan, chunk, machine, geometry, places)
                 if body is Body.STREAM and geometry
-                else chunk_work(layer, plan, chunk, machine)
+                else chunk_work(layer, plan, chunk, machine, places)
             )
         works.append(known[key])
     return works
 
 
-def chunk_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig) -> Work:
+def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:
+    """What of a chunk's pixels its work depends on: in a large layer only how many there are of
+    each class, else where they lie as well."""
+    pixels = (chunk.pixel_begin, chunk.pixel_end)
+    if layer.op is LayerOp.DWCONV or body is Body.STREAM:
+        return pixels
+    if layer.op in (LayerOp.ADD, LayerOp.CLIP):
+        return pixels[1] - pixels[0]
+    if layer.op in (LayerOp.CONV, LayerOp.DENSE) and body in DIGITAL_BODIES:
+        is_walked = is_small_chunk(layer, chunk)
+    else:
+        is_walked = layer.pixels <= WALKED_PIXELS
+    return pixels if is_walked else classes_of(layer, *pixels)
+
+
+def chunk_work(
+    layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places
+) -> Work:
     """Counts of one chunk of any body but STREAM, on a hart that computes with that body."""
-    pixels = chunk.pixel_end - chunk.pixel_begin
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
-            groups = plan.groups[chunk.begin : chunk.end]
-            return tile_work(layer, pixels, groups, machine.tile.output_bytes)
-        fixed = plan.balance is Balance.STATIC
-        return dot4_work(layer, pixels, chunk.end - chunk.begin, fixed)
-    channels = chunk.end - chunk.begin
+            return tile_work(layer, plan, chunk, machine.tile.output_bytes, places)
+        return dot4_work(layer, plan, chunk, places)
     if layer.op is LayerOp.DWCONV:
-        return dwconv_work(layer, chunk.pixel_begin, chunk.pixel_end, channels)
+        return dwconv_work(layer, chunk, places)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):
-        return pool_work(layer, pixels, channels)
-    return elementwise_work(layer, pixels, channels)
+        return pool_work(layer, chunk, places)
+    pixels = chunk.pixel_end - chunk.pixel_begin
+    return elementwise_work(layer, pixels, chunk.end - chunk.begin)

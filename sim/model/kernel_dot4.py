@@ -1,17 +1,24 @@
 """Loops and cache lines of sw/kernels/conv_dot4.c (and of the plain conv_scalar.c)."""
 
 from tightrope.sim.image.tables import pitch_of_patch
+from tightrope.sim.mapping.plan import Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import inside_ratio, pitch_is_aligned
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
+from .dot4_walk import WALKED_MACS, misses_of_chunk
+from .pixels import classes_of
+from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["dot4_work"]
+__all__ = ["dot4_work", "is_small_chunk"]
 
 PANEL_BYTES = CACHE_BYTES // 2
-COLD_SHARE = 0.25
-"""Of chunks that are a hart's first, where several are stolen by each."""
+
+
+def is_small_chunk(layer: Layer, chunk: Chunk) -> bool:
+    """Whether a chunk is walked from its beginning to its end."""
+    outputs = (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
+    return outputs * layer.patch <= WALKED_MACS and layer.groups == 1
 
 
 def _is_patches(layer: Layer, pitch: int) -> bool:
@@ -33,8 +40,9 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(layer: Layer, pixels: int, channels: int, fixed: bool) -> Work:
-    """Counts of one chunk; ``fixed``: each hart has its share, rather than what is left."""
+def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Work:
+    """Counts of one chunk."""
+    pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
     pitch = pitch_of_patch(layer.patch)
     words = pitch // 4
@@ -51,58 +59,119 @@ def dot4_work(layer: Layer, pixels: int, channels: int, fixed: bool) -> Work:
         "pixel": pixels,
         "block": panels * blocks,
         "four": fours * blocks,
+        "four_eights": fours * blocks * (words >= 8),
         "four_eight": fours * blocks * (words // 8),
         "four_unrolled": fours * blocks * (words // 4 % 2),
+        "four_words": fours * blocks * (words % 4 > 0),
         "four_word": fours * blocks * (words % 4),
         "one": ones * blocks,
         "one_unrolled": ones * blocks * (words // 4),
+        "one_words": ones * blocks * (words % 4 > 0),
         "one_word": ones * blocks * (words % 4),
         "skipped_block": panels * blocks * two_sided,
         "copy_word": pixels * words * two_sided,
         "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
-    pixels_of_panel = min(pixels, size)
-    lines: Features = {"scales": panels * blocks * 1.0}
+    lines = _lines(layer, plan, chunk, places, pitch, size, direct, two_sided)
+    code: Features = {}
+    if not direct:
+        loops |= _gather_loops(layer, chunk, group_in_c)
+        code["code_gather"] = panels
+    if ones:
+        code["code_one"] = blocks
+        if layer.out_shape[2] % 4:
+            code["code_part"] = ones * blocks
+    return Work(loops=loops, lines=lines, code=code)
+
+
+def _lines(
+    layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places, pitch: int, size: int,
+    direct: bool, two_sided: bool,
+) -> Features:  # fmt: skip
+    """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
+    pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
+    if not two_sided and is_small_chunk(layer, chunk):
+        missed = misses_of_chunk(
+            layer, places, pitch, size, not direct,
+            (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end),
+        )  # fmt: skip
+        warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        return {"walked": max(0.0, missed - warm)}
+    panels, rest = divmod(pixels, size)
+    blocks = -(-channels // 4)
+    group_in_c = layer.in_shape[2] // layer.groups
+    lines: Features = {"scales": (panels + (rest > 0)) * blocks * 1.0, "passes": 0.0}
     layer_blocks = -(-layer.out_shape[2] // layer.groups // 4)
     all_stay = 4 * layer_blocks * pitch <= 2 * CACHE_BYTES
+    stays = all_stay or 4 * blocks * pitch <= CACHE_BYTES
+    cold = _cold_ratio(plan, chunk) if all_stay else 1.0
+    for width, count in ((size, panels), (rest, 1)):
+        if not width or not count:
+            continue
+        # Gathered panels lie all at one place, others wherever the layer has some.
+        of_layer = -(-layer.pixels // width)
+        shape = (pitch, width, blocks, of_layer if direct else 1, not direct, chunk.begin // 4)
+        if two_sided:
+            missed = count * misses_in_two_turns(*shape)
+        elif stays:
+            held = layer_blocks if all_stay else blocks
+            first, later = misses_if_weights_stay(pitch, width, held, of_layer, not direct)
+            # Another chunk has left all weights there, but for a hart's first.
+            missed = cold * first + (count - cold) * later
+            cold = 0.0
+        else:
+            missed = count * misses_per_block(*shape)
+        lines["passes"] += blocks * missed
     if two_sided:
-        misses = misses_in_two_turns(pitch, pixels_of_panel, blocks, panels, not direct)
-        lines["passes"] = panels * blocks * misses
         # The panel, then its copy.
         lines["panel_lines"] = 2 * pixels * pitch / LINE_BYTES
-    elif all_stay or 4 * blocks * pitch <= CACHE_BYTES:
-        held = layer_blocks if all_stay else blocks
-        layer_panels = -(-layer.pixels // pixels_of_panel)
-        first, later = misses_if_weights_stay(
-            pitch, pixels_of_panel, held, layer_panels, not direct
+    elif direct and not stays:
+        lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
+    if not direct:
+        lines["panel_input"] = _panel_input_lines(
+            layer, panels + (rest > 0), min(pixels, size), group_in_c
         )
-        # Another chunk has left all weights there, but for a hart's first.
-        cold = COLD_SHARE if all_stay and not fixed else 1.0
-        lines["passes"] = blocks * (cold * first + (panels - cold) * later)
-    else:
-        misses = misses_per_block(pitch, pixels_of_panel, blocks, panels, not direct)
-        lines["passes"] = panels * blocks * misses
-        if direct:
-            lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
-    if not direct:
-        lines["panel_input"] = _panel_input_lines(layer, panels, pixels_of_panel, group_in_c)
-    if not direct:
-        loops |= _gather_loops(layer, pixels, group_in_c)
-    return Work(loops=loops, lines=lines)
+    return lines
 
 
-def _gather_loops(layer: Layer, pixels: int, channels: int) -> Features:
+def _cold_ratio(plan: LayerPlan, chunk: Chunk) -> float:
+    """Of chunks of the same channels, those that a hart takes first."""
+    alike = sum(
+        (other.begin, other.end) == (chunk.begin, chunk.end)
+        and plan.body_of(other) is plan.body_of(chunk)
+        for other in plan.chunks
+    )
+    return min(1.0, (len(plan.hart_first) - 1) / alike)
+
+
+def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:
+    loops: Features = {
+        "gather_row": 0.0, "gather_run": 0.0, "gather_16": 0.0, "gather_word": 0.0,
+        "gather_four": 0.0, "gather_tail": 0.0, "gather_byte": 0.0, "gather_fill": 0.0,
+        "gather_fill_word": 0.0,
+    }  # fmt: skip
     kernel_h, kernel_w = layer.kernel
-    inside = inside_ratio(layer)
-    total = pixels * layer.patch
+    row_bytes = kernel_w * channels
     adjacent = layer.in_shape[2] == channels
-    runs = pixels * kernel_h * (1 if adjacent else kernel_w) * inside
-    # Source and destination of a run are aligned alike, or not.
-    by_words = (channels % 4 == 0 and pitch_is_aligned(layer)) or layer.in_shape[:2] == (1, 1)
-    return {
-        "gather_row": pixels * kernel_h,
-        "gather_run": runs,
-        "gather_word": total * inside / 4 if by_words else 0.0,
-        "gather_byte": 0.0 if by_words else total * inside,
-        "gather_fill": total * (1 - inside) / 4,
-    }
+    for where, count in classes_of(layer, chunk.pixel_begin, chunk.pixel_end):
+        loops["gather_row"] += count * kernel_h
+        loops["gather_fill_word"] += count * (kernel_h - where.rows) * row_bytes / 4
+        for ky in range(*where.ky):
+            inside = where.cols * channels
+            fills = (where.kx[0] > 0) + (where.kx[1] < kernel_w)
+            loops["gather_fill"] += count * fills
+            loops["gather_fill_word"] += count * (row_bytes - inside) / 4
+            runs = 1 if adjacent else where.cols
+            size = inside // max(1, runs)
+            loops["gather_run"] += count * runs
+            # Source and destination of a run are aligned alike, or not.
+            source = where.phase + ky * where.row_step + where.kx[0] * channels
+            target = ky * row_bytes + where.kx[0] * channels
+            if source % 4 == 0 and target % 4 == 0:
+                loops["gather_16"] += count * runs * (size // 16)
+                loops["gather_word"] += count * runs * (size % 16 // 4)
+            else:
+                loops["gather_four"] += count * runs * (size // 4)
+            loops["gather_tail"] += count * runs * (size % 4 > 0)
+            loops["gather_byte"] += count * runs * (size % 4)
+    return loops

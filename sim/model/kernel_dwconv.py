@@ -1,23 +1,25 @@
 """Loops and cache lines of sw/kernels/dwconv.c and dwconv_row.c."""
 
 import functools
-import math
 from collections import Counter
 
+from tightrope.sim.mapping.plan import Chunk
 from tightrope.sim.mapping.split import round_up
 from tightrope.sim.workload.layers import Layer
 
-from .work import CACHE_BYTES, LINE_BYTES, SETS, Features, Work
+from .dwconv_walk import BLOCK, SCALES_WORDS, single_misses, strip_misses
+from .places import Places
+from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
 __all__ = ["dwconv_work"]
 
 WINDOW_BYTES = CACHE_BYTES // 2
-SCALES_WORDS = 8
-BLOCK = 4
 
 
-def dwconv_work(layer: Layer, pixel_begin: int, pixel_end: int, channels: int) -> Work:
-    """Counts of one chunk: these pixels, so many channels."""
+def dwconv_work(layer: Layer, chunk: Chunk, places: Places) -> Work:
+    """Counts of one chunk."""
+    pixel_begin, pixel_end = chunk.pixel_begin, chunk.pixel_end
+    channels = chunk.end - chunk.begin
     by_words = layer.out_shape[2] % 4 == 0
     quads = channels // 4 if by_words else 0
     lines_of_channels = -(-4 * quads // LINE_BYTES)
@@ -39,27 +41,54 @@ def dwconv_work(layer: Layer, pixel_begin: int, pixel_end: int, channels: int) -
     loops["copy_word"] = float(walk["copy_pixel"] * quads)
     for name in ("quad", "block", "part", *_BLOCKS.values(), *_ROWS.values(), "tap"):
         loops[name] = float(walk[name] * quads)
-    packed_lines = (taps + SCALES_WORDS) * quads * 4 / LINE_BYTES
-    in_lines = walk["copy_pixel"] * _lines_of_pixel(layer.in_shape[2], quads, lines_of_channels)
-    row_lines = walk["copy_pixel"] / max(1, walk["row"])
+    # Fewer than a line's channels are copied otherwise.
+    part = 4 * quads % LINE_BYTES
+    loops["part_pixel"] = float(walk["copy_pixel"] * (part > 0))
+    loops["part_word"] = float(walk["copy_pixel"] * (part % 16 // 4))
+    kind = "any" if walk["tap"] else "5" if layer.kernel[1] == 5 else "3"
+    code = {f"code_{kind}": loops["row"], "code_part": loops["part"]}
+    return Work(loops=loops, lines=_lines(layer, chunk, places, 4 * quads), code=code)
+
+
+BLOCKS_WALKED = 2
+"""Lines of channels, of a chunk, that are walked: they differ in where they begin."""
+STRIPS_WALKED = 2
+
+
+def _lines(layer: Layer, chunk: Chunk, places: Places, by_words: int) -> Features:
+    """Cache lines; the first ``by_words`` channels go by words."""
+    out_w = layer.out_shape[1]
+    pixels = (chunk.pixel_begin, chunk.pixel_end)
+    rows = (pixels[0] // out_w, -(-pixels[1] // out_w))
+    width = _strip_width(out_w, layer.kernel, layer.stride[1])
+    strips = range(0, out_w, width)
+    blocks = range(chunk.begin, chunk.begin + by_words, LINE_BYTES)
+    found = [
+        strip_misses(
+            layer, places, rows, (x, min(x + width, out_w)), width,
+            (begin, min(begin + LINE_BYTES, chunk.begin + by_words)),
+        )
+        for begin in _some(blocks, BLOCKS_WALKED)
+        for x in _some(strips, STRIPS_WALKED)
+    ]  # fmt: skip
     lines: Features = {
-        "in_fresh": in_lines,
-        # What the input drives out of the window, and of what lies beside it.
-        "in_mix": in_lines * walk["window_bytes"] / CACHE_BYTES,
-        "weights": lines_of_channels * (taps + SCALES_WORDS) + packed_lines,
-        "weights_mix": walk["row"] * packed_lines * min(1.0, row_lines / SETS),
-        "single_lines": channels * (taps + 12) / LINE_BYTES if singles else 0.0,
+        "walked": len(blocks) * len(strips) * sum(found) / max(1, len(found)),
+        # Constants, where they lie and where they are packed.
+        "weights": len(blocks) * (layer.patch + SCALES_WORDS) * 1.0,
+        "single_lines": 0.0,
     }
-    return Work(loops=loops, lines=lines)
+    if chunk.begin + by_words < chunk.end:
+        lines["single_lines"] = single_misses(
+            layer, places, pixels, (chunk.begin + by_words, chunk.end)
+        )
+    return lines
 
 
-def _lines_of_pixel(pitch: int, quads: int, blocks: int) -> float:
-    """Cache lines of one pixel, for all blocks of channels; neighbours may share one."""
-    if pitch <= LINE_BYTES:
-        return pitch / LINE_BYTES
-    # Blocks begin at multiples of this in a line, all equally often.
-    place = math.gcd(pitch, LINE_BYTES)
-    return blocks + (4 * quads - blocks * place) / LINE_BYTES
+def _some(items: range, most: int) -> list[int]:
+    """Some of the items, from all over them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 _BLOCKS = {(3, 3, 1): "block_3x3_by_1", (3, 3, 2): "block_3x3_by_2"}

@@ -29,7 +29,7 @@ def post_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfi
         loops["post_group"] += 1
         loops["constants"] += loads * group.channel_count
         lines["constant_lines"] += loads * 8 * group.channel_count / LINE_BYTES
-        for name, count in _group_loops(layer, pixels, group).items():
+        for name, count in _group_loops(layer, chunk, group).items():
             loops[name] += count
         for name, count in input_lines(layer, pixels, 0).items():
             lines[name] += count
@@ -37,8 +37,10 @@ def post_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfi
     return Work(loops=loops, lines=lines, pixel_mvms=float(pixels * groups))
 
 
-def _group_loops(layer: Layer, pixels: int, group: Group) -> Features:
+def _group_loops(layer: Layer, chunk: Chunk, group: Group) -> Features:
     (block,) = group.blocks
+    pixels = chunk.pixel_end - chunk.pixel_begin
+    queued = queue_loops(layer, chunk.pixel_begin, chunk.pixel_end, block)
     # Firmware stores words only if all pixels begin at one.
     share = 1.0 if layer.pixels == 1 or aligned_ratio(layer.out_shape[2]) == 1.0 else 0.0
     words = group.channel_count // 4 * share
@@ -50,10 +52,10 @@ def _group_loops(layer: Layer, pixels: int, group: Group) -> Features:
         "post_byte": pixels * bytes_left,
     }
     if not _is_run(layer):
-        return queue_loops(layer, pixels, block) | stores | {"post_patches": pixels}
+        return queued | stores | {"post_patches": pixels}
     if block.row_count % EVEN_BYTES == 0 and block.col_count % EVEN_BYTES == 0 and not bytes_left:
         return stores | {"post_even": pixels, "queue64": pixels * block.row_count / EVEN_BYTES}
-    return queue_loops(layer, pixels, block) | stores | {"run": 0.0, "post_runs": pixels}
+    return queued | stores | {"queue_row": 0.0, "run": 0.0, "post_runs": pixels}
 
 
 def _is_run(layer: Layer) -> bool:

@@ -1,5 +1,6 @@
 """Loops of conv_stream.c and stream_sums.c in sw/kernels, and what tiles and DMA do meanwhile."""
 
+import bisect
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
@@ -12,8 +13,10 @@ from tightrope.sim.mapping.stream import (
 )
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import aligned_ratio
-from .work import LINE_BYTES, Features, Pipeline, Work
+from .kernel_tile import aligned_pixels
+from .places import Places
+from .sums_walk import area_bytes, sums_misses
+from .work import CACHE_BYTES, LINE_BYTES, Band, Features, Pipeline, Work
 
 __all__ = ["stream_work"]
 
@@ -31,14 +34,16 @@ def stream_work(
     chunk: Chunk,
     machine: ClusterConfig,
     geometry: StreamGeometry,
+    places: Places,
 ) -> Work:
     """One chunk: what the hart does, and beside it the tiles and its DMA channel."""
     loops: Features = {
         "group": 0.0, "tile": 0.0, "constants": 0.0, "band": 0.0, "job": 0.0, "store": 0.0,
-        "sum": 0.0, "sum_block": 0.0, "sum_unpack": 0.0, "byte_output": 0.0,
+        "sum_pixel": 0.0, "sum": 0.0, "sum_block": 0.0, "sum_unpack1": 0.0, "sum_unpack2": 0.0,
+        "byte_quad": 0.0, "byte_output": 0.0,
     }  # fmt: skip
     loops["chunk"] = 1.0
-    lines: Features = {"results": 0.0, "scales": 0.0}
+    lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0}
     bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
     firsts = [begin for begin, _ in pixels_of_groups(layer.pixels, plan.groups)]
     parts = []
@@ -56,14 +61,14 @@ def stream_work(
                 loops["constants"] += group.channel_count / 4
                 lines["scales"] += 8 * group.channel_count / LINE_BYTES
         else:
-            _add_sums(loops, lines, layer, group, machine.tile.output_bytes, bands)
+            _add_sums(loops, layer, group, machine.tile.output_bytes, bands)
+            _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, places, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
     return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
 
 
 def _add_sums(
     loops: Features,
-    lines: Features,
     layer: Layer,
     group: Group,
     element_bytes: int,
@@ -71,15 +76,39 @@ def _add_sums(
 ) -> None:
     pixels = sum(end - begin for begin, end in bands)
     quads = -(-group.channel_count // 4)
-    whole = group.channel_count // 4 * aligned_ratio(layer.out_shape[2])
-    loops["sum"] += pixels * quads
+    aligned = sum(aligned_pixels(layer, *band, group.channel_begin) for band in bands)
+    whole = aligned * (group.channel_count // 4)
+    loops["sum_pixel"] += pixels
+    loops["sum"] += whole
     loops["sum_block"] += pixels * quads * len(group.blocks)
-    loops["sum_unpack"] += pixels * quads * len(group.blocks) if element_bytes < 4 else 0
-    loops["byte_output"] += pixels * (group.channel_count - 4 * whole)
-    # The data cache is flushed before each band.
-    lines["scales"] += len(bands) * 8 * group.channel_count / LINE_BYTES
-    result_bytes = len(group.blocks) * group.blocks[0].col_count * element_bytes
-    lines["results"] += pixels * result_bytes / LINE_BYTES
+    if element_bytes < 4:
+        loops[f"sum_unpack{element_bytes}"] += pixels * quads * len(group.blocks)
+    loops["byte_quad"] += pixels * quads - whole
+    loops["byte_output"] += pixels * group.channel_count - 4 * whole
+
+
+def _add_sum_lines(
+    lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, group: Group,
+    machine: ClusterConfig, geometry: StreamGeometry, places: Places,
+    bands: Sequence[tuple[int, int]],
+) -> None:  # fmt: skip
+    """The data cache is flushed before each band."""
+    pixel_bytes = group.blocks[0].col_count * machine.tile.output_bytes
+    area = area_bytes(geometry.band_pixels, pixel_bytes)
+    # Whoever steals a chunk uses its own part of the scratchpad: taken for that of its owner.
+    owner = bisect.bisect_right(plan.hart_first, plan.chunks.index(chunk)) - 1
+    for index, (begin, end) in enumerate(bands):
+        half_end = (2 * owner + index % 2 + 1) * geometry.stream_bytes // 2
+        memory, scratch = sums_misses(
+            (places.bias + 4 * group.channel_begin) % CACHE_BYTES,
+            (places.scales + 4 * group.channel_begin) % CACHE_BYTES,
+            (half_end - len(group.blocks) * area) % CACHE_BYTES,
+            blocks=len(group.blocks), area_bytes=area, pixel_bytes=pixel_bytes,
+            element_bytes=machine.tile.output_bytes, channels=group.channel_count,
+            words=layer.out_shape[2] % 4 == 0, pixels=end - begin,
+        )  # fmt: skip
+        lines["walked"] += memory
+        lines["results"] += scratch
 
 
 def _pipeline(
@@ -93,23 +122,26 @@ def _pipeline(
     tile = machine.tile
     dma_rate = min(machine.dma_bytes_per_cycle, machine.memory.bytes_per_cycle)
     element_bytes = 1 if geometry.post else tile.output_bytes
-    busy: dict[int, float] = {}
+    busy: dict[int, list[float]] = {}
     for block in group.blocks:
         moved = block.row_count + block.col_count * element_bytes
         requests = moved / machine.stream_bytes_per_cycle + REQUEST_CYCLES
         positions = -(-block.row_count // layer.in_shape[2])
-        period = max(tile.mvm_latency_cycles, requests, positions)
-        cycles = sum((end - begin) * period + JOB_CYCLES for begin, end in bands)
-        busy[block.tile] = busy.get(block.tile, 0.0) + cycles
-    loads = [load_bytes(layer, band, layer.in_shape[2]) / dma_rate + BLOCK_CYCLES for band in bands]
-    stores = [
-        (end - begin) * group.channel_count / dma_rate + BLOCK_CYCLES if geometry.post else 0.0
-        for begin, end in bands
-    ]
-    return Pipeline(
-        first=loads[0],
-        steady=max(max(busy.values()), sum(loads[1:]) + sum(stores[:-1])),
-        last=stores[-1],
-        engine=sum(loads) + sum(stores),
-        sums=0 if geometry.post else 1,
-    )
+        busy.setdefault(block.tile, []).append(
+            max(tile.mvm_latency_cycles, requests, positions)
+        )
+    found = []
+    for begin, end in bands:
+        load = load_bytes(layer, (begin, end), layer.in_shape[2]) / dma_rate
+        store = (end - begin) * group.channel_count / dma_rate
+        found.append(
+            Band(
+                load=load + BLOCK_CYCLES,
+                tile=max(
+                    sum((end - begin) * period + JOB_CYCLES for period in periods)
+                    for periods in busy.values()
+                ),
+                store=store + BLOCK_CYCLES if geometry.post else 0.0,
+            )
+        )
+    return Pipeline(groups=(tuple(found),), sums=not geometry.post)

@@ -1,94 +1,240 @@
 """Loops and cache lines of sw/kernels/conv_tile.c and tile_io.inc, for both couplings."""
 
-from tightrope.sim.mapping.plan import Block, Group
+import functools
+
+from tightrope.sim.image.layout import Body
+from tightrope.sim.mapping.plan import Block, Chunk, Group, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import aligned_ratio, input_lines, inside_ratio, repeat_ratio
-from .work import CACHE_BYTES, LINE_BYTES, Features, Work
+from .pixels import WALKED_PIXELS, PixelClass, classes_of
+from .places import Places
+from .tile_cache import TileTables, misses_per_pixel, table_lines
+from .work import LINE_BYTES, Features, Work
 
-__all__ = ["NO_QUEUE", "queue_loops", "tile_work"]
+__all__ = ["NO_QUEUE", "aligned_pixels", "queue_loops", "tile_work"]
 
 NO_QUEUE: Features = {
-    "run": 0.0, "queue32": 0.0, "queue8": 0.0, "queue_tail": 0.0, "queue_unaligned": 0.0,
-    "tail_byte": 0.0, "queue_fill": 0.0,
+    "queue_row": 0.0, "run": 0.0, "queue32": 0.0, "queue8": 0.0, "queue_tail": 0.0,
+    "unaligned_run": 0.0, "queue_unaligned": 0.0, "tail_byte": 0.0, "fill": 0.0, "queue_fill": 0.0,
+    "tail_write": 0.0,
 }  # fmt: skip
 """Loops of queue, none of them run."""
+_TILE: Features = NO_QUEUE | {
+    "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
+    "mvm_of_many": 0.0, "finish": 0.0, "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0,
+    "unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
+    "partial": 0.0,
+}  # fmt: skip
 
 
-def queue_loops(layer: Layer, pixels: float, block: Block) -> Features:
-    """Loops of queue, for one block of some pixels."""
+def queue_loops(layer: Layer, begin: int, end: int, block: Block) -> Features:
+    """Loops of queue, for one block of the pixels ``begin`` .. ``end`` - 1."""
     loops = dict(NO_QUEUE)
-    runs = _runs(block.k_begin, block.row_count, layer.kernel[1] * layer.in_shape[2])
-    inside = inside_ratio(layer)
-    loops["run"] += pixels * len(runs)
-    loops["queue_fill"] += pixels * block.row_count * (1 - inside) / 8
-    share = aligned_ratio(layer.in_shape[2])
-    if layer.in_shape[:2] == (1, 1):
-        share = 1.0 if block.k_begin % 4 == 0 else 0.0
-    for length in (round(length * inside) for length in runs):
-        loops["queue32"] += pixels * share * (length // 32)
-        loops["queue8"] += pixels * share * (length % 32 // 8)
-        loops["queue_tail"] += pixels * share * (1.0 if length % 8 else 0.0)
-        loops["queue_unaligned"] += pixels * (1 - share) * (length // 8)
-        loops["tail_byte"] += pixels * (1 - share) * (length % 8)
+    width = (layer.kernel[1], layer.in_shape[2])
+    for where, count in classes_of(layer, begin, end):
+        for name, rounds in _queue_of(where, *width, block.k_begin, block.row_count):
+            loops[name] += count * rounds
     return loops
 
 
+@functools.lru_cache(maxsize=65536)
+def _queue_of(
+    where: PixelClass, kernel_w: int, channels: int, k_begin: int, count: int
+) -> tuple[tuple[str, float], ...]:
+    """Loops of queue for a slice of one patch, those that run."""
+    loops = dict(NO_QUEUE)
+    row_bytes = kernel_w * channels
+    begin, k_end = k_begin % row_bytes, k_begin + count
+    for ky in range(k_begin // row_bytes, -(-k_end // row_bytes)):
+        end = min(row_bytes, k_end - ky * row_bytes)
+        loops["queue_row"] += 1
+        if where.ky[0] <= ky < where.ky[1]:
+            left, right = (min(x * channels, end) for x in where.kx)
+            left = max(begin, left)
+            right = max(left, right)
+            _fill(loops, left - begin)
+            _run(loops, (where.phase + ky * where.row_step + left) % 4 != 0, right - left)
+            _fill(loops, end - right)
+        else:
+            _fill(loops, end - begin)
+        begin = 0
+    return tuple((name, rounds) for name, rounds in loops.items() if rounds)
+
+
+def _fill(loops: Features, size: int) -> None:
+    if size > 0:
+        loops["fill"] += 1
+        loops["queue_fill"] += size // 8
+        _tail(loops, size)
+
+
+def _run(loops: Features, unaligned: bool, size: int) -> None:
+    if size <= 0:
+        return
+    loops["run"] += 1
+    if unaligned:
+        loops["unaligned_run"] += 1
+        loops["queue_unaligned"] += size // 8
+        loops["tail_byte"] += size % 8
+        _tail(loops, size)
+    else:
+        loops["queue32"] += size // 32
+        loops["queue8"] += size % 32 // 8
+        _tail(loops, size)
+
+
+def _tail(loops: Features, size: int) -> None:
+    """The last 1 .. 7 bytes: a loose tile takes them as a word, a half and a byte."""
+    loops["queue_tail"] += size % 8 > 0
+    loops["tail_write"] += (size % 8).bit_count()
+
+
+def aligned_pixels(layer: Layer, begin: int, end: int, channel: int) -> int:
+    """Pixels whose output ``channel`` lies at a word."""
+    pitch = layer.out_shape[2]
+    rounds, rest = divmod(end - begin, 4)
+    found = [(pixel * pitch + channel) % 4 == 0 for pixel in range(begin, begin + 4)]
+    return rounds * sum(found) + sum(found[:rest])
+
+
 def tile_work(
-    layer: Layer, pixels: int, groups: tuple[Group, ...], element_bytes: int
+    layer: Layer, plan: LayerPlan, chunk: Chunk, element_bytes: int, places: Places
 ) -> Work:
-    loops: Features = NO_QUEUE | {
-        "chunk": 1.0, "group": 0.0, "pixel": 0.0, "mvm": 0.0, "mvm_of_many": 0.0, "finish": 0.0,
-        "accumulate": 0.0, "dequeue": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
-        "partial": 0.0,
-    }  # fmt: skip
-    lines: Features = {
-        "in_fresh": 0.0, "in_again": 0.0, "in_mix": 0.0, "scales": 0.0, "scales_mix": 0.0,
-        "program_lines": 0.0,
-    }  # fmt: skip
-    mvms = 0.0
-    for group in groups:
-        cols = sum(block.col_count for block in group.blocks[-1:])
-        blocks = len(group.blocks)
-        loops["group"] += 1
-        loops["pixel"] += pixels
-        loops["mvm"] += pixels * blocks
-        loops["mvm_of_many"] += pixels * blocks if blocks > 1 and not group.reprogram else 0
-        mvms += pixels * blocks
-        # Words are stored where a pixel's outputs happen to be aligned.
-        share = 1.0 if layer.pixels == 1 else aligned_ratio(layer.out_shape[2])
-        full = group.channel_count // 4 * 4 * share
-        loops["finish"] += pixels * full / 4
-        loops["byte_output"] += pixels * (group.channel_count - full)
-        loops["accumulate"] += pixels * (blocks - 1) * cols / 4
-        loops["dequeue"] += pixels * blocks * cols / 4 * element_bytes
+    """One chunk whose harts requantise."""
+    loops: Features = {"chunk": 1.0}
+    lines: Features = {"walk": 0.0, "tables": 0.0, "program_lines": 0.0}
+    code: Features = {}
+    pixels, mvms = chunk.pixel_end - chunk.pixel_begin, 0.0
+    for index in range(chunk.begin, chunk.end):
+        group = plan.groups[index]
+        found = _group_work(layer, chunk.pixel_begin, chunk.pixel_end, group, element_bytes)
+        for name, count in found.loops.items():
+            loops[name] = loops.get(name, 0.0) + count
+        for name, count in found.code.items():
+            code[name] = code.get(name, 0.0) + count
+        lines["program_lines"] += found.lines["program_lines"]
+        mvms += pixels * len(group.blocks)
+        _add_lines(lines, layer, plan, chunk, index, places)
+    return Work(loops=loops, lines=lines, code=code, pixel_mvms=mvms)
+
+
+@functools.lru_cache(maxsize=32768)
+def _group_work(layer: Layer, begin: int, end: int, group: Group, element_bytes: int) -> Work:
+    """Loops of one group's pixels ``begin`` .. ``end`` - 1."""
+    loops = dict(_TILE)
+    lines: Features = {"program_lines": 0.0}
+    _add_outputs(loops, layer, begin, end, group, element_bytes)
+    for block in group.blocks:
+        for name, count in queue_loops(layer, begin, end, block).items():
+            loops[name] += count
+    if group.reprogram:
+        _add_programs(loops, lines, end - begin, group)
+    used = {name: count for name, count in loops.items() if count}
+    return Work(used, lines, code_paths(layer, begin, end, group, element_bytes))
+
+
+def code_paths(
+    layer: Layer, begin: int, end: int, group: Group, element_bytes: int
+) -> Features:
+    """MVMs by the functions that they need between them, in the order unaligned, fill, bytes, many:
+    some of these lie on the same lines of the instruction cache."""
+    width = (layer.kernel[1], layer.in_shape[2])
+    by_bytes = layer.out_shape[2] % 4 != 0 and layer.pixels > 1 or group.channel_count % 4 != 0
+    many = "m" if len(group.blocks) > 1 else ""
+    paths: Features = {}
+    for where, count in classes_of(layer, begin, end):
         for block in group.blocks:
-            for name, count in queue_loops(layer, pixels, block).items():
-                loops[name] += count
-            if group.reprogram:
-                loops["program"] += block.row_count * block.col_count / 4
-                loops["program_row"] += block.row_count
-                lines["program_lines"] += block.row_count * block.col_count / LINE_BYTES
-        if group.reprogram:
-            loops["partial"] += pixels * (blocks - 1) * cols / 4
-            lines["program_lines"] += pixels * max(0, blocks - 1) * cols * 4 / LINE_BYTES
-        scale_bytes = 8 * group.channel_count + 4 * (cols if blocks > 1 else 0)
-        beside = scale_bytes + min(layer.patch, CACHE_BYTES)
-        scale_lines = scale_bytes / LINE_BYTES
-        lines["scales"] += scale_lines * (1 + max(0, pixels - 1) * repeat_ratio(beside))
-        lines["scales_mix"] += scale_lines * pixels * min(1.0, beside / CACHE_BYTES)
-        for name, count in input_lines(layer, pixels, scale_bytes).items():
-            lines[name] += count
-    return Work(loops=loops, lines=lines, pixel_mvms=mvms)
+            loops = dict(_queue_of(where, *width, block.k_begin, block.row_count))
+            head = ("u" if "unaligned_run" in loops else "") + ("f" if "fill" in loops else "")
+            # The last block's results are those that are stored.
+            last = by_bytes and block is group.blocks[-1]
+            tail = (f"b{element_bytes}" if last else "") + many
+            if head or tail:
+                name = f"code_{head}{tail}"
+                paths[name] = paths.get(name, 0.0) + count
+    return paths
 
 
-def _runs(begin: int, count: int, row_bytes: int) -> list[int]:
-    """Lengths of the pieces of a slice of the patch that lie in one row each."""
-    runs = []
-    offset = begin % row_bytes
-    while count:
-        length = min(row_bytes - offset, count)
-        runs.append(length)
-        count -= length
-        offset = 0
-    return runs
+def _add_outputs(
+    loops: Features, layer: Layer, begin: int, end: int, group: Group, element_bytes: int
+) -> None:
+    pixels, blocks = end - begin, len(group.blocks)
+    quads = group.blocks[-1].col_count // 4
+    # Words are stored where a pixel's outputs happen to be aligned.
+    aligned = aligned_pixels(layer, begin, end, group.channel_begin)
+    finished = aligned * (group.channel_count // 4)
+    loops["group"] += 1
+    if blocks > 1:
+        loops["group_block"] += blocks
+        # Loose tiles are taken, and given back, in the order of their numbers.
+        loops["tile_search"] += blocks * blocks
+    loops["pixel"] += pixels
+    loops["mvm"] += pixels * blocks
+    loops["mvm_of_many"] += pixels * blocks if blocks > 1 and not group.reprogram else 0
+    loops["finish"] += finished
+    loops["byte_quad"] += pixels * quads - finished
+    loops["byte_output"] += pixels * group.channel_count - 4 * finished
+    loops["accumulate"] += pixels * (blocks - 1) * quads
+    loops["dequeue"] += pixels * blocks * quads * element_bytes
+    if element_bytes < 4:
+        loops[f"unpack{element_bytes}"] += pixels * blocks * quads
+
+
+def _add_programs(loops: Features, lines: Features, pixels: int, group: Group) -> None:
+    cols = group.blocks[-1].col_count
+    for block in group.blocks:
+        loops["program"] += block.row_count * block.col_count / 4
+        loops["program_row"] += block.row_count
+        lines["program_lines"] += block.row_count * block.col_count / LINE_BYTES
+    loops["partial"] += pixels * (len(group.blocks) - 1) * cols / 4
+    lines["program_lines"] += pixels * max(0, len(group.blocks) - 1) * cols * 4 / LINE_BYTES
+
+
+TAIL_RATIO = 0.3
+"""Of the pixels, that have such a run: of fewer it makes no difference."""
+GROUPS_WALKED = 2
+"""Of a large layer's groups, whose constants lie at different places: others are like these."""
+
+
+@functools.lru_cache(maxsize=8192)
+def _tails(layer: Layer, blocks: tuple[Block, ...]) -> frozenset[str]:
+    """Kinds of runs that most pixels have, and whose last bytes are fewer than eight."""
+    width = (layer.kernel[1], layer.in_shape[2])
+    counts = {"fill": 0, "aligned": 0, "unaligned": 0}
+    for where, count in classes_of(layer, 0, layer.pixels):
+        found: set[str] = set()
+        for block in blocks:
+            loops = dict(_queue_of(where, *width, block.k_begin, block.row_count))
+            if "queue_tail" not in loops:
+                continue
+            if "tail_byte" in loops:
+                found.add("unaligned")
+            if loops.get("run", 0.0) > loops.get("unaligned_run", 0.0):
+                found.add("aligned")
+            if "fill" in loops:
+                found.add("fill")
+        for kind in found:
+            counts[kind] += count
+    return frozenset(kind for kind, count in counts.items() if count > TAIL_RATIO * layer.pixels)
+
+
+def _add_lines(
+    lines: Features, layer: Layer, plan: LayerPlan, chunk: Chunk, index: int, places: Places
+) -> None:
+    """Of the chunk's pixels, for the group of that index."""
+    groups = plan.groups
+    pixels = (chunk.pixel_begin, chunk.pixel_end)
+    walked = index
+    if layer.pixels > WALKED_PIXELS:
+        pixels = (0, layer.pixels)
+        step = -(-len(groups) // GROUPS_WALKED)
+        walked = index // step * step
+    group = groups[walked]
+    is_loose = plan.body is not Body.TIGHT
+    tables = TileTables.of(places, groups, walked, is_loose, _tails(layer, group.blocks))
+    missed = misses_per_pixel(layer, group, tables, *pixels)
+    lines["walk"] += (chunk.pixel_end - chunk.pixel_begin) * missed
+    # Who takes a second chunk of a group finds its constants there.
+    chunks = sum(other.begin <= index < other.end for other in plan.chunks)
+    share = min(1.0, (len(plan.hart_first) - 1) / chunks)
+    lines["tables"] += table_lines(groups[index]) * share

@@ -60,20 +60,27 @@ def run_stealing(times: Times, first: Sequence[int]) -> tuple[list[float], list[
 
 
 def run_locked(
-    chunks: Sequence[Sequence[Hold]], first: Sequence[int], harts: int, *, steal: bool = False
+    chunks: Sequence[Sequence[Hold]],
+    first: Sequence[int],
+    harts: int,
+    *,
+    steal: bool = False,
+    cold: float = 0.0,
 ) -> tuple[list[float], list[float], list[int]]:
     """Chunks made of holds, each of which needs its tiles for itself.
 
     ``first`` and ``steal`` as in :func:`run_shares` and :func:`run_stealing`. A hart that finds a
     tile taken waits until all tiles of its hold are free; the one that asked first goes first.
-    Returns cycles at which each hart ends, cycles each waited for tiles, and the hart of each
-    chunk.
+    A hart's first hold takes ``cold`` cycles more: with the tiles in hand it finds that its caches
+    hold nothing of the kernel. Returns cycles at which each hart ends, cycles each waited for
+    tiles, and the hart of each chunk.
     """
     queues = _Queues(first, steal)
     tile_free: dict[int, float] = {}
     waited = [0.0] * harts
     ends = [0.0] * harts
     owners = [-1] * len(chunks)
+    begun = [False] * harts
     todo: list[list[Hold]] = [[] for _ in range(harts)]
     ready = [(0.0, hart) for hart in range(harts)]
     while ready:
@@ -88,6 +95,9 @@ def run_locked(
             ends[hart] = now
             continue
         tiles, time = todo[hart].pop(0)
+        if not begun[hart]:
+            begun[hart] = True
+            time += cold
         start = max([now, *(tile_free.get(tile, 0.0) for tile in tiles)])
         waited[hart] += start - now
         for tile in tiles:

@@ -23,7 +23,8 @@ def tile_counters(
     post = posts(layer, plan, machine.tile) if streams else plan.post_processes(machine.tile)
     output_bytes = 1 if post else machine.tile.output_bytes
     tight = machine.harts * machine.tight_tiles_per_hart
-    tiles = [dict.fromkeys(TileStatusReg, 0.0) for _ in range(tight + machine.loose_tiles)]
+    idle = dict.fromkeys(TileStatusReg, 0.0)
+    tiles = [idle] * (tight + machine.loose_tiles)
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
     for group, pixels in zip(plan.groups, _pixels_of_groups(plan), strict=True):
         computed = sum(end - begin for begin, end in pixels)
@@ -35,6 +36,8 @@ def tile_counters(
                     hart = replica if replicas > 1 else group.hart
                     index = hart * machine.tight_tiles_per_hart + block.tile
                 mvms = on_tiles * computed / replicas
+                if tiles[index] is idle:
+                    tiles[index] = dict(idle)
                 tile = tiles[index]
                 tile[TileStatusReg.MVMS] += mvms
                 tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles

@@ -1,12 +1,15 @@
 """What a chunk of a layer does, in numbers that don't depend on calibrated costs."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 
 __all__ = [
+    "Band",
     "CACHE_BYTES",
+    "FETCH_CYCLES",
     "FILL_CYCLES",
     "LINE_BYTES",
     "SETS",
@@ -19,36 +22,52 @@ __all__ = [
 CACHE_BYTES = DCACHE_BYTES
 LINE_BYTES = DCACHE_LINE_BYTES
 SETS = CACHE_BYTES // LINE_BYTES
-FILL_CYCLES = 11.0
+FILL_CYCLES = 10.0
 """Of a data cache miss, beyond the cycles that count as waiting: eight words arrive one per cycle,
 and the load starts again."""
+FETCH_CYCLES = 10.0
+"""The same of an instruction cache miss."""
 
 Features = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """What runs beside a hart that streams, in cycles."""
+class Band:
+    """What runs beside a hart that streams, for one band, in cycles."""
 
-    first: float = 0.0
-    """Before the first job can begin."""
-    steady: float = 0.0
-    """From its beginning to the end of the last one, if the hart is never late."""
-    last: float = 0.0
-    """After that."""
-    engine: float = 0.0
-    """Of the DMA engine, which all harts share."""
-    sums: float = 0.0
-    """Groups whose results the hart adds up, one band after the other."""
+    load: float
+    """Of the DMA engine, which all harts share, for inputs."""
+    tile: float
+    """Of the slowest tile."""
+    store: float
+    """Of the DMA engine, for results that tiles have requantised."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The bands of each group of a chunk, in order."""
+
+    groups: tuple[tuple[Band, ...], ...] = ()
+    sums: bool = False
+    """The hart adds up the results, one band after the other."""
+
+    @property
+    def bands(self) -> int:
+        """Of all groups."""
+        return sum(map(len, self.groups))
+
+    @property
+    def tile(self) -> float:
+        """Cycles of tiles."""
+        return sum(band.tile for group in self.groups for band in group)
+
+    @property
+    def engine(self) -> float:
+        """Cycles of the DMA engine."""
+        return sum(band.load + band.store for group in self.groups for band in group)
 
     def __add__(self, other: "Pipeline") -> "Pipeline":
-        return Pipeline(
-            first=self.first + other.first,
-            steady=self.steady + other.steady,
-            last=self.last + other.last,
-            engine=self.engine + other.engine,
-            sums=self.sums + other.sums,
-        )
+        return Pipeline(groups=self.groups + other.groups, sums=self.sums or other.sums)
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,8 @@ class Work:
     """Loop counts: instructions are linear in them."""
     lines: Features
     """Cache lines wanted, by array: misses are linear in them."""
+    code: Features = dataclasses.field(default_factory=dict)
+    """Rounds of loops whose functions may drive each other out of the instruction cache."""
     pixel_mvms: float = 0.0
     """Pixels times row blocks: the waits for an MVM are counted by it."""
     pipeline: Pipeline = Pipeline()

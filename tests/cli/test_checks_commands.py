@@ -18,16 +18,23 @@ class Judgement:
     mismatches: int = 0
     mean_abs_error: float = 0.03
     worst_abs_error: float = 0.03
+    inside_interval: float = 1.0
 
     @property
     def cases(self):
-        return [types.SimpleNamespace(name="a", rtl_cycles=100, model_cycles=103.0, error=0.03)]
+        return [
+            types.SimpleNamespace(
+                name="a", rtl_cycles=100, model_cycles=103.0, error=0.03, interval=[98.0, 109.0],
+                inside=True,
+            )
+        ]  # fmt: skip
 
     def to_dict(self):
         return {
             "cases": [vars(case) for case in self.cases],
             "mean_abs_error": self.mean_abs_error,
             "worst_abs_error": self.worst_abs_error,
+            "inside_interval": self.inside_interval,
         }
 
 
@@ -47,6 +54,7 @@ def test_report_goes_to_json(tightrope, judgement, tmp_path, command):
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "v.json").read_text()) == judgement.to_dict()
     assert "+3.0 %" in result.stdout and "mean absolute error 3.00 %" in result.stdout
+    assert "98 .. 109" in result.stdout and "100.0 % of the truths lie" in result.stdout
 
 
 @pytest.mark.parametrize("command", ["validate", "calibrate"])

@@ -18,8 +18,9 @@ from tightrope.sim.mapping.groups import single_layer_groups
 from tightrope.sim.mapping.plan import TightSplit
 from tightrope.sim.model.calibration import load_calibration, save_calibration
 from tightrope.sim.model.errors import ModelError
-from tightrope.sim.model.features import chunk_work, chunk_works
+from tightrope.sim.model.features import chunk_works
 from tightrope.sim.model.predict import TERMS, predict_layer
+from tightrope.sim.model.stream_timeline import stream_wait
 from tightrope.sim.model.work import total
 from tightrope.sim.workload.layers import LayerOp
 
@@ -115,7 +116,7 @@ def test_tiles_that_requantise_have_loops_of_their_own(body):
     ):  # fmt: skip
         groups = single_layer_groups(layer, machine, body)
         plan = plan_layer(layer, machine, body, Balance.STATIC, groups=groups)
-        works = [chunk_work(layer, plan, chunk, machine) for chunk in plan.chunks]
+        works = chunk_works(layer, plan, machine)
         loops = total([work.loops for work in works])
         pixels = {name: loops[name] for name in ("post_even", "post_runs", "post_patches")}
         assert pixels == dict.fromkeys(pixels, 0) | {kind: 64}
@@ -133,7 +134,7 @@ def test_constants_are_loaded_once_for_each_hart_or_tile():
     ):  # fmt: skip
         groups = single_layer_groups(layer, machine, body)
         plan = plan_layer(layer, machine, body, balance, groups=groups)
-        works = [chunk_work(layer, plan, chunk, machine) for chunk in plan.chunks]
+        works = chunk_works(layer, plan, machine)
         assert total([work.loops for work in works])["constants"] == pytest.approx(columns)
 
 
@@ -177,7 +178,7 @@ def test_predicted_counters_give_an_energy():
 def test_dot4_steps_are_counted_exactly():
     layer = conv_layer(8, 116, 64)
     plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
-    work = chunk_work(layer, plan, plan.chunks[0], ClusterConfig(harts=1))
+    (work,) = chunk_works(layer, plan, ClusterConfig(harts=1))
     # 64 pixels by 64 channels in blocks of 4 by 4, each of 29 = 3 * 8 + 1 * 4 + 1 words.
     assert work.loops["four"] == 16 * 16
     assert work.loops["four_eight"] == 16 * 16 * 3
@@ -188,7 +189,8 @@ def test_dot4_steps_are_counted_exactly():
 def test_depthwise_loops_are_counted_exactly():
     layer = conv_layer(14, 40, 40, 3, 1, 1, LayerOp.DWCONV)
     plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
-    loops = chunk_work(layer, plan, plan.chunks[0], 4).loops
+    (work,) = chunk_works(layer, plan, ClusterConfig(harts=1))
+    loops = work.loops
     # 32 and 8 channels, of 14 rows in one strip of 14 pixels: 4 blocks of 4, the last overlaps.
     assert loops["channel_block"] == loops["strip"] == 2
     assert loops["row"] == 2 * 14
@@ -205,7 +207,8 @@ def test_weights_beyond_the_cache_pass_a_panel_in_two_turns():
     def loops(out_c, size=8):
         layer = conv_layer(size, 64, out_c)
         plan = plan_layer(layer, ClusterConfig(harts=1), Body.DOT4, Balance.STATIC)
-        return chunk_work(layer, plan, plan.chunks[0], 4).loops
+        (work,) = chunk_works(layer, plan, ClusterConfig(harts=1))
+        return work.loops
 
     # 64 pixels of 16 words, in panels of 2 KiB, and 4 KiB of weights at the most.
     assert loops(64)["copy_word"] == loops(128, size=2)["copy_word"] == 0
@@ -234,7 +237,10 @@ def test_tiles_or_memory_bound_a_streamed_layer(bytes_per_cycle, bound):
     machine, layer = stream_machine(1, memory=memory), conv_layer(28, 256, 256)
     (work,) = chunk_works(layer, streamed(layer, machine), machine)
     tile, moved = 784 * 65, 784 * 512 / bytes_per_cycle
-    assert work.pipeline.steady == pytest.approx(tile if bound == "tile" else moved, rel=0.1)
+    assert work.pipeline.tile == pytest.approx(tile, rel=0.1)
+    assert work.pipeline.engine == pytest.approx(moved, rel=0.1)
+    asleep = stream_wait(work.pipeline, 0.0, 0.0, 1)
+    assert asleep == pytest.approx(tile if bound == "tile" else moved, rel=0.1)
 
 
 def test_a_streamed_layer_is_refused_until_it_is_calibrated():
@@ -291,10 +297,12 @@ def test_a_calibration_survives_being_stored(tmp_path):
         ("", "not JSON"),
         ("[1]", "not a calibration of version"),
         ('{"version": 99}', "not a calibration of version"),
-        ('{"version": 1}', "no table of kernels"),
-        ('{"version": 1, "kernels": {"a": {"compute": {"x": "1"}}}}', "must be a number"),
-        ('{"version": 1, "kernels": {"a": {"compute": {"x": NaN}}}}', "must be a number"),
-        ('{"version": 1, "kernels": {}, "memory": 3}', "must be a table"),
+        ('{"version": 2}', "no table of kernels"),
+        ('{"version": 2, "kernels": {"a": {"compute": {"x": "1"}}}}', "must be a number"),
+        ('{"version": 2, "kernels": {"a": {"compute": {"x": NaN}}}}', "must be a number"),
+        ('{"version": 2, "kernels": {}, "memory": 3}', "must be a table"),
+        ('{"version": 2, "kernels": {}, "memory": {}, "tile": {}, "residuals": [1]}', "residuals"),
+        ('{"version": 2, "kernels": {}, "memory": {}, "tile": {}, "ranges": {"a": 1}}', "ranges"),
     ],
 )
 def test_a_bad_calibration_is_refused_with_its_name(tmp_path, content, message):

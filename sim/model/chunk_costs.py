@@ -1,0 +1,85 @@
+"""What each chunk of a layer costs on each hart."""
+
+import dataclasses
+
+from tightrope.hw.config import ClusterConfig
+from tightrope.sim.image.layout import Body
+from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.workload.layers import Layer
+
+from .calibration import Calibration
+from .cost import Cost, PriceList
+from .errors import ModelError
+from .features import chunk_works, family_of
+from .work import Work
+
+__all__ = ["costs_by_hart", "on_tiles", "price_list"]
+
+
+def price_list(layer: Layer, body: Body, calibration: Calibration) -> PriceList:
+    """The costs of the kernel that computes a layer; ModelError if it was not calibrated."""
+    family = family_of(layer, body)
+    lists = calibration.memo
+    if family not in lists:
+        if family not in calibration.kernels:
+            raise ModelError(
+                f"layer {layer.name}: {layer.source_op} has no calibrated kernel {family!r}; "
+                f"calibrated are {', '.join(sorted(calibration.kernels))}"
+            )
+        lists[family] = PriceList(calibration.kernels[family])
+    return lists[family]
+
+
+def costs_by_hart(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> list[list[Cost]]:
+    """The chunks' costs for each hart. A hart without a tile computes the channels of a chunk's
+    groups with DOT4, and nothing else of the plan differs for it."""
+    costs = _chunk_costs(layer, plan, machine, calibration)
+    if not plan.needs_digital_harts(machine):
+        return [costs] * machine.harts
+    channels = [group.channel_count for group in plan.groups]
+    digital = dataclasses.replace(
+        plan,
+        body=Body.DOT4,
+        groups=(),
+        chunks=tuple(
+            chunk
+            if plan.body_of(chunk) is not plan.body
+            else dataclasses.replace(chunk, begin=0, end=sum(channels[chunk.begin : chunk.end]))
+            for chunk in plan.chunks
+        ),
+    )
+    others = _chunk_costs(layer, digital, machine, calibration)
+    return [costs if hart < machine.tiled_harts else others for hart in range(machine.harts)]
+
+
+def on_tiles(plan: LayerPlan, machine: ClusterConfig, owners: list[int]) -> float:
+    """The share of a layer's MVMs that tiles compute."""
+    if not plan.needs_digital_harts(machine):
+        return 1.0
+    sizes = [
+        (c.pixel_end - c.pixel_begin) * (c.end - c.begin)
+        if plan.body_of(c) is plan.body
+        else 0
+        for c in plan.chunks
+    ]
+    done = sum(
+        size for size, owner in zip(sizes, owners, strict=True) if owner < machine.tiled_harts
+    )
+    return done / sum(sizes)
+
+
+def _chunk_costs(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> list[Cost]:
+    """Of each chunk; chunks that are alike share one."""
+    works = chunk_works(layer, plan, machine)
+    by_body: dict[Body, dict[int, Work]] = {}
+    for chunk, work in zip(plan.chunks, works, strict=True):
+        by_body.setdefault(plan.body_of(chunk), {})[id(work)] = work
+    priced: dict[int, Cost] = {}
+    for body, different in by_body.items():
+        costs = price_list(layer, body, calibration).price(list(different.values()))
+        priced |= zip(different, costs, strict=True)
+    return [priced[id(work)] for work in works]

@@ -1,0 +1,88 @@
+"""Output pixels by what of the kernel lies inside the image: pixels of a class cost the same."""
+
+import dataclasses
+import functools
+
+import numpy as np
+from tightrope.sim.workload.layers import Layer
+
+__all__ = ["WALKED_PIXELS", "PixelClass", "classes_of"]
+
+WALKED_PIXELS = 400
+"""Of a layer, up to which chunks are told apart by where their pixels lie in the cache; of a larger
+one all are taken to be like the mean."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelClass:
+    """Where the kernel lies, over an output pixel."""
+
+    ky: tuple[int, int]
+    """First row of the kernel inside the image, and the one past the last."""
+    kx: tuple[int, int]
+    """The same of columns."""
+    phase: int
+    """Address of its first row's first input, inside the image or not, modulo 4, if the image
+    begins at a word; 0 if all pixels have words of channels."""
+    row_step: int
+    """How much more that is for the next row of the kernel."""
+
+    @property
+    def rows(self) -> int:
+        """Rows inside."""
+        return self.ky[1] - self.ky[0]
+
+    @property
+    def cols(self) -> int:
+        """Columns inside."""
+        return self.kx[1] - self.kx[0]
+
+    @property
+    def taps(self) -> int:
+        """Inputs inside, of one channel."""
+        return self.rows * self.cols
+
+
+def classes_of(
+    layer: Layer, pixel_begin: int, pixel_end: int
+) -> tuple[tuple[PixelClass, int], ...]:
+    """The classes of some output pixels, and how many there are of each."""
+    return _counted(
+        layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2],
+        pixel_begin, pixel_end,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=65536)
+def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
+    classes, places = _classes(in_shape, out_size, kernel, stride, pad)
+    if len(classes) == 1:
+        return ((classes[0], end - begin),)
+    counts = np.bincount(places[begin:end], minlength=len(classes))
+    return tuple((classes[i], int(counts[i])) for i in np.flatnonzero(counts))
+
+
+@functools.lru_cache(maxsize=1024)
+def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass], np.ndarray]:
+    """All classes of an image, and the class of each pixel."""
+    in_h, in_w, channels = in_shape
+    tops = np.arange(out_size[0]) * stride[0] - pad[0]
+    lefts = np.arange(out_size[1]) * stride[1] - pad[1]
+    rows = np.stack([np.clip(-tops, 0, kernel[0]), np.clip(in_h - tops, 0, kernel[0])])
+    cols = np.stack([np.clip(-lefts, 0, kernel[1]), np.clip(in_w - lefts, 0, kernel[1])])
+    step = in_w * channels % 4
+    phases = (tops[:, None] * step + lefts[None, :] * (channels % 4)) % 4
+    span = max(*kernel, 3) + 1
+    code = np.zeros(tuple(out_size), np.int64)
+    for part in (rows[0][:, None], rows[1][:, None], cols[0], cols[1], phases):
+        code = code * span + part
+    found, places = np.unique(code.ravel(), return_inverse=True)
+    classes = []
+    for value in found.tolist():
+        parts = []
+        for _ in range(5):
+            value, part = divmod(value, span)
+            parts.append(part)
+        phase, x_end, x_begin, y_end, y_begin = parts
+        classes.append(PixelClass((y_begin, y_end), (x_begin, x_end), phase, step))
+    return classes, places.ravel()

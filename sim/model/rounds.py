@@ -1,0 +1,161 @@
+"""A layer's chunks at work: who takes which, and how long all wait for each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tightrope.sim.image.layout import Balance
+from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
+
+from .cost import BUSY_MAX, Clock, Cost, bus_queue
+from .schedule import Hold, run_locked, run_shares, run_stealing
+
+__all__ = ["Outcome", "agreed_outcome"]
+
+COLD_HELD_RATIO = 0.45
+"""Of what a hart's first chunk costs more than others: while it holds loose tiles."""
+HELD_BAND_CYCLES = 600.0
+"""For which a hart that streams holds tiles beside what they compute, for each band,"""
+HELD_JOB_CYCLES = 250.0
+"""and for each job."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a layer went."""
+
+    cycles: float
+    ends: list[float]
+    """When each hart had done its last chunk."""
+    waited: list[float]
+    """Cycles each hart waited for tiles that others held."""
+    owners: list[int]
+    """The hart of each chunk."""
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """What other harts ask for while one works."""
+
+    beats: float
+    """Of main memory."""
+    accesses: float
+    """To the shared bus."""
+
+    def apply(self, clock: Clock, cycles: float) -> None:
+        """To a layer of this length."""
+        clock.busy = min(BUSY_MAX, self.beats / cycles)
+        clock.bus_busy = min(BUSY_MAX, self.accesses / cycles)
+
+    def agreed_cycles(self, alone: float, found: float) -> float:
+        """The length that makes itself: ``alone`` if nobody waited, ``found`` if all waited as they
+        would in a layer of that length. Waits grow as the queue does that is longer."""
+        asked = max(self.accesses, self.beats)
+
+        def queue(cycles: float) -> float:
+            return bus_queue(asked / cycles)
+
+        if found <= alone or not asked:
+            return alone
+        low, high, slope = alone, found, (found - alone) / queue(alone)
+        for _ in range(12):
+            middle = (low + high) / 2
+            if alone + slope * queue(middle) > middle:
+                low = middle
+            else:
+                high = middle
+        return (low + high) / 2
+
+
+def agreed_outcome(
+    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], once: Cost, first: Cost
+) -> Outcome:
+    """``costs`` of each chunk by hart; ``once`` is paid by every hart, ``first`` with its first
+    chunk. Leaves the clock as busy as the layer makes it.
+
+    Contention depends on the length of the layer, and the other way round: two lengths tell where
+    they agree.
+    """
+    alone = _outcome(plan, clock, costs, once, first)
+    active = sum(1 for end in alone.ends if end > 0)
+    if active < 2:
+        return alone
+    # Harts that wait for each other's tiles ask for nothing.
+    worked = sum(end - wait for end, wait in zip(alone.ends, alone.waited, strict=True))
+    abreast = max(1.0, worked / alone.cycles)
+    share = (abreast - 1) / abreast
+    workers = len(set(alone.owners))
+    paid = [once] * len(costs) + [first] * workers
+    paid += [costs[owner][chunk] for chunk, owner in enumerate(alone.owners)]
+    demand = _Demand(
+        share * sum(clock.beats(cost) for cost in paid),
+        share * sum(cost.shared_accesses for cost in paid),
+    )
+    clock.loading = active
+    demand.apply(clock, alone.cycles)
+    found = _outcome(plan, clock, costs, once, first)
+    demand.apply(clock, demand.agreed_cycles(alone.cycles, found.cycles))
+    return _outcome(plan, clock, costs, once, first)
+
+
+def _outcome(
+    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], once: Cost, first: Cost
+) -> Outcome:
+    """With all as busy as the clock says."""
+    cold = clock.time(first)
+    held = COLD_HELD_RATIO * cold if plan.body in LOOSE_BODIES else 0.0
+    ends, waited, owners = _schedule(plan, clock, costs, held)
+    engine = sum(
+        costs[owner][chunk].pipeline.engine
+        for chunk, owner in enumerate(owners)
+        if costs[owner][chunk].pipeline.groups
+    )
+    cycles = max(max(ends), engine) + clock.time(once) + cold - held
+    return Outcome(cycles=cycles, ends=ends, waited=waited, owners=owners)
+
+
+def _schedule(
+    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], cold: float
+) -> tuple[list[float], list[float], list[int]]:
+    # Most chunks are alike and share one cost, and most harts one list.
+    lists = {id(own): own for own in costs}
+    known = {id(cost): cost for own in lists.values() for cost in own}
+    prices = {key: clock.time(cost) for key, cost in known.items()}
+    found = {key: [prices[id(cost)] for cost in own] for key, own in lists.items()}
+    times = [found[id(own)] for own in costs]
+    first, steal = plan.hart_first, plan.balance is Balance.STEAL
+    harts = len(costs)
+    if plan.body in LOOSE_BODIES:
+        each = zip(plan.chunks, times[0], costs[0], strict=True)
+        holds = [_holds(plan, chunk, time, cost) for chunk, time, cost in each]
+        return run_locked(holds, first, harts, steal=steal, cold=cold)
+    if steal:
+        ends, owners = run_stealing(times, first)
+        return ends, [0.0] * harts, owners
+    owners = [h for h in range(harts) for _ in range(first[h], first[h + 1])]
+    return run_shares(times, first), [0.0] * harts, owners
+
+
+def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost) -> list[Hold]:
+    """A chunk's groups, each with its tiles, sharing the chunk's time by their channels.
+
+    A hart that streams gives the tiles back before it adds up what they computed.
+    """
+    if plan.body_of(chunk) is not plan.body:
+        return [((), time)]
+    groups = plan.groups[chunk.begin : chunk.end]
+    columns = [group.channel_count * len(group.blocks) for group in groups]
+    total = sum(columns)
+    holds: list[Hold] = []
+    for index, (group, part) in enumerate(zip(groups, columns, strict=True)):
+        tiles = tuple({block.tile for block in group.blocks})
+        share = time * part / total
+        if not cost.pipeline.sums:
+            holds.append((tiles, share))
+            continue
+        bands = cost.pipeline.groups[index]
+        pushed = HELD_BAND_CYCLES + HELD_JOB_CYCLES * len(group.blocks)
+        held = [band.tile + pushed for band in bands]
+        rest = max(0.0, share - sum(held)) / len(bands)
+        for one in held:
+            holds += [(tiles, one), ((), rest)]
+    return holds
