@@ -1,5 +1,6 @@
 """What MkDocs calls while it builds the guide."""
 
+import re
 from typing import Any
 
 from guide_reference import fill
@@ -8,5 +9,5 @@ __all__ = ["on_page_markdown"]
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Pages may ask for tables that come from the program."""
-    return fill(markdown)
+    """Fills in tables that come from the program, and says the names of files."""
+    return fill(re.sub(r"<!-- file: (.+?) -->", r"`\1`:", markdown))

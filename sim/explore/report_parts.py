@@ -25,14 +25,24 @@ Programming the weights is not counted: they are written once.</p>
 """
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> str:
-    """A table; the last ``numbers`` columns are aligned to the right. Cells are escaped."""
+LONG_CHARACTERS = 24
+"""A text from here on may be broken into lines, but not after every word."""
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0, *, leading: int = 0
+) -> str:
+    """A table; the last ``numbers`` and the first ``leading`` columns are numbers, aligned to the
+    right. Cells are escaped.
+    """
     first_number = len(head) - numbers
 
     def line(cells: Sequence[object], tag: str) -> str:
         parts = []
         for index, cell in enumerate(cells):
-            kind = ' class="number"' if index >= first_number else ""
+            kind = ' class="long"' if len(str(cell)) >= LONG_CHARACTERS else ""
+            if not leading <= index < first_number:
+                kind = ' class="number"'
             parts.append(f"<{tag}{kind}>{escape(str(cell))}</{tag}>")
         return f"<tr>{''.join(parts)}</tr>"
 
@@ -45,15 +55,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 
 
 def verdict_section(outcome: Outcome) -> str:
     """The verdict for each number of harts and tile budget."""
-    head = ("verdict", "balance", "most cycles go to", "harts", "tiles", "params on tiles",
+    head = ("harts", "tiles", "verdict", "balance", "most cycles go to", "params on tiles",
             "MACs on tiles", "speed-up", "energy gain")  # fmt: skip
     rows = [
         (
+            verdict.best.harts,
+            verdict.best.tiles,
             verdict.words(),
             verdict.best.balance,
             verdict.bound_by.replace("_", " "),
-            verdict.best.harts,
-            verdict.best.tiles,
             percent(verdict.best.coverage),
             percent(verdict.best.mac_coverage),
             f"{verdict.best.speedup:.2f}x",
@@ -61,7 +71,9 @@ def verdict_section(outcome: Outcome) -> str:
         )
         for verdict in outcome.verdicts
     ]
-    return "<h2>Which coupling, for each tile budget</h2>\n" + table(head, rows, 6)
+    return "<h2>Which coupling, for each tile budget</h2>\n" + table(
+        head, rows, 4, leading=2
+    )
 
 
 def live_section(outcome: Outcome) -> str:
