@@ -57,13 +57,13 @@ def fields(name: str) -> str:
     if issubclass(kind, enum.Enum):
         rows = [(f"`{one.name.lower()}`", said.get(one.name, "")) for one in kind]
         return _table(("name", "what it counts"), rows)
-    return _table(
-        ("field", "default", "meaning"),
-        [
-            (f"`{field.name}`", _default(field), said.get(field.name, ""))
-            for field in dataclasses.fields(kind)
-        ],
-    )
+    rows = [
+        (f"`{field.name}`", said.get(field.name, ""), _default(field))
+        for field in dataclasses.fields(kind)
+    ]
+    if not any(default for _, _, default in rows):
+        return _table(("field", "meaning"), (row[:2] for row in rows))
+    return _table(("field", "meaning", "default"), rows)
 
 
 def profile_numbers() -> str:

@@ -159,7 +159,8 @@ def test_tables_of_fields_have_every_one_with_what_the_code_says():
     machine = fields("tightrope.hw.config.ClusterConfig")
     for name in ClusterConfig().to_dict():
         assert f"| `{name}` |" in machine
-    assert "| `harts` | `8` | VexRiscv cores, 1 to 8. |" in machine
+    assert "| `harts` | VexRiscv cores, 1 to 8. | `8` |" in machine
+    assert "| `tiles` | The budget. |\n" in fields("tightrope.sim.explore.rows.Row")
     counters = fields("tightrope.hw.regs.HartCounter")
     assert all(f"| `{one.name.lower()}` |" in counters for one in HartCounter)
     assert all(f"| `{name}` |" in profile_numbers() for name in NUMBERS)
