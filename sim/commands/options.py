@@ -20,9 +20,11 @@ __all__ = [
     "OptionError",
     "Profile",
     "Quiet",
+    "Scheduler",
     "Shape",
     "TileCols",
     "TileRows",
+    "Workers",
     "base_machine",
     "fractions",
     "integers",
@@ -38,6 +40,14 @@ class OptionError(ValueError):
 JsonFile = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write JSON; - is stdout."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A dask scheduler whose workers run the points."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=256, help="Processes on this machine that run them."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Profile = Annotated[

@@ -60,15 +60,20 @@ class _Progress:
         self._began = time.monotonic()
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
+        self._first: dict[str, tuple[float, int]] = {}
+        """When each was first told of, and how much was done by then: that was there before."""
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
+        self._first.setdefault(what, (now, done))
         if self._quiet or now - self._began < QUIET_SECONDS:
             return
         if self._console.is_terminal:
             self._draw(what, done, total)
         elif now - self._said_at >= LINE_SECONDS:
-            self._console.print(f"{what}: {done} of {total}", markup=False)
+            rate = self._rate(what, done)
+            speed = f", {rate:.3g} per second, {(total - done) / rate:.0f} s left" if rate else ""
+            self._console.print(f"{what}: {done} of {total}{speed}", markup=False)
             self._said_at = now
 
     def close(self) -> None:
@@ -76,19 +81,40 @@ class _Progress:
             self._bar.stop()
 
     def _draw(self, what: str, done: int, total: int) -> None:
-        from rich.progress import Progress
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         if self._bar is None:
-            self._bar = Progress(console=self._console, transient=True)
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
             self._bar.start()
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
+            self._tasks[what] = self._bar.add_task(what, total=total, completed=done, rate="")
+        rate = self._rate(what, done)
+        shown = f"{rate:.3g} per second" if rate else ""
+        self._bar.update(self._tasks[what], completed=done, total=total, rate=shown)
+
+    def _rate(self, what: str, done: int) -> float:
+        """How much is done in a second, not counting what was there before."""
+        began, before = self._first[what]
+        return (done - before) / max(time.monotonic() - began, 1e-9)
 
 
 def write_json(content: dict[str, Any] | list[dict[str, Any]], json_file: str | None) -> None:
-    """Write to a file, or to standard output if it is ``-``; raises ExploreError if that fails."""
-    from tightrope.sim.explore.files import write_text
+    """Write to a file, or to standard output if it is ``-``; raises SweepError if that fails."""
+    from tightrope.sim.sweeps.files import write_text
 
     if json_file is None:
         return

@@ -114,8 +114,8 @@ def sweep(
 
 def _show(found: "SweepResult", folder: Path, talk: Talk) -> None:
     """The report's file and the tables; exit status 1 if an output was wrong."""
-    from tightrope.sim.explore.files import write_text
     from tightrope.sim.network import report, tables, verdicts
+    from tightrope.sim.sweeps.files import write_text
 
     rows = found.measured
     write_text(folder / REPORT_NAME, report.report_html(rows, found.skipped))

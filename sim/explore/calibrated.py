@@ -11,14 +11,16 @@ from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
+from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.model.helping import helped_plan
 from tightrope.sim.model.predict import ModelCounters, load_calibration, predict_layer
 from tightrope.sim.model.traffic import TRAFFIC
+from tightrope.sim.sweeps.files import source_fingerprint
+from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import Layer
 
 from .errors import ExploreError
-from .files import source_fingerprint
-from .fingerprint import fingerprint
 from .predictor import Cost, EnergyNumber
 
 __all__ = ["CalibratedModel"]
@@ -57,6 +59,10 @@ class CalibratedModel:
         sim = Path(__file__).parent.parent
         code = source_fingerprint(*(sim / part for part in CODE))
         self.identity = fingerprint(self._calibration, self._profile, code)
+
+    def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:
+        """See :class:`Predictor`."""
+        return helped_plan(layer, plan, machine, Balance.STEAL, self._calibration)
 
     def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
         """Predict layers; the energy of all in one call, since its checks take most of the time."""

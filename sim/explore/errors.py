@@ -1,11 +1,7 @@
-"""What goes wrong in a sweep."""
+"""What goes wrong in an exploration."""
 
-__all__ = ["ExploreError", "Interrupted"]
+__all__ = ["ExploreError"]
 
 
 class ExploreError(ValueError):
-    """An option or a folder that can't be used; one sentence that names it."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a sweep; the message says what was kept and how to go on."""
+    """An option that can't be used; one sentence that names it."""

@@ -1,18 +1,22 @@
 """Evaluates points: what goes on tiles, what each layer costs, and the sums over the network."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.allocate import Allocation, Policy, allocate
 from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.mixed import plan_mixed
+from tightrope.sim.mapping.placements import Placements
 from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
-from .fingerprint import fingerprint
+from .alike import Held, HeldGroups, machine_for
 from .points import Coupling, Point
-from .predictor import Cost, Predictor
+from .predictor import Cost, Predictor, total_of
 from .rows import Row
 
 __all__ = ["Evaluated", "Evaluator", "LayerCost", "plan_for"]
@@ -39,15 +43,16 @@ class Evaluated:
     total: Cost
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Key:
-    """Everything that a layer's cost depends on."""
+class _Key(NamedTuple):
+    """Everything that a layer's cost depends on, beside the network and its base machine."""
 
-    shape: Layer
-    machine: ClusterConfig
+    shape: int
+    """Of the layers that are equal, the first."""
+    harts: int
     body: Body
     balance: Balance
-    groups: tuple[Group, ...]
+    held: int
+    """Number of its groups, -1 without."""
     split: TightSplit | None
 
 
@@ -70,18 +75,23 @@ class Evaluator:
         self.predictor = predictor
         self.policy: Policy = policy
         self._content = fingerprint(network, predictor.identity, predictor.profile, policy)
-        self._shapes = [dataclasses.replace(layer, name=layer.op) for layer in network.layers]
-        self._allocations: dict[tuple[ClusterConfig, str], Allocation] = {}
+        self._layers = [dataclasses.replace(layer, name=layer.op) for layer in network.layers]
+        self._shapes = [self._layers.index(layer) for layer in self._layers]
+        self._held = HeldGroups()
+        self._allocations: dict[tuple[ClusterConfig, TightSplit, float], Allocation] = {}
+        self._placements = Placements()
         self._costs: dict[_Key, Cost] = {}
         self._baselines: dict[int, Cost] = {}
 
     def key(self, point: Point) -> str:
         """The identity of a point's row."""
         machine = point.machine(self.base).to_dict()
-        return fingerprint(self._content, machine, point.coupling, point.tiles, point.balance)
+        return fingerprint(
+            self._content, machine, point.coupling, point.tiles, point.balance, point.coverage
+        )
 
-    def row(self, point: Point) -> Row:
-        """A point's row of results."""
+    def row(self, point: Point, key: str | None = None) -> Row:
+        """A point's row of results; ``key`` is the point's, for those who know it."""
         found = self.evaluate(point)
         if point.harts not in self._baselines:
             digital = Point(
@@ -90,7 +100,7 @@ class Evaluator:
             self._baselines[point.harts] = self.evaluate(digital).total
         baseline, total, allocation = self._baselines[point.harts], found.total, found.allocation
         return Row(
-            key=self.key(point),
+            key=key or self.key(point),
             network=self.network.name,
             harts=point.harts,
             coupling=point.coupling.value,
@@ -100,6 +110,7 @@ class Evaluator:
             split=found.split.value if found.split else "",
             policy=self.policy,
             profile=self.predictor.profile,
+            asked_coverage=point.coverage if allocation else 0.0,
             coverage=allocation.coverage if allocation else 0.0,
             mac_coverage=allocation.mac_coverage if allocation else 0.0,
             model_cycles=total.model_cycles,
@@ -124,51 +135,54 @@ class Evaluator:
 
     def _allocation(self, point: Point, split: TightSplit) -> Allocation:
         machine = point.machine(self.base)
-        key = (machine, split)
+        key = (machine, split, point.coverage)
         if key not in self._allocations:
             coupling = "tight" if point.coupling is Coupling.TIGHT else "loose"
-            self._allocations[key] = allocate(self.network, machine, coupling, self.policy, split)
+            self._allocations[key] = allocate(
+                self.network,
+                machine,
+                coupling,
+                self.policy,
+                split,
+                point.coverage,
+                placements=self._placements,
+            )
         return self._allocations[key]
 
     def _evaluated(self, point: Point, allocation: Allocation | None) -> Evaluated:
-        machine = point.machine(self.base)
         body = Body.TIGHT if point.coupling is Coupling.TIGHT else Body.LOOSE
-        split = allocation.split if allocation else None
         groups = allocation.groups if allocation else (None,) * len(self.network.layers)
-        bodies = [Body.DOT4 if held is None else body for held in groups]
-        keys = [
-            _Key(
-                shape=shape,
-                machine=machine if held else _without_tiles(machine),
-                body=used,
-                balance=point.balance,
-                groups=held or (),
-                split=split if held else None,
-            )
-            for shape, held, used in zip(self._shapes, groups, bodies, strict=True)
-        ]
-        self._predict([key for key in dict.fromkeys(keys) if key not in self._costs], machine)
+        split = allocation.split if allocation else None
+        wanted: dict[_Key, Held | None] = {}
+        keys = []
+        for shape, of_layer in zip(self._shapes, groups, strict=True):
+            held = None if of_layer is None else self._held.of(of_layer)
+            used = (Body.DOT4, -1, None) if held is None else (body, held.number, split)
+            key = _Key(shape, point.harts, used[0], point.balance, used[1], used[2])
+            keys.append(key)
+            if key not in self._costs:
+                wanted[key] = held
+        self._predict(wanted)
         layers = tuple(
-            LayerCost(name=layer.name, op=layer.op.value, body=used, cost=self._costs[key])
-            for layer, used, key in zip(self.network.layers, bodies, keys, strict=True)
+            LayerCost(name=layer.name, op=layer.op.value, body=key.body, cost=self._costs[key])
+            for layer, key in zip(self.network.layers, keys, strict=True)
         )
-        total = sum((layer.cost for layer in layers), Cost())
+        total = total_of(layer.cost for layer in layers)
         return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
 
-    def _predict(self, keys: Sequence[_Key], machine: ClusterConfig) -> None:
-        work = [
-            (
-                key.shape,
-                plan_for(key.shape, machine, key.body, key.balance, key.groups, key.split),
-            )
-            for key in keys
-        ]
-        self._costs.update(zip(keys, self.predictor.costs(work, machine), strict=True))
-
-
-def _without_tiles(machine: ClusterConfig) -> ClusterConfig:
-    """Idle tiles change nothing: they are non-volatile, and digital code never sees them."""
-    return dataclasses.replace(machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=0)
+    def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:
+        """Predict layers, those that want the same machine together."""
+        by_machine: dict[ClusterConfig, list[tuple[_Key, tuple[Layer, LayerPlan]]]] = {}
+        for key, held in wanted.items():
+            machine = machine_for(self.base, key.harts, key.body, held.tiles if held else 0)
+            layer, groups = self._layers[key.shape], held.groups if held else ()
+            plan = plan_for(layer, machine, key.body, key.balance, groups, key.split)
+            if key.balance is Balance.STEAL:
+                plan = self.predictor.helped(layer, plan, machine)
+            by_machine.setdefault(machine, []).append((key, (layer, plan)))
+        for machine, work in by_machine.items():
+            costs = self.predictor.costs([task for _, task in work], machine)
+            self._costs.update(zip((key for key, _ in work), costs, strict=True))
 
 
 def plan_for(
@@ -181,14 +195,17 @@ def plan_for(
 ) -> LayerPlan:
     """The plan of one layer, also where the mapping has none.
 
-    Elementwise work is split evenly over the harts. Tight tiles that hold different channels can't
-    take each other's work, so those layers stay static under stealing.
+    Elementwise work is split evenly over the harts. ``groups`` may hold the first channels only,
+    and the others are digital. Tight tiles that hold different channels can't take each other's
+    work, so those layers stay static under stealing.
     """
     if layer.op is LayerOp.ELEMENTWISE:
         return _elementwise_plan(layer, machine.harts)
     if split is TightSplit.CHANNELS:
         balance = Balance.STATIC
-    return plan_layer(layer, machine, body, balance, groups=groups, split=split)
+    if not groups:
+        return plan_layer(layer, machine, body, balance)
+    return plan_mixed(layer, machine, body, balance, groups=groups, split=split)
 
 
 def _elementwise_plan(layer: Layer, harts: int) -> LayerPlan:

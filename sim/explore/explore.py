@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.mapping.allocate import Policy
+from tightrope.sim.sweeps.errors import Interrupted
+from tightrope.sim.sweeps.files import write_text
+from tightrope.sim.sweeps.pool import Workers
 from tightrope.sim.workload.layers import Network
 
 from .chart import svg_chart
-from .errors import ExploreError, Interrupted
+from .errors import ExploreError
 from .evaluate import Evaluated, Evaluator
-from .files import write_text
 from .live import LiveCheck, choose_cases, live_machine, run_live
 from .outcome import Outcome
 from .points import Coupling, Point, Sweep, make_points
@@ -42,6 +44,10 @@ class Request:
     policy: Policy = "macs_per_weight"
     live: int = 3
     """Layers to run on the RTL."""
+    scheduler: str | None = None
+    """Address of a dask scheduler whose workers evaluate the points."""
+    workers: int | None = None
+    """Processes on this machine that do, if not as many as suit it."""
 
 
 def explore(
@@ -51,17 +57,22 @@ def explore(
 ) -> Outcome:
     """Evaluate all points, run the live check, and write everything to the request's folder.
 
-    Raises ExploreError, HwConfigError, MappingError and ModelError for what can't be done,
-    CosimError if the live check can't be (all other results are written first), and Interrupted on
-    Ctrl-C.
+    Raises ExploreError, SweepError, HwConfigError, MappingError and ModelError for what can't be
+    done, CosimError if the live check can't be (all other results are written first), and
+    Interrupted on Ctrl-C.
     """
     points, skipped = make_points(request.sweep, request.base)
     for sentence in skipped:
         on_message(sentence)
     evaluator = Evaluator(request.network, request.base, request.predictor, request.policy)
-    result = run_sweep(
-        evaluator, points, request.folder, lambda done, total: on_progress("points", done, total)
-    )
+    with Workers(scheduler=request.scheduler, workers=request.workers) as pool:
+        result = run_sweep(
+            evaluator,
+            points,
+            request.folder,
+            lambda done, total: on_progress("points", done, total),
+            pool,
+        )
     outcome = Outcome(
         network=request.network,
         base=request.base,
@@ -82,7 +93,7 @@ def explore(
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:
-    """Write summary.json, report.html and speedup.svg; raises ExploreError if that fails."""
+    """Write summary.json, report.html and speedup.svg; raises SweepError if that fails."""
     rows = outcome.sweep.rows
     most = max(row.harts for row in rows)
     title = f"{outcome.network.name}: speed-up on {count(most, 'hart')}"

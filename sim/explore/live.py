@@ -14,6 +14,7 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 from .crop import crop_to_work, work
 from .evaluate import Evaluator, plan_for
 from .points import Coupling, Point, Sweep
+from .predictor import Predictor
 from .words import count
 
 __all__ = ["LiveCheck", "choose_cases", "live_machine", "run_live"]
@@ -131,20 +132,25 @@ def _candidates(
         if shape in used or layer.op is LayerOp.ELEMENTWISE:
             continue
         limit = WORK_PER_HART * machine.harts
-        case = _case(layer, limit, machine, body, balance)
+        case = _case(evaluator.predictor, layer, limit, machine, body, balance)
         if case is None or case.plan is None:
             continue
         (cost,) = evaluator.predictor.costs([(case.layer, case.plan)], machine)
         if cost.model_cycles > MOST_CYCLES:
             limit = int(min(limit, work(case.layer)) * MOST_CYCLES / cost.model_cycles)
-            case = _case(layer, limit, machine, body, balance)
+            case = _case(evaluator.predictor, layer, limit, machine, body, balance)
         if case is not None:
             used.add(shape)
             yield case
 
 
 def _case(
-    layer: Layer, limit: int, machine: ClusterConfig, body: Body, balance: Balance
+    predictor: Predictor,
+    layer: Layer,
+    limit: int,
+    machine: ClusterConfig,
+    body: Body,
+    balance: Balance,
 ) -> Case | None:
     """The layer cut to ``limit`` of work; None if it can't be on the machine's tiles."""
     cut = crop_to_work(layer, limit)
@@ -157,6 +163,8 @@ def _case(
             return None
         groups = placed[1]
     plan = plan_for(cut, machine, body, balance, groups)
+    if balance is Balance.STEAL:
+        plan = predictor.helped(cut, plan, machine)
     return Case(layer=cut, machine=machine, body=body, balance=balance, plan=plan)
 
 

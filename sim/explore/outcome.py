@@ -7,6 +7,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.workload.layers import Network
 
 from .evaluate import Evaluated
+from .front import front_dicts
 from .live import LiveCheck
 from .predictor import Predictor
 from .sweep import SweepResult
@@ -38,6 +39,7 @@ class Outcome:
             "model": self.network.name,
             "points": len(self.sweep.rows),
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "pareto": front_dicts(self.sweep.rows),
             "live_checks": [check.to_dict() for check in self.live],
             "live_note": self.live_note,
             "skipped": list(self.skipped),

@@ -30,6 +30,8 @@ class Point:
     tiles: int
     """The budget, in total; 0 for the baseline."""
     balance: Balance
+    coverage: float = 1.0
+    """The largest part of the parameters that may sit on tiles."""
 
     @property
     def tiles_per_hart(self) -> int:
@@ -58,14 +60,19 @@ class Sweep:
     couplings: tuple[Coupling, ...]
     tiles: tuple[int, ...]
     balances: tuple[Balance, ...]
+    coverages: tuple[float, ...] = (1.0,)
+    """Of points with tiles."""
 
     def __post_init__(self) -> None:
-        for name in ("harts", "couplings", "tiles", "balances"):
+        for name in ("harts", "couplings", "tiles", "balances", "coverages"):
             if not getattr(self, name):
                 raise ExploreError(f"{name} must have at least one value")
         for budget in self.tiles:
             if budget < 1:
                 raise ExploreError(f"a tile budget must be at least 1, not {budget}")
+        for coverage in self.coverages:
+            if not 0.0 < coverage <= 1.0:
+                raise ExploreError(f"a coverage must be above 0 and at most 1, not {coverage}")
 
 
 def make_points(sweep: Sweep, base: ClusterConfig) -> tuple[list[Point], list[str]]:
@@ -88,8 +95,11 @@ def make_points(sweep: Sweep, base: ClusterConfig) -> tuple[list[Point], list[st
                 if reason:
                     missing.setdefault(reason, []).append(first)
                     continue
-                for balance in dict.fromkeys(sweep.balances):
-                    points.append(dataclasses.replace(first, balance=balance))
+                points += [
+                    dataclasses.replace(first, coverage=coverage, balance=balance)
+                    for coverage in dict.fromkeys(sweep.coverages)
+                    for balance in dict.fromkeys(sweep.balances)
+                ]
     skipped = [_sentence(reason, absent) for reason, absent in missing.items()]
     if all(point.coupling is Coupling.NONE for point in points):
         raise ExploreError("no machine with tiles is left to explore: " + "; ".join(skipped))

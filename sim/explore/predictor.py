@@ -1,7 +1,7 @@
 """What a layer costs: cycle model and energy profile behind one small interface."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,12 +9,12 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["Cost", "EnergyNumber", "Predictor", "load_predictor"]
+__all__ = ["Cost", "EnergyNumber", "Predictor", "load_predictor", "total_of"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one layer costs. Can be added."""
+    """What one layer costs, or several."""
 
     model_cycles: float = 0.0
     uncalibrated_cycles: float = 0.0
@@ -28,14 +28,6 @@ class Cost:
     def model_energy_pj(self) -> float:
         """All components together."""
         return sum(self.energy.values())
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            model_cycles=self.model_cycles + other.model_cycles,
-            uncalibrated_cycles=self.uncalibrated_cycles + other.uncalibrated_cycles,
-            terms=_added(self.terms, other.terms),
-            energy=_added(self.energy, other.energy),
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +59,11 @@ class Predictor(Protocol):
         """Predict layers of one machine; raises ModelError if that is impossible."""
         ...
 
+    def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:
+        """A plan of equal shares, or one in which harts that have no tile to feed help, whichever
+        is predicted to be faster."""
+        ...
+
 
 def load_predictor(profile: str, calibration: Path | None = None) -> Predictor:
     """The calibrated model (the repository's calibration if None) with a named energy profile.
@@ -78,5 +75,16 @@ def load_predictor(profile: str, calibration: Path | None = None) -> Predictor:
     return CalibratedModel(profile, calibration)
 
 
-def _added(left: Mapping[str, float], right: Mapping[str, float]) -> Mapping[str, float]:
-    return {name: left.get(name, 0.0) + right.get(name, 0.0) for name in {**left, **right}}
+def total_of(costs: Iterable[Cost]) -> Cost:
+    """What layers cost together."""
+    cycles = uncalibrated = 0.0
+    terms: dict[str, float] = {}
+    energy: dict[str, float] = {}
+    for cost in costs:
+        cycles += cost.model_cycles
+        uncalibrated += cost.uncalibrated_cycles
+        for name, part in cost.terms.items():
+            terms[name] = terms.get(name, 0.0) + part
+        for name, part in cost.energy.items():
+            energy[name] = energy.get(name, 0.0) + part
+    return Cost(model_cycles=cycles, uncalibrated_cycles=uncalibrated, terms=terms, energy=energy)

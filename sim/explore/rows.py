@@ -30,6 +30,8 @@ class Row:
     """How tight tiles are used (the better of both ways was kept), else empty."""
     policy: str
     profile: str
+    asked_coverage: float
+    """The largest part of the parameters that was allowed on tiles."""
     coverage: float
     """Parameters that sit on tiles / all parameters."""
     mac_coverage: float

@@ -1,23 +1,40 @@
-"""Runs a sweep: every point once, kept on disk as it comes, and resumed where it was left."""
+"""Points as tasks: each is evaluated once, kept on disk as it comes, resumed where it was left."""
 
 import dataclasses
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .errors import Interrupted
+from tightrope.sim.sweeps.engine import Progress, Run
+from tightrope.sim.sweeps.pool import InProcess, Pool
+from tightrope.sim.sweeps.store import ResultStore
+from tightrope.sim.sweeps.tasks import Task
+
 from .evaluate import Evaluator
 from .points import Point
 from .rows import Row
-from .store import ResultStore
 
-__all__ = ["SweepResult", "run_sweep"]
+__all__ = ["ExploreJob", "NetworkPoint", "SweepResult", "point_tasks", "run_sweep"]
 
-TABLE_SECONDS = 2.0
-"""results.parquet is brought up to date at most this often during a sweep."""
 
-Progress = Callable[[int, int], None]
-"""Called with points done and points in all."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkPoint:
+    """A point of one of the networks of a job."""
+
+    network: str
+    point: Point
+
+
+class ExploreJob:
+    """Evaluates points of some networks, by name; remembers the layers it has predicted."""
+
+    refusals: tuple[type[Exception], ...] = ()
+
+    def __init__(self, evaluators: Mapping[str, Evaluator]) -> None:
+        self._evaluators = dict(evaluators)
+
+    def row(self, key: str, payload: NetworkPoint) -> Row:
+        """The row of a point, whose key the caller knows already."""
+        return self._evaluators[payload.network].row(payload.point, key)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,44 +49,40 @@ class SweepResult:
     """Spent on the others."""
 
 
+def point_tasks(evaluator: Evaluator, points: Sequence[Point]) -> list[Task[NetworkPoint]]:
+    """A task for each point. Those with as many harts share digital layers and a baseline."""
+    name = evaluator.network.name
+    return [
+        Task(
+            key=evaluator.key(point),
+            payload=NetworkPoint(network=name, point=point),
+            group=f"{name}, {point.harts} harts",
+        )
+        for point in points
+    ]
+
+
 def run_sweep(
     evaluator: Evaluator,
     points: Sequence[Point],
     folder: Path,
     progress: Progress = lambda done, total: None,
+    pool: Pool | None = None,
 ) -> SweepResult:
     """Evaluate ``points``, except those whose rows ``folder`` already holds.
 
-    Raises ExploreError if the folder can't be used or its disk is full, Interrupted on Ctrl-C; in
-    either case every finished row is on disk, and the same call goes on from there.
+    They run in ``pool``, in this process if None. Raises SweepError if the folder can't be used or
+    its disk is full, Interrupted on Ctrl-C; in either case every finished row is on disk, and the
+    same call goes on from there.
     """
-    keys = [evaluator.key(point) for point in points]
+    tasks = point_tasks(evaluator, points)
+    job = ExploreJob({evaluator.network.name: evaluator})
     with ResultStore(folder, Row) as store:
-        missing = [index for index, key in enumerate(keys) if key not in store.rows]
-        began = written = time.monotonic()
-        try:
-            for count, index in enumerate(missing):
-                progress(len(keys) - len(missing) + count, len(keys))
-                store.add(evaluator.row(points[index]))
-                if time.monotonic() - written > TABLE_SECONDS:
-                    store.write_table(keys)
-                    written = time.monotonic()
-            progress(len(keys), len(keys))
-            store.write_table(keys)
-        except KeyboardInterrupt:
-            store.write_table(keys)
-            done = sum(key in store.rows for key in keys)
-            raise Interrupted(_stopped(done, len(keys), folder)) from None
+        with Run(store, job, pool or InProcess(), total=len(tasks), progress=progress) as run:
+            run.run(tasks)
         return SweepResult(
             points=tuple(points),
-            rows=tuple(store.rows[key] for key in keys),
-            reused=len(keys) - len(missing),
-            seconds=time.monotonic() - began,
+            rows=tuple(store.rows[task.key] for task in tasks),
+            reused=run.reused,
+            seconds=run.seconds,
         )
-
-
-def _stopped(done: int, total: int, folder: Path) -> str:
-    return (
-        f"stopped with {done} of {total} points done; they are in {folder}, "
-        "and the same command goes on from there"
-    )

@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from .front import front_of
 from .live import LiveCheck
 from .outcome import Outcome
+from .points import Coupling
+from .rows import Row
+from .search import SearchResult
+from .sweep import SweepResult
 from .verdicts import TOO_CLOSE, Verdict
 from .words import count, gain, percent
 
-__all__ = ["effort", "headline", "live_table", "verdict_table"]
+__all__ = ["effort", "found_best", "front_table", "headline", "live_table", "verdict_table"]
 
 COLOURS = {"tight": "cyan", "loose": "magenta", TOO_CLOSE: "yellow"}
 
@@ -54,6 +59,42 @@ def live_table(checks: Sequence[LiveCheck]) -> Table:
     return table
 
 
+def front_table(name: str, rows: Sequence[Row]) -> Table:
+    """A line for each point of the Pareto front."""
+    title = f"{name}: no other point is faster, thriftier and smaller at once"
+    table = Table(title=escape(title), title_justify="left")
+    for column in ("tiles", "harts", "coupling", "balance", "coverage"):
+        table.add_column(column, justify="left" if column in ("coupling", "balance") else "right")
+    for column in ("model cycles", "model energy, uJ", "speed-up"):
+        table.add_column(column, justify="right")
+    for row in front_of(rows):
+        table.add_row(
+            str(row.tiles),
+            str(row.harts),
+            "digital" if row.coupling == Coupling.NONE else row.coupling,
+            row.balance,
+            percent(row.coverage),
+            f"{row.model_cycles:,.0f}",
+            f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.speedup:.2f}x",
+        )
+    return table
+
+
+def found_best(result: SearchResult) -> str:
+    """What a search found, and how much of the grid it looked at."""
+    best = result.best
+    tiles = count(best.tiles, f"{best.coupling} tile") if best.tiles else "no tile"
+    part = percent(len(result.rows) / result.grid_points)
+    return (
+        f"The best point by {result.objective} of {len(result.rows)} evaluated ones ({part} of "
+        f"the grid's {result.grid_points}): {count(best.harts, 'hart')}, {tiles}, {best.balance} "
+        f"balancing, {percent(best.coverage)} of the parameters on tiles: "
+        f"{best.model_cycles:,.0f} cycles, {best.model_energy_pj / 1e6:,.1f} uJ. A search may miss "
+        "the grid's best point."
+    )
+
+
 def headline(outcome: Outcome) -> str:
     """The answer in a sentence or two: the fastest point, and where the couplings part."""
     if not outcome.verdicts:
@@ -82,9 +123,8 @@ def headline(outcome: Outcome) -> str:
     )
 
 
-def effort(outcome: Outcome) -> str:
-    """How long the sweep took."""
-    sweep = outcome.sweep
+def effort(sweep: SweepResult | SearchResult) -> str:
+    """How long the points took."""
     fresh = len(sweep.rows) - sweep.reused
     if not fresh:
         return f"All {len(sweep.rows)} points were there from an earlier run."

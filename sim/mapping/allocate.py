@@ -1,7 +1,7 @@
 """Allocation: which layers get the tiles when there are too few for all."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from tightrope.hw.config import ClusterConfig
@@ -9,8 +9,8 @@ from tightrope.sim.image.layout import Body
 from tightrope.sim.workload.layers import Layer, Network
 
 from .errors import MappingError
-from .groups import Pools, empty_pools, place_layer
-from .packing import pack_layers
+from .groups import empty_pools
+from .placements import Placed, Placements
 from .plan import Group, TightSplit
 from .replicas import replicate
 from .split import COLUMN_UNIT
@@ -49,7 +49,9 @@ def allocate(
     policy: Policy = "macs_per_weight",
     split: TightSplit = TightSplit.REPLICATE,
     coverage: float = 1.0,
+    *,
     stages: Sequence[int] | None = None,
+    placements: Placements | None = None,
 ) -> Allocation:
     """Puts layers on the machine's tiles until nothing more fits, or ``coverage`` is reached.
 
@@ -66,6 +68,8 @@ def allocate(
     Layers are placed in turn, cut and spread as suits the harts. When one doesn't fit so, all that
     were chosen are packed anew with it, as densely as can be. Not so on loose tiles that several
     harts share: a layer packed densely is on few tiles, for which they would wait.
+
+    Who asks for several coverages of a network hands in the same ``placements`` each time.
     """
     if coupling not in ("tight", "loose"):
         raise MappingError(f"coupling must be tight or loose, not {coupling!r}")
@@ -75,7 +79,9 @@ def allocate(
     groups: list[tuple[Group, ...] | None] = [None] * len(network.layers)
     used = 0
     if machine.tight_tiles_per_hart if coupling == "tight" else machine.loose_tiles:
-        pools, placed = _choose(network, machine, body, split, policy, coverage, stages)
+        pools, placed = _choose(
+            network, machine, body, split, policy, coverage, placements or Placements(stages)
+        )
         if body is Body.LOOSE and stages is None:
             layers = dict(enumerate(network.layers))
             space, placed = replicate(layers, placed, machine, pools[0])
@@ -107,10 +113,6 @@ def _held_channels(groups: Sequence[Group] | None) -> int:
     return max((group.channel_begin + group.channel_count for group in groups or ()), default=0)
 
 
-_Placed = tuple[Pools, dict[int, tuple[Group, ...]]]
-"""The pools that are left, and the groups of the layers that found room, by index."""
-
-
 def _choose(
     network: Network,
     machine: ClusterConfig,
@@ -118,15 +120,15 @@ def _choose(
     split: TightSplit,
     policy: Policy,
     coverage: float,
-    stages: Sequence[int] | None,
-) -> _Placed:
+    placements: Placements,
+) -> Placed:
     order = _order(network, policy)
     if policy != "columns":
         parts = _whole_parts(network, order, coverage)
-        return _place(parts, machine, body, split, stages)
+        return placements.place(parts, machine, body, split)
     for step in range(COLUMN_STEPS, 0, -1):
         parts = _column_parts(network, order, coverage * step / COLUMN_STEPS)
-        pools, placed = _place(parts, machine, body, split, stages)
+        pools, placed = placements.place(parts, machine, body, split)
         if len(placed) == len(parts):
             return pools, placed
     return empty_pools(machine, body, split), {}
@@ -167,36 +169,6 @@ def _column_parts(network: Network, order: Sequence[int], coverage: float) -> di
 
 def _first_channels(layer: Layer, count: int) -> Layer:
     return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))
-
-
-def _place(
-    parts: Mapping[int, Layer],
-    machine: ClusterConfig,
-    body: Body,
-    split: TightSplit,
-    stages: Sequence[int] | None,
-) -> _Placed:
-    pools = empty = empty_pools(machine, body, split)
-    placed: dict[int, tuple[Group, ...]] = {}
-    repack = body is Body.TIGHT or machine.harts == 1
-    for index, part in parts.items():
-        others = [
-            block.tile
-            for other, groups in placed.items()
-            if stages and stages[other] != stages[index]
-            for group in groups
-            for block in group.blocks
-        ]
-        found = place_layer(part, machine, body, pools, avoid=tuple(others))
-        if found is not None:
-            pools, placed[index] = found
-        elif repack:
-            wanted = [*placed, index]
-            layers = [parts[chosen] for chosen in wanted]
-            packed = pack_layers(layers, empty, machine.tile)
-            if packed is not None:
-                pools, placed = packed[0], dict(zip(wanted, packed[1], strict=True))
-    return pools, placed
 
 
 def _order(network: Network, policy: Policy) -> list[int]:

@@ -1,25 +1,28 @@
-"""Runs points on RTL one after the other; rows are on disk as they come and reused later."""
+"""Points on RTL as tasks: rows are on disk as they come and reused later."""
 
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim import image as image_package
 from tightrope.sim.cosim.build import build, cache_dir
-from tightrope.sim.explore.errors import Interrupted
-from tightrope.sim.explore.files import source_fingerprint
-from tightrope.sim.explore.fingerprint import fingerprint
-from tightrope.sim.explore.store import ResultStore
 from tightrope.sim.image.errors import ImageError
 from tightrope.sim.image.firmware import build_firmware
 from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.model.calibration import Calibration
 from tightrope.sim.model.errors import ModelError
 from tightrope.sim.quantise import QuantNetwork
+from tightrope.sim.sweeps.engine import Run
+from tightrope.sim.sweeps.files import source_fingerprint
+from tightrope.sim.sweeps.fingerprint import fingerprint
+from tightrope.sim.sweeps.pool import InProcess, Pool
+from tightrope.sim.sweeps.store import ResultStore
+from tightrope.sim.sweeps.tasks import Task as SweepTask
 
 from .errors import NetworkError
 from .mapping import NetworkMapping, map_network
@@ -28,6 +31,9 @@ from .rows import NetworkRow, make_row
 from .run import run_on_rtl
 
 __all__ = ["SweepResult", "Task", "Teller", "run_tasks"]
+
+REFUSALS = (MappingError, ModelError, NetworkError, ImageError)
+"""What says that a network can't run in one way."""
 
 Teller = Callable[[str, int, int], None]
 """Called with what is counted, how many are done, and how many there are."""
@@ -68,6 +74,64 @@ class SweepResult:
         return tuple(row for row in self.rows if row is not None)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Mapped:
+    """A task with its mapping, ready to run."""
+
+    task: Task
+    mapping: NetworkMapping
+
+
+class _RtlJob:
+    """Measures tasks on RTL; says what it does, unless it was sent to another process."""
+
+    refusals: tuple[type[Exception], ...] = REFUSALS
+
+    def __init__(self, progress: Teller, message: Callable[[str], None]) -> None:
+        self._progress, self._message = progress, message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _RtlJob, (_say_nothing, _say_nothing)
+
+    def row(self, key: str, payload: _Mapped) -> NetworkRow:
+        """A run on RTL as a row."""
+        began = time.monotonic()
+        task, mapping = payload.task, payload.mapping
+        run = run_on_rtl(
+            task.qnet,
+            mapping,
+            task.run_inputs,
+            on_message=self._message,
+            on_progress=lambda done, total: self._progress("layers", done, total),
+        )
+        seconds = time.monotonic() - began
+        return make_row(key, task.qnet.name, task.point, mapping, run, seconds)
+
+
+class _Ways:
+    """Maps tasks one after the other, as they are asked for, and remembers their keys."""
+
+    def __init__(
+        self, tasks: Sequence[Task], calibration: Calibration, message: Callable[[str], None]
+    ) -> None:
+        self._tasks, self._calibration, self._message = tasks, calibration, message
+        self.keys: dict[int, str] = {}
+        """Of the tasks that can be mapped, by their number."""
+        self.unmapped: dict[int, str] = {}
+        """Why others can't be."""
+
+    def mapped(self) -> Iterator[SweepTask[_Mapped]]:
+        """Those that can. For its key, the simulator of each must have been built."""
+        for number, task in enumerate(self._tasks):
+            try:
+                mapping = _map(task, self._calibration)
+            except REFUSALS as error:
+                self.unmapped[number] = str(error)
+                continue
+            key = self.keys[number] = _key(task, mapping, self._message)
+            yield SweepTask(key=key, payload=_Mapped(task=task, mapping=mapping))
+
+
 def run_tasks(
     tasks: Sequence[Task],
     folder: Path,
@@ -75,40 +139,48 @@ def run_tasks(
     *,
     progress: Teller = lambda what, done, total: None,
     message: Callable[[str], None] = lambda text: None,
+    pool: Pool | None = None,
 ) -> SweepResult:
     """Measure ``tasks``, except those whose rows ``folder`` already holds.
 
-    A way that can't run, as a network that doesn't fit the memory, is skipped. Raises ExploreError
-    if the folder can't be used, CosimError if a run fails, Interrupted on Ctrl-C; in each case
-    every finished row is on disk, and the same call goes on from there.
+    They run in this process one after the other, as a simulator fills a machine, unless there is a
+    ``pool``. A way that can't run, as a network that doesn't fit the memory, is skipped. Raises
+    SweepError if the folder can't be used, CosimError if a run fails, Interrupted on Ctrl-C; in
+    each case every finished row is on disk, and the same call goes on from there.
     """
-    rows: list[NetworkRow | None] = []
-    skipped: list[str] = []
-    reused = 0
-    with ResultStore(folder, NetworkRow) as store:
-        try:
-            for number, task in enumerate(tasks):
-                progress("runs", number, len(tasks))
-                try:
-                    mapping = _map(task, calibration)
-                    key = _key(task, mapping, message)
-                    reused += key in store.rows
-                    if key not in store.rows:
-                        store.add(_measure(key, task, mapping, progress, message))
-                    rows.append(store.rows[key])
-                except (MappingError, ModelError, NetworkError, ImageError) as error:
-                    rows.append(None)
-                    skipped.append(f"{task} can't run: {error}")
-            progress("runs", len(tasks), len(tasks))
-        except KeyboardInterrupt:
-            done = sum(row is not None for row in rows)
-            raise Interrupted(
-                f"stopped with {done} of {len(tasks)} runs done; they are in {folder}, "
-                "and the same command goes on from there"
-            ) from None
-        finally:
-            store.write_table([row.key for row in rows if row is not None])
-    return SweepResult(rows=tuple(rows), skipped=tuple(skipped), reused=reused)
+    ways = _Ways(tasks, calibration, message)
+
+    def tell(done: SweepTask[_Mapped], row: NetworkRow) -> None:
+        cycles = f"{row.cycles_per_input:,.0f} cycles per input"
+        message(f"{done.payload.task}: {cycles}, {row.problem or 'bit-exact'}")
+
+    with (
+        ResultStore(folder, NetworkRow, flush_seconds=0.0) as store,
+        Run(
+            store,
+            _RtlJob(progress, message),
+            pool or InProcess(),
+            total=len(tasks),
+            noun="runs",
+            progress=lambda done, total: progress("runs", done, total),
+            on_row=tell,
+        ) as run,
+    ):
+        run.run(ways.mapped())
+    refused = ways.unmapped | {
+        number: str(run.refused[key]) for number, key in ways.keys.items() if key in run.refused
+    }
+    return SweepResult(
+        rows=tuple(store.rows.get(ways.keys.get(number, "")) for number in range(len(tasks))),
+        skipped=tuple(
+            f"{tasks[number]} can't run: {refused[number]}" for number in sorted(refused)
+        ),
+        reused=run.reused,
+    )
+
+
+def _say_nothing(*what: object) -> None:
+    """In place of progress and messages, in a process that nobody watches."""
 
 
 def _map(task: Task, calibration: Calibration) -> NetworkMapping:
@@ -141,23 +213,3 @@ def _key(task: Task, mapping: NetworkMapping, message: Callable[[str], None]) ->
         simulator_name(task.point.machine, message),
         source_fingerprint(Path(image_package.__file__).parent),
     )
-
-
-def _measure(
-    key: str,
-    task: Task,
-    mapping: NetworkMapping,
-    progress: Teller,
-    message: Callable[[str], None],
-) -> NetworkRow:
-    began = time.monotonic()
-    run = run_on_rtl(
-        task.qnet,
-        mapping,
-        task.run_inputs,
-        on_message=message,
-        on_progress=lambda done, total: progress("layers", done, total),
-    )
-    row = make_row(key, task.qnet.name, task.point, mapping, run, time.monotonic() - began)
-    message(f"{task}: {row.cycles_per_input:,.0f} cycles per input, {row.problem or 'bit-exact'}")
-    return row

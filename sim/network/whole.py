@@ -81,14 +81,16 @@ def small_tasks(names: Collection[str] = NAMES) -> Iterator[Task]:
 
 
 def large_tasks(names: Collection[str] = NAMES) -> Iterator[Task]:
-    """Large networks, digital; MobileNetV2 also with all its pointwise layers on tiles."""
+    """Large networks, digital, in equal shares and by stealing; MobileNetV2 also with all its
+    pointwise layers on tiles."""
     base = ClusterConfig(harts=HARTS)
     for name in filter(names.__contains__, LARGE_DIGITAL):
         qnet, inputs = load_inputs(name, 1)
-        digital = Point(
-            way=Way.DIGITAL, balancing=Balancing.STEAL, machine=Way.DIGITAL.machine(base)
-        )
-        yield Task(qnet=qnet, point=digital, inputs=inputs)
+        for balancing in (Balancing.STATIC, Balancing.STEAL):
+            digital = Point(
+                way=Way.DIGITAL, balancing=balancing, machine=Way.DIGITAL.machine(base)
+            )
+            yield Task(qnet=qnet, point=digital, inputs=inputs)
         if name == "mobilenetv2":
             large_tiles = dataclasses.replace(base, tile=POINTWISE_TILE)
             tiled = Point(

@@ -20,6 +20,9 @@ class StubPredictor:
     def __init__(self, profile: str = "stub") -> None:
         self.profile = profile
 
+    def helped(self, layer, plan, machine):
+        return plan
+
     def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
         return [self.cost(layer, plan, machine) for layer, plan in work]
 

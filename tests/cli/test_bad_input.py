@@ -1,11 +1,14 @@
 import errno
 import os
+from pathlib import Path
 
 import onnx
 import pytest
 from nets import save_net
 from tightrope.sim.explore.rows import Row
-from tightrope.sim.explore.store import ResultStore
+from tightrope.sim.sweeps import parts, store
+from tightrope.sim.sweeps.files import file_error
+from tightrope.sim.sweeps.store import ResultStore
 
 SMALL = ("--harts", "1", "--tiles", "1,2", "--no-live")
 
@@ -62,6 +65,10 @@ def test_dynamic_shape_needs_a_size(tightrope, tmp_path):
         (("--tiles", "99", "--coupling", "loose"), "loose_tiles"),
         (("--coupling", "glued"), "--coupling"),
         (("--balance", "luck"), "--balance"),
+        (("--coverage", "0"), "coverage"),
+        (("--coverage", "1.5"), "--coverage"),
+        (("--scheduler", "127.0.0.1:1"), "no dask scheduler answers at 127.0.0.1:1"),
+        (("--scheduler", "nonsense"), "no dask scheduler answers at nonsense"),
         (("--tile-rows", "7"), "tile.rows"),
         (("--adc-bits", "3"), "adc_bits"),
         (("--mvm-latency", "0"), "mvm_latency_cycles"),
@@ -113,47 +120,52 @@ def test_json_file_that_cannot_be_written_loses_nothing(tightrope, net, tmp_path
 
 def test_full_disk_in_mid_sweep_keeps_rows_and_resumes(tightrope, net, tmp_path, monkeypatch):
     whole = tightrope("explore", net, *SMALL, "--out", tmp_path / "whole", "--json", "-")
-    append, left = ResultStore._append, [3]
+    write, left = parts.write_part, [3]
 
-    def failing(self, line):
+    def failing(part, rows):
         if not left[0]:
-            os.write(self._file.fileno(), line[:17])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            part.path.with_name(".torn.new").write_bytes(b"PAR1")
+            raise file_error("write", part.path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         left[0] -= 1
-        append(self, line)
+        write(part, rows)
 
-    monkeypatch.setattr(ResultStore, "_append", failing)
+    monkeypatch.setattr(store, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(store, "write_part", failing)
     refused(tightrope("explore", net, *SMALL, "--out", tmp_path / "o"), "No space left", "o")
-    journal = (tmp_path / "o" / "results.jsonl").read_text()
-    assert journal.endswith("}\n") and len(journal.splitlines()) == 3
-    monkeypatch.setattr(ResultStore, "_append", append)
+    kept = parts_in(tmp_path / "o")
+    assert len(kept) == 3
+    monkeypatch.setattr(store, "write_part", write)
     again = tightrope("explore", net, *SMALL, "--out", tmp_path / "o", "--json", "-")
     assert again.stdout == whole.stdout
+    assert parts_in(tmp_path / "o")[:3] == kept and not list(tmp_path.rglob(".*"))
+
+
+def parts_in(out):
+    """What part files hold, in order."""
+    return [path.read_bytes() for path in sorted((out / store.PARTS_NAME).glob("[0-9]*"))]
 
 
 def test_full_disk_while_the_table_is_written_keeps_the_old_one(
     tightrope, net, tmp_path, monkeypatch
 ):
-    from tightrope.sim.explore import store
-
     tightrope("explore", net, *SMALL, "--out", tmp_path / "o")
     before = (tmp_path / "o" / "results.parquet").read_bytes()
 
-    def full(path, rows):
-        path.write_bytes(b"PAR1")
+    def full(self, content):
+        os.close(os.open(self, os.O_CREAT | os.O_WRONLY))
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store, "_write_parquet", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     refused(
         tightrope("explore", net, *SMALL, "--tile-cols", "64", "--out", tmp_path / "o"),
         "No space left",
     )
     assert (tmp_path / "o" / "results.parquet").read_bytes() == before
-    assert not list((tmp_path / "o").glob(".*"))
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_bug_of_ours_keeps_its_traceback(tightrope, net, tmp_path, monkeypatch):
-    monkeypatch.setattr(ResultStore, "_append", lambda self, line: 1 // 0)
+    monkeypatch.setattr(ResultStore, "add", lambda self, row: 1 // 0)
     result = tightrope("explore", net, *SMALL, "--out", tmp_path / "o")
     assert isinstance(result.exception, ZeroDivisionError)
 

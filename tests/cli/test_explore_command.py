@@ -4,6 +4,7 @@ import re
 import pyarrow.parquet
 import pytest
 from nets import save_net
+from test_bad_input import parts_in
 from tightrope.sim.cosim.errors import CosimError
 from tightrope.sim.experiment import measure
 from tightrope.sim.experiment.case import Measurement
@@ -73,7 +74,7 @@ def test_points_that_cannot_exist_are_said_once(tightrope, net, tmp_path):
 
 def test_second_run_computes_nothing_again(tightrope, net, tmp_path, monkeypatch):
     first = tightrope("explore", net, *SMALL, "--out", tmp_path / "o", "--json", "-")
-    before = (tmp_path / "o" / "results.jsonl").read_bytes()
+    before = parts_in(tmp_path / "o")
 
     def row(*arguments):
         raise AssertionError("computed again")
@@ -81,7 +82,7 @@ def test_second_run_computes_nothing_again(tightrope, net, tmp_path, monkeypatch
     monkeypatch.setattr(Evaluator, "row", row)
     second = tightrope("explore", net, *SMALL, "--out", tmp_path / "o", "--json", "-")
     assert second.stdout == first.stdout
-    assert (tmp_path / "o" / "results.jsonl").read_bytes() == before
+    assert parts_in(tmp_path / "o") == before
 
 
 def test_other_options_do_not_reuse_rows(tightrope, net, tmp_path):
@@ -91,8 +92,8 @@ def test_other_options_do_not_reuse_rows(tightrope, net, tmp_path):
     )
     rows = pyarrow.parquet.read_table(tmp_path / "o" / "results.parquet").to_pylist()
     assert len(rows) == json.loads(other.stdout)["points"] == json.loads(one.stdout)["points"]
-    lines = (tmp_path / "o" / "results.jsonl").read_text().splitlines()
-    assert len(lines) == 2 * len(rows)
+    kept = pyarrow.parquet.read_table(tmp_path / "o" / "results.parts")
+    assert len(set(kept["key"].to_pylist())) == kept.num_rows == 2 * len(rows)
 
 
 def test_report_is_self_contained_and_escapes_names(tightrope, tmp_path):
@@ -183,6 +184,6 @@ def test_help_does_not_import_what_is_slow():
     import subprocess
     import sys
 
-    heavy = "{'numpy', 'onnx', 'pyarrow', 'plotly', 'scipy', 'cocotb', 'amaranth'}"
+    heavy = "{'numpy', 'onnx', 'pyarrow', 'plotly', 'scipy', 'cocotb', 'amaranth', 'dask'}"
     code = f"import sys, tightrope.sim.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

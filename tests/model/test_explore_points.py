@@ -6,11 +6,11 @@ from tightrope.hw.config import ClusterConfig, HwConfigError
 from tightrope.sim.explore.chart import svg_chart
 from tightrope.sim.explore.errors import ExploreError
 from tightrope.sim.explore.evaluate import Evaluator
-from tightrope.sim.explore.fingerprint import fingerprint
 from tightrope.sim.explore.kernels import parse_kernel
 from tightrope.sim.explore.points import Coupling, Point, Sweep, make_points
-from tightrope.sim.explore.predictor import Cost
+from tightrope.sim.explore.predictor import Cost, load_predictor
 from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import LayerOp, Network
 
 BASE = ClusterConfig()
@@ -70,6 +70,9 @@ class Counting:
 
     def __init__(self):
         self.plans = []
+
+    def helped(self, layer, plan, machine):
+        return plan
 
     def costs(self, work, machine):
         self.plans += work
@@ -156,3 +159,25 @@ def test_chart_has_a_line_for_each_coupling_and_balancing():
     for name in ("tight, static", "tight, steal", "loose, static", "loose, steal"):
         assert picture.count(f">{name}<") == 1
     assert "a &lt;b&gt; &amp; c" in picture and "<b>" not in picture
+
+
+def test_stealing_lets_harts_help_where_tiles_are_few():
+    layer = parse_kernel("conv:16x16x64:64:3x3:p1")
+    evaluator = Evaluator(Network(name="one", layers=(layer,)), BASE, load_predictor("gf22"))
+    cycles = {
+        balance: evaluator.row(point(Coupling.LOOSE, 1, balance, harts=8)).model_cycles
+        for balance in Balance
+    }
+    assert cycles[Balance.STEAL] < cycles[Balance.STATIC] / 1.3
+
+
+def test_channels_that_are_not_on_tiles_are_digital():
+    layer = parse_kernel("conv:16x16x64:64:3x3:p1")
+    evaluator = Evaluator(Network(name="one", layers=(layer,)), BASE, load_predictor("gf22"))
+    cycles = [
+        evaluator.row(
+            dataclasses.replace(point(Coupling.TIGHT, 4), coverage=coverage)
+        ).model_cycles
+        for coverage in (1.0, 0.5, 0.25)
+    ]
+    assert cycles == sorted(cycles) and cycles[2] > 1.5 * cycles[0]

@@ -18,6 +18,7 @@ def row(coupling, cycles, *, tiles=4, balance="static", unknown=0.0, harts=2):
         split="",
         policy="macs_per_weight",
         profile="stub",
+        asked_coverage=1.0,
         coverage=0.5,
         mac_coverage=0.6,
         model_cycles=cycles,

@@ -6,20 +6,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import ExploreError
+from .errors import SweepError
 
 __all__ = ["file_error", "replace_file", "source_fingerprint", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file atomically; raises ExploreError and leaves the old one if that fails."""
+    """Write a file atomically; raises SweepError and leaves the old one if that fails."""
     replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a new file, then put it in the place of ``path``.
 
-    Raises ExploreError if it can't be written; what was at ``path`` then stays as it was.
+    Raises SweepError if it can't be written; what was at ``path`` then stays as it was.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -34,9 +34,9 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
             beside.unlink(missing_ok=True)
 
 
-def file_error(verb: str, path: Path, error: OSError) -> ExploreError:
+def file_error(verb: str, path: Path, error: OSError) -> SweepError:
     """The sentence for a file that can't be read or written."""
-    return ExploreError(f"can't {verb} {path}: {error.strerror or error}")
+    return SweepError(f"can't {verb} {path}: {error.strerror or error}")
 
 
 def source_fingerprint(*folders: Path) -> str:

@@ -1,0 +1,246 @@
+"""Tasks on the workers of a dask cluster, in batches, each group on one worker while that pays."""
+
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    KilledWorker,
+    WorkerPlugin,
+    get_worker,
+    wait,
+)
+
+from .errors import SweepError
+from .tasks import Job, Outcome, Task, compute
+
+__all__ = ["Cluster"]
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+BATCH_SECONDS = 0.3
+"""Of work in a batch: long against the millisecond that a scheduler spends on it, and short
+against the second that rows may wait for their file."""
+MOST_IN_BATCH = 256
+BATCHES_AHEAD = 2
+"""Of each thread: one that runs, and one that waits."""
+CHECK_SECONDS = 2.0
+"""Workers that died or that are new are seen after this long."""
+LONELY_SECONDS = 30.0
+"""A cluster may be without workers for this long."""
+MOST_DEATHS = 3
+"""Of workers at one batch, before it is taken to be the cause."""
+LOST = "the scheduler or all its workers were lost; the same command goes on from there"
+
+
+class Cluster:
+    """A :class:`Pool` of a client's workers. Batches of one that dies run on the others."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._sent: list[tuple[object, str]] = []
+
+    def outcomes(self, tasks: Iterable[Task[P]], job: Job[P, R]) -> Iterator[Outcome[P, R]]:
+        """See :class:`Pool`. All tasks are taken at once."""
+        hands = _Hands(tasks)
+        if not hands.left:
+            return
+        flight = _Flight(self._client, self._send(job), hands)
+        try:
+            while flight.check():
+                for batch, found in flight.landed():
+                    for task, row in zip(batch.tasks, found, strict=True):
+                        yield Outcome(task=task, found=row)
+        except (CancelledError, OSError) as error:
+            raise SweepError(LOST) from error
+        finally:
+            flight.cancel()
+
+    def _send(self, job: Job[P, R]) -> str:
+        """Put the job on every worker, once, also on those that begin later; returns its name."""
+        for held, name in self._sent:
+            if held is job:
+                return name
+        name = f"tightrope-{uuid.uuid4().hex}"
+        self._client.register_plugin(_Held(job), name=name)
+        self._sent.append((job, name))
+        return name
+
+
+class _Held(WorkerPlugin):
+    """A job that lives on a worker, with all that it remembers.
+
+    Data that is scattered would do the same, but is lost with the last worker that has it.
+    """
+
+    def __init__(self, job: Job[Any, Any]) -> None:
+        self.job = job
+
+
+@dataclass
+class _Batch(Generic[P]):
+    """Some tasks, on a worker."""
+
+    tasks: Sequence[Task[P]]
+    worker: str
+    deaths: int = 0
+    """Workers that died with it."""
+
+
+class _Flight(Generic[P]):
+    """The batches that are on workers.
+
+    Dask could choose workers by itself, but not so that groups stay together; and batches that are
+    bound to a worker are ours to rescue when it dies.
+    """
+
+    def __init__(self, client: Client, name: str, hands: "_Hands[P]") -> None:
+        self._client, self._name, self._hands = client, name, hands
+        self._batches: dict[Future, _Batch[P]] = {}
+        self._threads: dict[str, int] = {}
+        self._looked_at = -CHECK_SECONDS
+        self._seen_at = time.monotonic()
+
+    def check(self) -> bool:
+        """Whether there is still something to wait for. Sees to the workers now and then."""
+        now = time.monotonic()
+        if now - self._looked_at >= CHECK_SECONDS:
+            self._look_after_workers(now)
+            self._looked_at = now
+        return bool(self._batches or self._hands.left)
+
+    def landed(self) -> Iterator[tuple[_Batch[P], list[Any]]]:
+        """Batches that are done, with what was found for each task; new ones take their places.
+
+        Raises what a job raised, and SweepError for a batch at which workers die.
+        """
+        if not self._batches:
+            time.sleep(CHECK_SECONDS)  # there is no worker
+            return
+        try:
+            with self._client.as_current():
+                done = wait(list(self._batches), CHECK_SECONDS, "FIRST_COMPLETED").done
+        except TimeoutError:
+            return
+        for future in done:
+            batch = self._batches.pop(future)
+            try:
+                found, seconds = _result(future)
+            except TimeoutError:
+                if batch.worker in self._client.nthreads():
+                    self._batches[future] = batch  # it takes its time
+                else:
+                    self._rescue(batch)  # it died with the rows
+                continue
+            self._hands.took(len(batch.tasks), seconds)
+            self._launch(batch.worker)
+            yield batch, found
+
+    def cancel(self) -> None:
+        """Call back what is on its way."""
+        self._client.cancel(list(self._batches), force=True)
+
+    def _look_after_workers(self, now: float) -> None:
+        threads = self._client.nthreads()
+        if threads:
+            self._seen_at = now
+        elif now - self._seen_at > LONELY_SECONDS:
+            raise SweepError(LOST)
+        new = {worker: count for worker, count in threads.items() if worker not in self._threads}
+        self._threads = threads
+        for _ in range(BATCHES_AHEAD * max(new.values(), default=0)):
+            for worker in new:
+                self._launch(worker)
+        orphans = [
+            (future, batch)
+            for future, batch in self._batches.items()
+            if batch.worker not in threads and not future.done()
+        ]
+        for future, batch in orphans if threads else ():
+            del self._batches[future]
+            self._client.cancel([future], force=True)
+            self._rescue(batch)
+
+    def _launch(self, worker: str) -> None:
+        tasks = self._hands.deal(worker)
+        if tasks:
+            self._submit(_Batch(tasks=tasks, worker=worker))
+
+    def _rescue(self, batch: _Batch[P]) -> None:
+        """Give a batch whose worker died to another one."""
+        batch.deaths += 1
+        if batch.deaths >= MOST_DEATHS:
+            raise SweepError("workers died again and again on the same points")
+        loads = {worker: 0 for worker in self._threads}
+        for other in self._batches.values():
+            loads[other.worker] = loads.get(other.worker, 0) + 1
+        batch.worker = min(self._threads, key=loads.__getitem__)
+        self._submit(batch)
+
+    def _submit(self, batch: _Batch[P]) -> None:
+        future = self._client.submit(
+            _compute_all, self._name, batch.tasks, pure=False, workers=[batch.worker]
+        )
+        self._batches[future] = batch
+
+
+class _Hands(Generic[P]):
+    """What is left to do, by group; deals batches of about :data:`BATCH_SECONDS`."""
+
+    def __init__(self, tasks: Iterable[Task[P]]) -> None:
+        self._groups: dict[str, deque[Task[P]]] = {}
+        for task in tasks:
+            self._groups.setdefault(task.group, deque()).append(task)
+        self._new = deque(self._groups)
+        self._group_of: dict[str, str] = {}
+        self._size = 1
+
+    @property
+    def left(self) -> int:
+        """Tasks that nobody has."""
+        return sum(map(len, self._groups.values()))
+
+    def deal(self, worker: str) -> list[Task[P]]:
+        """The next batch of a worker: of its group, of a new one, or of the one that has most."""
+        name = self._group_of.get(worker)
+        if name is None or not self._groups[name]:
+            name = self._new.popleft() if self._new else self._largest()
+            self._group_of[worker] = name
+        group = self._groups[name]
+        return [group.popleft() for _ in range(min(self._size, len(group)))]
+
+    def took(self, tasks: int, seconds: float) -> None:
+        """Learn from a batch how many tasks the next one should have."""
+        fitting = int(tasks * BATCH_SECONDS / max(seconds, 1e-6))
+        self._size = max(1, min(fitting, 2 * self._size, MOST_IN_BATCH))
+
+    def _largest(self) -> str:
+        return max(self._groups, key=lambda name: len(self._groups[name]))
+
+
+def _compute_all(name: str, tasks: Sequence[Task[P]]) -> tuple[list[Any], float]:
+    """On a worker: what was found for each task, and the seconds that it took."""
+    began = time.perf_counter()
+    job = get_worker().plugins[name].job
+    found = [compute(job, task).found for task in tasks]
+    return found, time.perf_counter() - began
+
+
+def _result(future: Future) -> tuple[list[Any], float]:
+    """What a batch found, and the seconds it took.
+
+    Raises what its job raised, SweepError if it kills workers, and TimeoutError if it is lost.
+    """
+    if future.status == "error":
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            raise SweepError("workers died again and again on the same points") from error
+        raise error
+    return future.result(timeout=CHECK_SECONDS)
