@@ -9,10 +9,12 @@ from tightrope.sim.energy.components import COMPONENTS
 
 from .chart import COLOURS, FALLBACK_COLOUR, lines_of
 from .evaluate import Evaluated
+from .front import front_of
+from .points import Coupling
 from .rows import Row
-from .words import count
+from .words import count, percent
 
-__all__ = ["energy_figure", "figures_json", "layer_figure", "sweep_figure"]
+__all__ = ["energy_figure", "figures_json", "front_figure", "layer_figure", "sweep_figure"]
 
 TERM_COLOURS = {
     "compute": "#1c7ed6",
@@ -44,6 +46,8 @@ ENERGY_COLOURS = {
     "static": "#868e96",
 }
 ENERGY_LABELS = {part.name.removesuffix("_pj"): part.label for part in COMPONENTS}
+NAMES = {Coupling.NONE: "digital"}
+"""Of couplings, where they are not their own."""
 MARKERS = {"static": "circle", "steal": "diamond"}
 LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
 """Where it has many lines in a narrow window: below, it would lie over the axis' title."""
@@ -61,6 +65,7 @@ def figures_json(rows: Sequence[Row], shown: dict[str, Evaluated]) -> str:
             }
             for harts in dict.fromkeys(row.harts for row in rows)
         },
+        "front": front_figure(rows),
         "energy": energy_figure(shown),
         "layers": [
             {"id": f"layers-{index}", **layer_figure(point)}
@@ -92,6 +97,39 @@ def sweep_figure(rows: Sequence[Row], harts: int, field: str, title: str) -> dic
     layout["xaxis"] |= {"title": {"text": "parameters on tiles, %"}, "rangemode": "tozero"}
     layout["yaxis"] |= {"title": {"text": f"{title} (digital = 1)"}, "rangemode": "tozero"}
     return {"data": data, "layout": layout}
+
+
+def front_figure(rows: Sequence[Row]) -> dict[str, Any]:
+    """Energy against cycles of every point, a colour per coupling, the Pareto front circled."""
+    data = [
+        _cloud([row for row in rows if row.coupling == coupling], NAMES.get(coupling, coupling))
+        | {"marker": {"color": COLOURS.get(coupling, FALLBACK_COLOUR), "size": 7, "opacity": 0.7}}
+        for coupling in dict.fromkeys(row.coupling for row in rows)
+    ]
+    ring = {"symbol": "circle-open", "size": 14, "color": "#212529", "line": {"width": 1.5}}
+    data.append(_cloud(front_of(rows), "Pareto front") | {"marker": ring})
+    layout = _layout("")
+    layout |= {"legend": LEGEND_ABOVE}
+    layout["xaxis"] |= {"title": {"text": "model cycles"}, "type": "log", "tickformat": "~s"}
+    layout["yaxis"] |= {"title": {"text": "model energy, uJ"}, "type": "log", "tickformat": ",~r"}
+    return {"data": data, "layout": layout}
+
+
+def _cloud(rows: Sequence[Row], name: str) -> dict[str, Any]:
+    """Points of rows, without a look."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [row.model_cycles for row in rows],
+        "y": [row.model_energy_pj / PJ_PER_UJ for row in rows],
+        "text": [
+            f"{count(row.harts, 'hart')}, {count(row.tiles, 'tile')}, {row.balance}, "
+            f"{percent(row.coverage)} of the parameters on tiles"
+            for row in rows
+        ],
+        "hovertemplate": "%{text}<br>%{x:,.0f} cycles, %{y:,.1f} uJ",
+    }
 
 
 def layer_figure(point: Evaluated) -> dict[str, Any]:

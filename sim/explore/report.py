@@ -6,7 +6,13 @@ from pathlib import Path
 from .chart import svg_chart
 from .figures import figures_json
 from .outcome import Outcome
-from .report_parts import live_section, method_section, rows_section, verdict_section
+from .report_parts import (
+    front_section,
+    live_section,
+    method_section,
+    rows_section,
+    verdict_section,
+)
 from .tables import headline
 from .words import count
 
@@ -37,6 +43,7 @@ td.number { white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 1rem; }
 select { font: inherit; padding: .1rem .3rem; }
 summary { cursor: pointer; color: #0b7285; }
+@media (min-width: 1000px) { .long { min-width: 20rem; } }
 @media (max-width: 520px) { .charts { grid-template-columns: 1fr; } }
 """
 
@@ -69,12 +76,17 @@ def report_html(outcome: Outcome) -> str:
 <p><label>Harts: {_chooser(outcome, most)}</label> Solid: static balancing. Dotted: stealing.</p>
 <noscript>{picture}</noscript>
 <div class="charts"><div id="speedup"></div><div id="energy"></div></div>
+<h2>Cycles, energy and tiles</h2>
+<p>Every point of every number of harts. Circled: no other point is faster, needs less energy and
+has fewer tiles at once.</p>
+<div id="front"></div>
 <h2>Where the energy goes</h2>
 <p>Energy by component, for digital code and for the fastest point of each coupling.</p>
 <div id="joules"></div>
 <h2>Where the cycles go</h2>
 <p>Cycles of each layer by cause, for the same points. Each chart has its own scale.</p>
 {_layer_places(outcome)}
+{front_section(outcome)}
 {live_section(outcome)}
 {rows_section(outcome)}
 {method_section(outcome)}

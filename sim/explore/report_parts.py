@@ -3,10 +3,19 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from .front import front_of
 from .outcome import Outcome
+from .points import Coupling
 from .words import percent
 
-__all__ = ["live_section", "method_section", "rows_section", "table", "verdict_section"]
+__all__ = [
+    "front_section",
+    "live_section",
+    "method_section",
+    "rows_section",
+    "table",
+    "verdict_section",
+]
 
 METHOD = """<h2>Method and error</h2>
 <p>Cycles come from a model that was fitted, cause by cause, to runs of compiled firmware on the
@@ -97,6 +106,27 @@ def live_section(outcome: Outcome) -> str:
     )
     head = ("layer", "outputs", "rtl cycles", "model cycles", "error")
     return title + text + table(head, rows, 3)
+
+
+def front_section(outcome: Outcome) -> str:
+    """The points that are worth having."""
+    head = ("tiles", "harts", "coupling", "balance", "params on tiles", "model cycles",
+            "model energy, uJ", "speed-up")  # fmt: skip
+    rows = [
+        (
+            row.tiles,
+            row.harts,
+            "digital" if row.coupling == Coupling.NONE else row.coupling,
+            row.balance,
+            percent(row.coverage),
+            f"{row.model_cycles:,.0f}",
+            f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.speedup:.2f}x",
+        )
+        for row in front_of(outcome.sweep.rows)
+    ]
+    title = "<h2>Nothing else is faster, thriftier and smaller at once</h2>\n"
+    return title + table(head, rows, 4, leading=2)
 
 
 def rows_section(outcome: Outcome) -> str:
