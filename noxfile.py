@@ -24,10 +24,25 @@ def explore(session):
 
 
 @nox.session
+def sweep(session):
+    """Six full-size networks over coverage, tiles, coupling, balancing and harts, predicted."""
+    install(session)
+    session.run("python", "-m", "tightrope.sim.sweeps", *session.posargs)
+
+
+@nox.session
 def networks(session):
     """Whole networks on RTL: ResNet-8 over coverage, coupling and balancing, then the list."""
     install(session)
-    session.run("tightrope", "sweep", "resnet8", "--out", "build/networks/resnet8")
+    session.run(
+        "tightrope", "sweep", "resnet8", "--balance", "static,weighted,steal",
+        "--out", "build/networks/resnet8",
+    )
+    # Eight inputs on their way take as long as eight runs.
+    session.run(
+        "tightrope", "sweep", "resnet8", "--balance", "pipeline", "--coverage", "0,0.5,1",
+        "--out", "build/networks/resnet8-pipeline",
+    )
     session.run("python", "-m", "tightrope.sim.network", *session.posargs)
 
 

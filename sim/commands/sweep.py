@@ -59,6 +59,8 @@ def sweep(
     machine: options.MachineFile = None,
     shape: options.Shape = None,
     calibration: options.CalibrationFile = None,
+    scheduler: options.Scheduler = None,
+    workers: options.Workers = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the results.")] = None,
     json_file: options.JsonFile = None,
     quiet: options.Quiet = False,
@@ -73,6 +75,7 @@ def sweep(
     from tightrope.sim.network.mapping import Balancing
     from tightrope.sim.network.points import Way, grid
     from tightrope.sim.network.sweep import Task, run_tasks
+    from tightrope.sim.sweeps.pool import Workers
 
     talk = Talk(quiet=quiet, json_file=json_file)
     base = options.base_machine(
@@ -95,13 +98,17 @@ def sweep(
         model, images, samples=samples, shape=options.shapes(shape), seed=seed
     )
     folder = out or Path("tightrope-out") / (re.sub(r"[^\w.-]+", "_", qnet.name) + "-rtl")
-    with talk.progress() as progress:
+    with (
+        Workers(scheduler=scheduler, workers=workers) as pool,
+        talk.progress() as progress,
+    ):
         found = run_tasks(
             [Task(qnet=qnet, point=point, inputs=inputs) for point in points],
             folder,
             load_calibration(calibration),
             progress=progress,
             message=talk.message,
+            pool=pool,
         )
     rows = [row.to_dict() for row in found.measured]
     write_json({"rows": rows, "skipped": list(found.skipped)}, json_file)

@@ -51,7 +51,8 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        return dataclasses.asdict(self)
+        # Not dataclasses.asdict, which copies value by value and takes ten times as long.
+        return vars(self) | {"terms": dict(self.terms), "energy": dict(self.energy)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

@@ -18,7 +18,7 @@ from .evaluate import Evaluator
 from .front import front_dicts
 from .points import Coupling, Point, Sweep, make_points
 from .rows import Row
-from .sweep import ExploreJob, point_tasks
+from .sweep import ExploreJob, NetworkPoint, point_tasks
 
 __all__ = ["Objective", "SearchResult", "point_grid", "run_search"]
 
@@ -102,19 +102,10 @@ def run_search(
     job = ExploreJob({evaluator.network.name: evaluator})
     with ResultStore(folder, Row) as store:
         with Run(store, job, pool, total=budget, progress=progress) as run:
-
-            def costs(asked: Sequence[Any]) -> list[float]:
-                tasks = point_tasks(evaluator, asked)
-                run.run(tasks)
-                return [objective.cost(store.rows[task.key]) for task in tasks]
-
-            search(
-                point_grid(sweep, points),
-                costs,
-                budget=budget - len(baselines),
-                seed=seed,
-                known=dict(zip(baselines, costs(baselines), strict=True)),
-            )
+            costs = _Costs(evaluator, store, run, objective)
+            known = dict(zip(baselines, costs(baselines), strict=True))
+            left = budget - len(baselines)
+            search(point_grid(sweep, points), costs, budget=left, seed=seed, known=known)
         rows = tuple(store.rows[key] for key in run.keys)
     return SearchResult(
         objective=objective,
@@ -125,6 +116,21 @@ def run_search(
         reused=run.reused,
         seconds=run.seconds,
     )
+
+
+@dataclasses.dataclass
+class _Costs:
+    """Evaluates points by way of a run and its store."""
+
+    evaluator: Evaluator
+    store: ResultStore[Row]
+    run: Run[NetworkPoint, Row]
+    objective: Objective
+
+    def __call__(self, points: Sequence[Any]) -> list[float]:
+        tasks = point_tasks(self.evaluator, points)
+        self.run.run(tasks)
+        return [self.objective.cost(self.store.rows[task.key]) for task in tasks]
 
 
 def _is_baseline(point: Point) -> bool:

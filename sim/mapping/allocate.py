@@ -15,7 +15,7 @@ from .plan import Group, TightSplit
 from .replicas import replicate
 from .split import COLUMN_UNIT
 
-__all__ = ["Allocation", "Coupling", "Policy", "allocate"]
+__all__ = ["Allocation", "Coupling", "Policy", "allocate", "coverage_of"]
 
 Coupling = Literal["tight", "loose"]
 Policy = Literal["macs_per_weight", "in_order", "columns"]
@@ -91,21 +91,29 @@ def allocate(
         replicated = coupling == "tight" and split is TightSplit.REPLICATE
         copies = machine.tiled_harts if replicated else 1
         used = copies * sum(sum(pool.used) for pool in pools)
-    held = [
-        _held_channels(of_layer) / layer.out_shape[2]
-        for layer, of_layer in zip(network.layers, groups, strict=True)
-    ]
-    params = [part * layer.params for part, layer in zip(held, network.layers, strict=True)]
-    macs = [part * layer.macs for part, layer in zip(held, network.layers, strict=True)]
+    params, macs = coverage_of(network, groups)
     return Allocation(
         coupling=coupling,
         policy=policy,
         split=split if coupling == "tight" else None,
         groups=tuple(groups),
         used_tiles=used,
-        coverage=_ratio(sum(params), network.params),
-        mac_coverage=_ratio(sum(macs), network.macs),
+        coverage=params,
+        mac_coverage=macs,
     )
+
+
+def coverage_of(
+    network: Network, groups: Sequence[Sequence[Group] | None]
+) -> tuple[float, float]:
+    """Parts of a network's parameters and of its multiply-accumulates that layers' groups hold."""
+    held = [
+        _held_channels(of_layer) / layer.out_shape[2]
+        for layer, of_layer in zip(network.layers, groups, strict=True)
+    ]
+    params = [part * layer.params for part, layer in zip(held, network.layers, strict=True)]
+    macs = [part * layer.macs for part, layer in zip(held, network.layers, strict=True)]
+    return _ratio(sum(params), network.params), _ratio(sum(macs), network.macs)
 
 
 def _held_channels(groups: Sequence[Group] | None) -> int:

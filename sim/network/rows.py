@@ -31,7 +31,9 @@ class NetworkRow:
     """One point, measured."""
 
     key: str
-    """Names network, inputs, mapping, machine, firmware and RTL: the row's identity."""
+    """Names the point and what is run: the row's identity."""
+    run_key: str
+    """Names what is run: network, inputs, plans, machine, firmware and RTL. Points may share it."""
     network: str
     way: str
     balancing: str
@@ -85,20 +87,20 @@ class NetworkRow:
 
 
 def make_row(
-    key: str, network: str, point: Point, mapping: NetworkMapping, run: NetworkRun, seconds: float
+    key: str,
+    run_key: str,
+    network: str,
+    point: Point,
+    mapping: NetworkMapping,
+    run: NetworkRun,
+    seconds: float,
 ) -> NetworkRow:
     """The row of a run of ``mapping``, which is the point's."""
-    allocation = mapping.allocation
     return NetworkRow(
         key=key,
+        run_key=run_key,
         network=network,
-        way=point.way.value,
-        balancing=point.balancing.value,
-        harts=point.machine.harts,
-        asked_coverage=point.coverage,
-        coverage=allocation.coverage if allocation else 0.0,
-        mac_coverage=allocation.mac_coverage if allocation else 0.0,
-        tiles_used=allocation.used_tiles if allocation else 0,
+        **_labels(point, mapping),
         macs=mapping.network.macs,
         inputs=run.inputs,
         rtl_cycles=run.rtl_cycles,
@@ -114,6 +116,25 @@ def make_row(
         terms=terms_of(run.counters),
         seconds=seconds,
     )
+
+
+def same_run(row: NetworkRow, key: str, point: Point, mapping: NetworkMapping) -> NetworkRow:
+    """The row of a point of which the very same is run as for ``row``."""
+    return dataclasses.replace(row, key=key, **_labels(point, mapping))
+
+
+def _labels(point: Point, mapping: NetworkMapping) -> dict[str, Any]:
+    """What was asked for, and what the mapping made of it."""
+    allocation = mapping.allocation
+    return {
+        "way": point.way.value,
+        "balancing": point.balancing.value,
+        "harts": point.machine.harts,
+        "asked_coverage": point.coverage,
+        "coverage": allocation.coverage if allocation else 0.0,
+        "mac_coverage": allocation.mac_coverage if allocation else 0.0,
+        "tiles_used": allocation.used_tiles if allocation else 0,
+    }
 
 
 def latency_cycles(rtl_cycles: int, inputs: int, stage_harts: tuple[int, ...]) -> float:

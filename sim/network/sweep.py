@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tightrope.sim.sweeps.tasks import Task as SweepTask
 from .errors import NetworkError
 from .mapping import NetworkMapping, map_network
 from .points import Point
-from .rows import NetworkRow, make_row
+from .rows import NetworkRow, make_row, same_run
 from .run import run_on_rtl
 
 __all__ = ["SweepResult", "Task", "Teller", "run_tasks"]
@@ -80,21 +80,38 @@ class _Mapped:
 
     task: Task
     mapping: NetworkMapping
+    run_key: str
+    """Of what is run, whatever it is called."""
 
 
 class _RtlJob:
-    """Measures tasks on RTL; says what it does, unless it was sent to another process."""
+    """Measures tasks on RTL; says what it does, unless it was sent to another process.
+
+    Balancings often make the same plans. What was run once is not run again, in one process.
+    """
 
     refusals: tuple[type[Exception], ...] = REFUSALS
 
-    def __init__(self, progress: Teller, message: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        progress: Teller,
+        message: Callable[[str], None],
+        known: Iterable[NetworkRow] = (),
+    ) -> None:
         self._progress, self._message = progress, message
+        self._known = {row.run_key: row for row in known}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _RtlJob, (_say_nothing, _say_nothing)
 
     def row(self, key: str, payload: _Mapped) -> NetworkRow:
         """A run on RTL as a row."""
+        task, mapping, run_key = payload.task, payload.mapping, payload.run_key
+        if run_key not in self._known:
+            self._known[run_key] = self._measured(key, payload)
+        return same_run(self._known[run_key], key, task.point, mapping)
+
+    def _measured(self, key: str, payload: _Mapped) -> NetworkRow:
         began = time.monotonic()
         task, mapping = payload.task, payload.mapping
         run = run_on_rtl(
@@ -105,7 +122,9 @@ class _RtlJob:
             on_progress=lambda done, total: self._progress("layers", done, total),
         )
         seconds = time.monotonic() - began
-        return make_row(key, task.qnet.name, task.point, mapping, run, seconds)
+        return make_row(
+            key, payload.run_key, task.qnet.name, task.point, mapping, run, seconds
+        )
 
 
 class _Ways:
@@ -117,7 +136,7 @@ class _Ways:
         self._tasks, self._calibration, self._message = tasks, calibration, message
         self.keys: dict[int, str] = {}
         """Of the tasks that can be mapped, by their number."""
-        self.unmapped: dict[int, str] = {}
+        self.unmapped: dict[int, Exception] = {}
         """Why others can't be."""
 
     def mapped(self) -> Iterator[SweepTask[_Mapped]]:
@@ -126,10 +145,19 @@ class _Ways:
             try:
                 mapping = _map(task, self._calibration)
             except REFUSALS as error:
-                self.unmapped[number] = str(error)
+                self.unmapped[number] = error
                 continue
-            key = self.keys[number] = _key(task, mapping, self._message)
-            yield SweepTask(key=key, payload=_Mapped(task=task, mapping=mapping))
+            run_key = _run_key(task, mapping, self._message)
+            key = self.keys[number] = fingerprint(run_key, task.point)
+            payload = _Mapped(task=task, mapping=mapping, run_key=run_key)
+            yield SweepTask(key=key, payload=payload)
+
+    def skipped(self, refused: Mapping[str, Exception]) -> Iterator[str]:
+        """A sentence for each task without a row; ``refused`` by their runs, by key."""
+        for number, task in enumerate(self._tasks):
+            error = self.unmapped.get(number) or refused.get(self.keys.get(number, ""))
+            if error:
+                yield f"{task} can't run: {error}"
 
 
 def run_tasks(
@@ -158,7 +186,7 @@ def run_tasks(
         ResultStore(folder, NetworkRow, flush_seconds=0.0) as store,
         Run(
             store,
-            _RtlJob(progress, message),
+            _RtlJob(progress, message, store.rows.values()),
             pool or InProcess(),
             total=len(tasks),
             noun="runs",
@@ -167,14 +195,10 @@ def run_tasks(
         ) as run,
     ):
         run.run(ways.mapped())
-    refused = ways.unmapped | {
-        number: str(run.refused[key]) for number, key in ways.keys.items() if key in run.refused
-    }
+    keys = [ways.keys.get(number, "") for number in range(len(tasks))]
     return SweepResult(
-        rows=tuple(store.rows.get(ways.keys.get(number, "")) for number in range(len(tasks))),
-        skipped=tuple(
-            f"{tasks[number]} can't run: {refused[number]}" for number in sorted(refused)
-        ),
+        rows=tuple(store.rows.get(key) for key in keys),
+        skipped=tuple(ways.skipped(run.refused)),
         reused=run.reused,
     )
 
@@ -200,11 +224,11 @@ def simulator_name(machine: ClusterConfig, message: Callable[[str], None]) -> st
     return build(machine, on_message=message).folder.name
 
 
-def _key(task: Task, mapping: NetworkMapping, message: Callable[[str], None]) -> str:
-    """Everything that a row can depend on."""
+def _run_key(task: Task, mapping: NetworkMapping, message: Callable[[str], None]) -> str:
+    """Everything that a run can depend on."""
     firmware = build_firmware(cache_dir() / "firmware").bin.read_bytes()
     return fingerprint(
-        task.point,
+        task.point.machine,
         task.qnet,
         task.run_inputs,
         mapping.plans,

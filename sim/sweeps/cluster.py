@@ -4,6 +4,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -58,8 +59,6 @@ class Cluster:
                 for batch, found in flight.landed():
                     for task, row in zip(batch.tasks, found, strict=True):
                         yield Outcome(task=task, found=row)
-        except (CancelledError, OSError) as error:
-            raise SweepError(LOST) from error
         finally:
             flight.cancel()
 
@@ -125,7 +124,7 @@ class _Flight(Generic[P]):
             time.sleep(CHECK_SECONDS)  # there is no worker
             return
         try:
-            with self._client.as_current():
+            with _or_lost(), self._client.as_current():
                 done = wait(list(self._batches), CHECK_SECONDS, "FIRST_COMPLETED").done
         except TimeoutError:
             return
@@ -134,10 +133,8 @@ class _Flight(Generic[P]):
             try:
                 found, seconds = _result(future)
             except TimeoutError:
-                if batch.worker in self._client.nthreads():
-                    self._batches[future] = batch  # it takes its time
-                else:
-                    self._rescue(batch)  # it died with the rows
+                # The way is slow, or the worker died with the rows, which is seen at the next look.
+                self._batches[future] = batch
                 continue
             self._hands.took(len(batch.tasks), seconds)
             self._launch(batch.worker)
@@ -145,10 +142,12 @@ class _Flight(Generic[P]):
 
     def cancel(self) -> None:
         """Call back what is on its way."""
-        self._client.cancel(list(self._batches), force=True)
+        with suppress(CancelledError, OSError):
+            self._client.cancel(list(self._batches), force=True)
 
     def _look_after_workers(self, now: float) -> None:
-        threads = self._client.nthreads()
+        with _or_lost():
+            threads = self._client.nthreads()
         if threads:
             self._seen_at = now
         elif now - self._seen_at > LONELY_SECONDS:
@@ -161,7 +160,7 @@ class _Flight(Generic[P]):
         orphans = [
             (future, batch)
             for future, batch in self._batches.items()
-            if batch.worker not in threads and not future.done()
+            if batch.worker not in threads and future.status != "error"
         ]
         for future, batch in orphans if threads else ():
             del self._batches[future]
@@ -181,13 +180,16 @@ class _Flight(Generic[P]):
         loads = {worker: 0 for worker in self._threads}
         for other in self._batches.values():
             loads[other.worker] = loads.get(other.worker, 0) + 1
-        batch.worker = min(self._threads, key=loads.__getitem__)
+        batch.worker = min(self._threads, key=loads.__getitem__, default=batch.worker)
         self._submit(batch)
 
     def _submit(self, batch: _Batch[P]) -> None:
-        future = self._client.submit(
-            _compute_all, self._name, batch.tasks, pure=False, workers=[batch.worker]
-        )
+        if self._client.status != "running":
+            raise SweepError(LOST)
+        with _or_lost():
+            future = self._client.submit(
+                _compute_all, self._name, batch.tasks, pure=False, workers=[batch.worker]
+            )
         self._batches[future] = batch
 
 
@@ -243,4 +245,16 @@ def _result(future: Future) -> tuple[list[Any], float]:
         if isinstance(error, KilledWorker):
             raise SweepError("workers died again and again on the same points") from error
         raise error
-    return future.result(timeout=CHECK_SECONDS)
+    with _or_lost():
+        return future.result(timeout=CHECK_SECONDS)
+
+
+@contextmanager
+def _or_lost() -> Iterator[None]:
+    """Around what is asked of the scheduler, so that a job's own errors are not taken for its."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (CancelledError, OSError) as error:
+        raise SweepError(LOST) from error

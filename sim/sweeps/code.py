@@ -1,22 +1,28 @@
 """Whether workers have the code that keys and rows are named after."""
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import SweepError
-from .files import source_fingerprint
 
 if TYPE_CHECKING:
     from distributed import Client
 
 __all__ = ["check_workers", "code_identity"]
 
+PARTS = ("sim", "hw", "sw")
+"""Folders of the checkout that a row may depend on."""
+
 
 def code_identity() -> str:
-    """Names all Python and JSON files of the simulation and the hardware."""
-    root = Path(__file__).parent.parent
-    roots = (root, root.parent / "hw")
-    return source_fingerprint(*sorted({path.parent for r in roots for path in r.rglob("*.py")}))
+    """Names every source of simulation, hardware and firmware."""
+    root = Path(__file__).parent.parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(path for part in PARTS for path in (root / part).rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def check_workers(client: "Client", address: str) -> None:

@@ -42,6 +42,7 @@ class Run(Generic[P, R]):
         self._total, self._noun = total, noun
         self._progress, self._on_row = progress, on_row
         self._began = time.monotonic()
+        self._ended: float | None = None
         self.keys: dict[str, None] = {}
         """Of all tasks so far, in order."""
         self.reused = 0
@@ -53,8 +54,8 @@ class Run(Generic[P, R]):
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._began
+        """Since it began, until it ended."""
+        return (self._ended or time.monotonic()) - self._began
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +66,7 @@ class Run(Generic[P, R]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended = time.monotonic()
         self._store.write_table(self.keys)
         if isinstance(error, KeyboardInterrupt):
             self._store.flush()

@@ -17,14 +17,14 @@ from tightrope.sim.explore.front import front_dicts, front_of
 from tightrope.sim.explore.points import Coupling, Sweep, make_points
 from tightrope.sim.explore.predictor import Predictor, load_predictor
 from tightrope.sim.explore.rows import Row
-from tightrope.sim.explore.sweep import ExploreJob, point_tasks
+from tightrope.sim.explore.sweep import ExploreJob, NetworkPoint, point_tasks
 from tightrope.sim.explore.verdicts import TOO_CLOSE, Verdict, judge
 from tightrope.sim.explore.words import percent
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.workload.onnx_import import load_network
 
-from .engine import Run
-from .pool import Workers
+from .engine import Progress, Run
+from .pool import Pool, Workers
 from .store import ResultStore
 
 __all__ = ["app"]
@@ -93,39 +93,40 @@ def sweeps(
     talk = Talk(quiet=quiet)
     predictor = load_predictor(profile)
     evaluators = _evaluators(options.words("--network", network, NAMES), profile, predictor)
+    with (
+        Workers(scheduler=scheduler, workers=workers) as pool,
+        talk.progress() as progress,
+    ):
+        rows, run = _sweep(evaluators, out, pool, lambda done, n: progress("points", done, n))
+    answers = [_answer(rows, evaluator, predictor) for evaluator in evaluators]
+    content = {
+        "points": len(rows),
+        "reused": run.reused,
+        "seconds": run.seconds,
+        "points_per_second": run.done / run.seconds,
+        "networks": [answer.to_dict() for answer in answers],
+    }
+    write_json(content, str(out / JSON_NAME))
+    talk.show(_table(answers), _effort(run, out))
+    if run.seconds > SECONDS_BAR:
+        talk.fail(f"it took {run.seconds:.0f} s, which must be at most {SECONDS_BAR:.0f} s")
+        raise typer.Exit(EXIT_FAILED_CHECK)
+
+
+def _sweep(
+    evaluators: Sequence[Evaluator], out: Path, pool: Pool, progress: Progress
+) -> tuple[list[Row], Run[NetworkPoint, Row]]:
+    """The rows of all points of all networks, and what it took."""
     tasks = [
         task
         for evaluator in evaluators
         for task in point_tasks(evaluator, make_points(SWEEP, evaluator.base)[0])
     ]
-    with (
-        ResultStore(out, Row) as store,
-        Workers(scheduler=scheduler, workers=workers) as pool,
-        talk.progress() as progress,
-        Run(
-            store,
-            ExploreJob({evaluator.network.name: evaluator for evaluator in evaluators}),
-            pool,
-            total=len(tasks),
-            progress=lambda done, total: progress("points", done, total),
-        ) as run,
-    ):
-        run.run(tasks)
-        seconds = run.seconds
-    rows = [store.rows[task.key] for task in tasks]
-    answers = [_answer(rows, evaluator, predictor) for evaluator in evaluators]
-    content = {
-        "points": len(rows),
-        "reused": run.reused,
-        "seconds": seconds,
-        "points_per_second": run.done / seconds,
-        "networks": [answer.to_dict() for answer in answers],
-    }
-    write_json(content, str(out / JSON_NAME))
-    talk.show(_table(answers), _effort(run, seconds, out))
-    if seconds > SECONDS_BAR:
-        talk.fail(f"it took {seconds:.0f} s, which must be at most {SECONDS_BAR:.0f} s")
-        raise typer.Exit(EXIT_FAILED_CHECK)
+    job = ExploreJob({evaluator.network.name: evaluator for evaluator in evaluators})
+    with ResultStore(out, Row) as store:
+        with Run(store, job, pool, total=len(tasks), progress=progress) as run:
+            run.run(tasks)
+        return [store.rows[task.key] for task in tasks], run
 
 
 def _evaluators(names: Sequence[str], profile: str, predictor: Predictor) -> list[Evaluator]:
@@ -138,10 +139,11 @@ def _answer(rows: Sequence[Row], evaluator: Evaluator, predictor: Predictor) -> 
     return _Answer(rows=own, verdicts=tuple(judge(own, predictor.mean_abs_error)))
 
 
-def _effort(run: Run[Any, Row], seconds: float, out: Path) -> str:
+def _effort(run: Run[NetworkPoint, Row], out: Path) -> str:
+    speed = f"{run.done / run.seconds:.0f} per second"
     return (
-        f"{run.done} points took {seconds:.1f} s ({run.done / seconds:.0f} per second), and "
-        f"{run.reused} were there already. All are in {out}."
+        f"{run.done} points took {run.seconds:.1f} s ({speed}), and {run.reused} were there "
+        f"already. All are in {out}."
     )
 
 

@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 FEW_TASKS = 200
 """With fewer tasks the seconds that a cluster takes to start are not worth it."""
-SECONDS_TO_CONNECT = 10.0
+SECONDS_TO_CONNECT = 5.0
 
 
 class Pool(Protocol):
@@ -66,7 +66,8 @@ class Workers:
         Raises SweepError for a scheduler that doesn't answer, has no workers, or workers with
         other code.
         """
-        return self._pool(len(tasks) if isinstance(tasks, Sequence) else 0).outcomes(tasks, job)
+        count = len(tasks) if isinstance(tasks, Sequence) else 1
+        return self._pool(count).outcomes(tasks, job)
 
     def _pool(self, tasks: int) -> Pool:
         workers = self._workers

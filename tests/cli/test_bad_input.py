@@ -66,6 +66,8 @@ def test_dynamic_shape_needs_a_size(tightrope, tmp_path):
         (("--coupling", "glued"), "--coupling"),
         (("--balance", "luck"), "--balance"),
         (("--coverage", "0"), "coverage"),
+        (("--search", "1"), "budget above its 1 digital baselines"),
+        (("--search", "5", "--objective", "luck"), "--objective"),
         (("--coverage", "1.5"), "--coverage"),
         (("--scheduler", "127.0.0.1:1"), "no dask scheduler answers at 127.0.0.1:1"),
         (("--scheduler", "nonsense"), "no dask scheduler answers at nonsense"),

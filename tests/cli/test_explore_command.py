@@ -96,6 +96,61 @@ def test_other_options_do_not_reuse_rows(tightrope, net, tmp_path):
     assert len(set(kept["key"].to_pylist())) == kept.num_rows == 2 * len(rows)
 
 
+def test_coverages_are_swept_and_the_front_is_in_summary_and_table(tightrope, net, tmp_path):
+    result = tightrope(
+        "explore", net, *SMALL, "--coverage", "0.3,1", "--out", tmp_path / "o",
+        "--json", tmp_path / "s.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "s.json").read_text())
+    rows = {row["key"]: row for row in summary["rows"]}
+    assert len(rows) == summary["points"] == 2 * 2 + 2 * 2 * (6 + 5)
+    assert {row["asked_coverage"] for row in rows.values()} == {0.0, 0.3, 1.0}
+    costs = ("tiles", "model_cycles", "model_energy_pj")
+    front = [tuple(point[name] for name in costs) for point in summary["pareto"]]
+    for row in rows.values():
+        cost = tuple(row[name] for name in costs)
+        assert any(all(map(float.__le__, map(float, p), map(float, cost))) for p in front)
+    assert {point["key"] for point in summary["pareto"]} <= set(rows)
+    assert "faster, thriftier and smaller at once" in result.stdout
+
+
+def test_search_keeps_its_budget_and_says_what_it_found(tightrope, net, tmp_path):
+    command = ("explore", net, *SMALL, "--search", "12", "--objective", "cycles")
+    result = tightrope(*command, "--out", tmp_path / "o", "--json", tmp_path / "s.json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert summary == json.loads((tmp_path / "o" / "summary.json").read_text())
+    assert len(summary["rows"]) == summary["points"] == 12
+    best = summary["search"]["best"]
+    assert best["model_cycles"] == min(row["model_cycles"] for row in summary["rows"])
+    assert "The best point by cycles of 12 evaluated ones (46 % of the grid's 26)" in result.stdout
+    assert pyarrow.parquet.read_table(tmp_path / "o" / "results.parquet").num_rows == 12
+    again = tightrope(*command, "--out", tmp_path / "o", "--json", "-")
+    assert json.loads(again.stdout) == summary and "All 12 points were there" in again.stderr
+    other = tightrope(*command, "--seed", "1", "--out", tmp_path / "o", "--json", "-")
+    assert json.loads(other.stdout)["rows"] != summary["rows"]
+
+
+def test_scheduler_that_is_there_is_used(tightrope, net, tmp_path):
+    from distributed import LocalCluster
+
+    here = tightrope("explore", net, *SMALL, "--out", tmp_path / "here", "--json", "-")
+    with LocalCluster(
+        n_workers=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        there = tightrope(
+            "explore", net, *SMALL, "--out", tmp_path / "there", "--json", "-",
+            "--scheduler", cluster.scheduler_address,
+        )  # fmt: skip
+    assert there.exit_code == 0, there.output
+    assert there.stdout == here.stdout
+
+
 def test_report_is_self_contained_and_escapes_names(tightrope, tmp_path):
     evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
     net = save_net(tmp_path / "net.onnx", names=(evil, "b&b", "last"))

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pyarrow.parquet
 import pytest
+from distributed import LocalCluster
 from nets import save_net
 from onnx import helper
 from test_bad_input import refused
@@ -63,11 +64,22 @@ def rtl(monkeypatch):
     return fake
 
 
+@pytest.fixture
+def net(tmp_path):
+    """Large enough for shares to be cut in pieces that others may take."""
+    return save_net(tmp_path / "net.onnx", shape=(1, 8, 48, 48))
+
+
+def runs_of(rows):
+    """Different ones: points may have the same plans."""
+    return len({row["run_key"] for row in rows})
+
+
 def test_every_way_is_a_row(tightrope, rtl, net, tmp_path):
     result = tightrope("sweep", net, *WAYS, "--out", tmp_path / "o", "--json", "-")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)["rows"]
-    assert len(rows) == len(rtl.ran) == POINTS
+    assert len(rows) == POINTS and runs_of(rows) == len(rtl.ran) > POINTS // 2
     places = {(row["way"], row["asked_coverage"], row["balancing"]) for row in rows}
     assert ("digital", 0.0, "steal") in places and ("loose", 0.5, "static") in places
     assert len(places) == POINTS
@@ -100,10 +112,30 @@ def test_ctrl_c_keeps_rows_and_the_same_command_goes_on(tightrope, rtl, net, tmp
     assert f"stopped with 3 of {POINTS} runs done" in result.stderr
     assert pyarrow.parquet.read_table(tmp_path / "o" / "results.parquet").num_rows == 3
     rtl.stop_after = None
+    done = len(rtl.ran)
+    assert tightrope(*command, "--json", tmp_path / "j").exit_code == 0
+    rows = json.loads((tmp_path / "j").read_text())["rows"]
+    assert done == 3 and runs_of(rows) == len(rtl.ran)
     assert tightrope(*command).exit_code == 0
-    assert len(rtl.ran) == POINTS
-    assert tightrope(*command).exit_code == 0
-    assert len(rtl.ran) == POINTS
+    assert runs_of(rows) == len(rtl.ran)
+
+
+def test_runs_on_a_scheduler_give_the_same_rows(tightrope, rtl, net, tmp_path):
+    tightrope("sweep", net, *WAYS, "--out", tmp_path / "here", "--json", tmp_path / "here.json")
+    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "protocol": "tcp"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **options) as cluster:
+        result = tightrope(
+            "sweep", net, *WAYS, "--out", tmp_path / "there", "--json", tmp_path / "there.json",
+            "--scheduler", cluster.scheduler_address,
+        )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    files = (tmp_path / "here.json", tmp_path / "there.json")
+    here, there = (json.loads(path.read_text()) for path in files)
+    # Workers don't know of each other's runs.
+    assert len(rtl.ran) >= 2 * runs_of(here["rows"])
+    for row in (*here["rows"], *there["rows"]):
+        del row["seconds"]
+    assert there == here
 
 
 def test_a_row_is_measured_again_if_the_network_changed(tightrope, rtl, net, tmp_path):

@@ -3,13 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 from tightrope.hw.config import ClusterConfig, HwConfigError
-from tightrope.sim.explore.chart import svg_chart
+from tightrope.sim.explore.alike import HeldGroups
+from tightrope.sim.explore.chart import lines_of, svg_chart
 from tightrope.sim.explore.errors import ExploreError
 from tightrope.sim.explore.evaluate import Evaluator
 from tightrope.sim.explore.kernels import parse_kernel
 from tightrope.sim.explore.points import Coupling, Point, Sweep, make_points
 from tightrope.sim.explore.predictor import Cost, load_predictor
 from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.plan import Block, Group
 from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import LayerOp, Network
 
@@ -48,6 +50,20 @@ def test_baseline_is_static_whatever_is_asked_for():
         Balance.STATIC,
         Balance.STEAL,
     ]
+
+
+def test_coverages_are_an_axis_of_points_with_tiles():
+    points, _ = make_points(sweep(coverages=(0.5, 1.0), tiles=(8,)), BASE)
+    assert [(point.coupling, point.coverage) for point in points] == [
+        (Coupling.NONE, 1.0),
+        (Coupling.TIGHT, 0.5),
+        (Coupling.TIGHT, 1.0),
+        (Coupling.LOOSE, 0.5),
+        (Coupling.LOOSE, 1.0),
+    ]
+    for coverage in (0.0, 1.5, -1.0):
+        with pytest.raises(ExploreError, match="above 0 and at most 1"):
+            sweep(coverages=(coverage,))
 
 
 def test_machines_that_cannot_be_built_are_refused():
@@ -143,6 +159,44 @@ def test_points_of_another_network_machine_or_model_have_other_keys():
     assert len(keys) == 6
 
 
+def test_coverage_bounds_what_is_on_tiles_and_names_the_row():
+    evaluator = Evaluator(network(), BASE, Counting())
+    points = [
+        dataclasses.replace(point(Coupling.LOOSE, 8), coverage=coverage)
+        for coverage in (0.2, 0.4, 0.7, 1.0)
+    ]
+    rows = [evaluator.row(one) for one in points]
+    assert [row.coverage for row in rows] == pytest.approx([0.2, 0.4, 0.65, 1.0], abs=0.06)
+    assert [row.asked_coverage for row in rows] == [0.2, 0.4, 0.7, 1.0]
+    assert all(row.coverage <= row.asked_coverage + 1e-6 for row in rows)
+    assert len({row.key for row in rows}) == 4
+
+
+def test_layers_that_differ_in_their_tiles_only_are_predicted_once():
+    model = Counting()
+    evaluator = Evaluator(network(), BASE, model)
+    for tiles in (8, 16, 32):
+        evaluator.row(point(Coupling.LOOSE, tiles))
+    on_tiles = [plan for layer, plan in model.plans if plan.body is Body.LOOSE]
+    assert len(on_tiles) == len(set(on_tiles)) < 5
+
+
+def test_groups_are_alike_if_their_tiles_are_shared_alike():
+    def groups(*tiles, hart=0, col=0):
+        blocks = [
+            Block(tile=tile, row_begin=row, row_count=16, col_begin=col, col_count=8, k_begin=row)
+            for row, tile in zip((0, 16), tiles, strict=True)
+        ]
+        return (Group(channel_begin=0, channel_count=8, blocks=tuple(blocks), hart=hart),)
+
+    held = HeldGroups()
+    numbers = [held.of(one).number for one in (groups(0, 1), groups(5, 3, col=4), groups(2, 2))]
+    assert numbers == [0, 0, 1]
+    assert held.of(groups(0, 1, hart=1)).number == 2
+    two_harts = groups(4, 4) + groups(4, 6, hart=1)
+    assert [held.of(one).tiles for one in (groups(7, 9), groups(7, 7), two_harts)] == [2, 1, 2]
+
+
 def test_fingerprint_is_of_content():
     assert fingerprint(BASE, (1, 2), {"a": np.arange(3)}) == fingerprint(
         ClusterConfig(), [1, 2], {"a": np.arange(3)}
@@ -181,3 +235,14 @@ def test_channels_that_are_not_on_tiles_are_digital():
         for coverage in (1.0, 0.5, 0.25)
     ]
     assert cycles == sorted(cycles) and cycles[2] > 1.5 * cycles[0]
+
+
+def test_chart_shows_the_fastest_coverage_of_each_tile_budget():
+    points, _ = make_points(sweep(coverages=(0.2, 0.6, 1.0)), BASE)
+    evaluator = Evaluator(network(), BASE, Counting())
+    rows = [evaluator.row(p) for p in points]
+    for line in lines_of(rows, 4):
+        assert len(line.rows) == len({row.tiles for row in line.rows})
+        for row in line.rows:
+            rivals = [r for r in rows if (r.coupling, r.tiles) == (row.coupling, row.tiles)]
+            assert row.model_cycles == min(rival.model_cycles for rival in rivals)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from distributed import LocalCluster
 from tightrope.sim.sweeps import code
-from tightrope.sim.sweeps.cluster import _Hands
+from tightrope.sim.sweeps.cluster import Cluster, _Hands
 from tightrope.sim.sweeps.engine import Run
 from tightrope.sim.sweeps.errors import Interrupted, SweepError
-from tightrope.sim.sweeps.pool import FEW_TASKS, InProcess, Workers
+from tightrope.sim.sweeps.pool import FEW_TASKS, InProcess, Workers, _local_client
 from tightrope.sim.sweeps.store import ResultStore
 from tightrope.sim.sweeps.tasks import Task
+
+THROUGHPUT_BAR = 1.8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,15 @@ def test_bug_of_a_job_ends_the_run_and_keeps_what_was_done(pool, tmp_path):
     assert len(rows) == 50 and run.reused > 0
 
 
+def test_error_of_a_job_is_not_taken_for_the_scheduler(workers, tmp_path):
+    class Unreadable(Squares):
+        def row(self, key, payload):
+            raise FileNotFoundError("no.json")
+
+    with pytest.raises(FileNotFoundError, match=r"no\.json"):
+        run_all(tmp_path, Unreadable(), workers, tasks(3))
+
+
 def test_interrupt_says_what_is_kept(pool, tmp_path):
     def stop(task, row):
         if stop.left == 0:
@@ -149,9 +160,9 @@ def test_few_tasks_run_here_and_many_on_a_process_for_each_cpu(tmp_path, monkeyp
 
 @pytest.fixture
 def cluster():
-    options = {"dashboard_address": None, "silence_logs": logging.CRITICAL, "host": "127.0.0.1"}
+    options = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp",
-                      **options) as cluster:  # fmt: skip
+                      silence_logs=logging.CRITICAL, **options) as cluster:  # fmt: skip
         yield cluster
 
 
@@ -214,3 +225,20 @@ def test_batches_grow_only_while_they_are_short(seconds, size):
     hands = _Hands(tasks(10))
     hands.took(1, seconds)
     assert len(hands.deal("a")) == size
+
+
+def test_two_workers_do_nearly_twice_the_work_of_one(tmp_path):
+    # Tasks that sleep: what is measured is what the engine adds, and not how busy this machine is.
+    asked = [Task(key=f"k{n}", payload=8, group=f"g{n // 100}") for n in range(600)]
+    ratios = []
+    for attempt in range(3):
+        seconds = []
+        for count in (1, 2):
+            with _local_client(count) as client:
+                pool, job = Cluster(client), Squares(delay_s=0.005)
+                run_all(tmp_path / f"warm{attempt}{count}", job, pool, asked[:20])
+                seconds.append(run_all(tmp_path / f"{attempt}{count}", job, pool, asked)[1].seconds)
+        ratios.append(seconds[0] / seconds[1])
+        if ratios[-1] >= THROUGHPUT_BAR:
+            break
+    assert max(ratios) >= THROUGHPUT_BAR

@@ -24,6 +24,7 @@ def row(way=Way.LOOSE, balancing="static", cycles=1000, **fields):
         "coverage": 0.39,
         "mac_coverage": 0.5,
         "tiles_used": 3,
+        "run_key": "r",
         "macs": 8000,
         "inputs": 1,
         "latency_cycles": cycles,
