@@ -187,4 +187,5 @@ def test_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path):
         assert loaded and not [url for url in loaded if re.match(r"(https?:)?//", url)], name
         assert "<!-- fields" not in text and "<!-- commands" not in text
     assert "--coverage" in pages["guide/commands.html"]
+    assert "<code>make_net.py</code>:" in pages["guide/network.html"]
     assert not list(site.rglob("*.py"))

@@ -34,6 +34,15 @@ def test_summary(summary):
     assert documented("`summary.json`:") == set(summary)
 
 
+def test_summary_of_a_search(tightrope, net, tmp_path):
+    result = tightrope(
+        *("explore", net, "--harts", "1,2", "--tiles", "2,4", "--search", "5"),
+        *("--out", tmp_path / "out", "--json", "-"),
+    )
+    known = documented("`summary.json`:")
+    assert set(json.loads(result.stdout)) - known == {"search"} and "has `search`" in PAGE
+
+
 def test_verdict(summary):
     assert documented("A verdict:") == set(summary["verdicts"][0])
 
