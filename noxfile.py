@@ -49,7 +49,7 @@ def networks(session):
 @nox.session
 def tests(session):
     """All tests: unit, formal, model, command, then cosimulation."""
-    install(session, "test")
+    install(session, "test", "docs")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -75,7 +75,24 @@ def calibrate(session):
 
 
 @nox.session
+def docs(session):
+    """The guide as a site, build/site/index.html; a broken link is an error."""
+    install(session, "docs")
+    session.run("python", "-m", "mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def guide(session):
+    """Every example of the guide, those on RTL as well, against what its pages say they print."""
+    install(session, "test", "docs")
+    session.run(
+        "python", "-m", "pytest", "tests/cli/test_guide.py", *session.posargs,
+        env={"TIGHTROPE_GUIDE_SIMULATOR": "1"},
+    )
+
+
+@nox.session
 def lint(session):
     """Style and likely bugs."""
     install(session, "dev")
-    session.run("ruff", "check", "hw", "sim", "fpga", "tests", "noxfile.py")
+    session.run("ruff", "check", "hw", "sim", "fpga", "tests", "docs", "noxfile.py")

@@ -12,6 +12,8 @@
   }
   chooser.addEventListener("change", drawSweep);
   drawSweep();
+  Plotly.newPlot("front", data.front.data, data.front.layout, options);
+  Plotly.newPlot("joules", data.energy.data, data.energy.layout, options);
   for (const figure of data.layers) {
     Plotly.newPlot(figure.id, figure.data, figure.layout, options);
   }

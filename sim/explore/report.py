@@ -6,11 +6,23 @@ from pathlib import Path
 from .chart import svg_chart
 from .figures import figures_json
 from .outcome import Outcome
-from .report_parts import live_section, method_section, rows_section, verdict_section
+from .report_parts import (
+    front_section,
+    live_section,
+    method_section,
+    rows_section,
+    verdict_section,
+)
 from .tables import headline
 from .words import count
 
-__all__ = ["report_html"]
+__all__ = ["OFFLINE", "STYLE", "report_html"]
+
+OFFLINE = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:\">"
+)
+"""The browser itself refuses whatever the report would load from elsewhere."""
 
 STYLE = """
 :root { color: #212529; background: #ffffff; font: 16px/1.55 system-ui, sans-serif; }
@@ -20,15 +32,18 @@ h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 0; font-weight: 600; }
 p { max-width: 46rem; margin: .5rem 0; }
 .answer { font-size: 1.1rem; border-left: 4px solid #0b7285; padding-left: 1rem; }
-.facts { color: #868e96; }
+.facts { color: #495057; }
 table { border-collapse: collapse; font-size: .875rem; }
 th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid #e9ecef; }
 th { color: #495057; font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
+.long { min-width: 15rem; }
 .scroll { overflow-x: auto; margin: .5rem 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 1rem; }
 select { font: inherit; padding: .1rem .3rem; }
 summary { cursor: pointer; color: #0b7285; }
+@media (min-width: 1000px) { .long { min-width: 20rem; } }
 @media (max-width: 520px) { .charts { grid-template-columns: 1fr; } }
 """
 
@@ -47,6 +62,7 @@ def report_html(outcome: Outcome) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{OFFLINE}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name}: which coupling</title>
 <style>{STYLE}</style>
@@ -60,13 +76,20 @@ def report_html(outcome: Outcome) -> str:
 <p><label>Harts: {_chooser(outcome, most)}</label> Solid: static balancing. Dotted: stealing.</p>
 <noscript>{picture}</noscript>
 <div class="charts"><div id="speedup"></div><div id="energy"></div></div>
+<h2>Cycles, energy and tiles</h2>
+<p>Every point of every number of harts. Circled: no other point is faster, needs less energy and
+has fewer tiles at once.</p>
+<div id="front"></div>
+<h2>Where the energy goes</h2>
+<p>Energy by component, for digital code and for the fastest point of each coupling.</p>
+<div id="joules"></div>
 <h2>Where the cycles go</h2>
-<p>Cycles of each layer by cause, for digital code and for the fastest point of each
-coupling. Each chart has its own scale.</p>
+<p>Cycles of each layer by cause, for the same points. Each chart has its own scale.</p>
 {_layer_places(outcome)}
+{front_section(outcome)}
 {live_section(outcome)}
-{method_section(outcome)}
 {rows_section(outcome)}
+{method_section(outcome)}
 <script type="application/json" id="figures">{figures}</script>
 <script>{get_plotlyjs()}</script>
 <script>{code}</script>

@@ -3,10 +3,19 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from .front import front_of
 from .outcome import Outcome
+from .points import Coupling
 from .words import percent
 
-__all__ = ["live_section", "method_section", "rows_section", "table", "verdict_section"]
+__all__ = [
+    "front_section",
+    "live_section",
+    "method_section",
+    "rows_section",
+    "table",
+    "verdict_section",
+]
 
 METHOD = """<h2>Method and error</h2>
 <p>Cycles come from a model that was fitted, cause by cause, to runs of compiled firmware on the
@@ -25,14 +34,24 @@ Programming the weights is not counted: they are written once.</p>
 """
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> str:
-    """A table; the last ``numbers`` columns are aligned to the right. Cells are escaped."""
+LONG_CHARACTERS = 24
+"""A text from here on may be broken into lines, but not after every word."""
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0, *, leading: int = 0
+) -> str:
+    """A table; the last ``numbers`` and the first ``leading`` columns are numbers, aligned to the
+    right. Cells are escaped.
+    """
     first_number = len(head) - numbers
 
     def line(cells: Sequence[object], tag: str) -> str:
         parts = []
         for index, cell in enumerate(cells):
-            kind = ' class="number"' if index >= first_number else ""
+            kind = ' class="long"' if len(str(cell)) >= LONG_CHARACTERS else ""
+            if not leading <= index < first_number:
+                kind = ' class="number"'
             parts.append(f"<{tag}{kind}>{escape(str(cell))}</{tag}>")
         return f"<tr>{''.join(parts)}</tr>"
 
@@ -45,15 +64,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 
 
 def verdict_section(outcome: Outcome) -> str:
     """The verdict for each number of harts and tile budget."""
-    head = ("verdict", "balance", "most cycles go to", "harts", "tiles", "params on tiles",
+    head = ("harts", "tiles", "verdict", "balance", "most cycles go to", "params on tiles",
             "MACs on tiles", "speed-up", "energy gain")  # fmt: skip
     rows = [
         (
+            verdict.best.harts,
+            verdict.best.tiles,
             verdict.words(),
             verdict.best.balance,
             verdict.bound_by.replace("_", " "),
-            verdict.best.harts,
-            verdict.best.tiles,
             percent(verdict.best.coverage),
             percent(verdict.best.mac_coverage),
             f"{verdict.best.speedup:.2f}x",
@@ -61,7 +80,9 @@ def verdict_section(outcome: Outcome) -> str:
         )
         for verdict in outcome.verdicts
     ]
-    return "<h2>Which coupling, for each tile budget</h2>\n" + table(head, rows, 6)
+    return "<h2>Which coupling, for each tile budget</h2>\n" + table(
+        head, rows, 4, leading=2
+    )
 
 
 def live_section(outcome: Outcome) -> str:
@@ -85,6 +106,27 @@ def live_section(outcome: Outcome) -> str:
     )
     head = ("layer", "outputs", "rtl cycles", "model cycles", "error")
     return title + text + table(head, rows, 3)
+
+
+def front_section(outcome: Outcome) -> str:
+    """The points that are worth having."""
+    head = ("tiles", "harts", "coupling", "balance", "params on tiles", "model cycles",
+            "model energy, uJ", "speed-up")  # fmt: skip
+    rows = [
+        (
+            row.tiles,
+            row.harts,
+            "digital" if row.coupling == Coupling.NONE else row.coupling,
+            row.balance,
+            percent(row.coverage),
+            f"{row.model_cycles:,.0f}",
+            f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.speedup:.2f}x",
+        )
+        for row in front_of(outcome.sweep.rows)
+    ]
+    title = "<h2>Nothing else is faster, thriftier and smaller at once</h2>\n"
+    return title + table(head, rows, 4, leading=2)
 
 
 def rows_section(outcome: Outcome) -> str:

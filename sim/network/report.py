@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from tightrope.sim.explore.report import STYLE
+from tightrope.sim.explore.report import OFFLINE, STYLE
 from tightrope.sim.explore.report_parts import table
 from tightrope.sim.explore.words import count, percent
 
@@ -47,6 +47,7 @@ def report_html(rows: Sequence[NetworkRow], skipped: Sequence[str]) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{OFFLINE}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name} on RTL</title>
 <style>{STYLE}</style>
