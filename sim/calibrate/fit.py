@@ -1,5 +1,6 @@
 """From measurements to costs: one non-negative least-squares fit for each count of each kernel."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,9 @@ _SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "wind
 LINE_FILLS_MAX = 2.0
 """Events for a line of the data cache that is wanted: more are not the line's. Where a feature is
 all but 0 in the microbenchmarks, any cost would fit, and be far off for a layer of a real CNN."""
+SHYNESS = 3e-4
+"""Of costs, to be large: the square of a cost that makes up all of a sample counts this much of the
+square of that sample's error."""
 LEAST_COST = 1e-6
 """The solver's 0."""
 RARE = 0.02
@@ -124,7 +128,9 @@ def _solve(
     size = np.linalg.norm(scaled, axis=0)
     size[size == 0] = 1.0
     most = np.array([LINE_FILLS_MAX if name in capped else np.inf for name in names]) * size
-    costs = lsq_linear(scaled / size, target, bounds=(0, most)).x / size
+    # Where loops always run together, the costs are shared among them.
+    shy = np.vstack([scaled / size, math.sqrt(SHYNESS) * np.eye(len(names))])
+    costs = lsq_linear(shy, np.append(target, np.zeros(len(names))), bounds=(0, most)).x / size
     found = zip(names, costs, strict=True)
     return {name: float(f"{cost:.6g}") for name, cost in found if cost > LEAST_COST}
 
