@@ -14,10 +14,10 @@ WALKED_PIXELS = 16
 """Of a band; what follows is like all but the first."""
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""
-_STACK, _TABLES, _RESULTS = 0, _FAR, 2 * _FAR
-_FRAME = 2064
+_STACK, _BIAS, _SCALES, _RESULTS = 0, _FAR, 2 * _FAR, 3 * _FAR
+_FRAME = 2096
 """Of stream_sums: as the compiler has it, an address modulo the cache."""
-_VALUES = 2096
+_VALUES = 2064
 """Where the sums of four channels are kept that are stored byte by byte."""
 
 
@@ -36,7 +36,7 @@ def sums_misses(
     first = _RESULTS + results + walked[:, None, None] * pixel_bytes
     first = first + quads[None, :, None] * element_bytes + np.arange(blocks) * area_bytes
     ends = first + 4 * element_bytes - 4
-    tables = np.stack([_TABLES + bias + 4 * quads, _TABLES + scales + 4 * quads], axis=1)
+    tables = np.stack([_BIAS + bias + 4 * quads, _SCALES + scales + 4 * quads], axis=1)
     if not words:
         # One channel after another: its bias, its sum, its scale.
         sums = np.full(len(quads), _STACK + _VALUES)
