@@ -13,9 +13,9 @@ __all__ = ["Outcome", "agreed_outcome"]
 
 COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
-HELD_BAND_CYCLES = 600.0
+HELD_BAND_CYCLES = 900.0
 """For which a hart that streams holds tiles beside what they compute, for each band,"""
-HELD_JOB_CYCLES = 250.0
+HELD_JOB_CYCLES = 350.0
 """and for each job."""
 
 
