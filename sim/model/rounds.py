@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 
-from .cost import BUSY_MAX, Clock, Cost, bus_queue
+from .cost import Clock, Cost, bus_queue
 from .schedule import Hold, run_locked, run_shares, run_stealing
 
 __all__ = ["Outcome", "agreed_outcome"]
@@ -43,8 +43,7 @@ class _Demand:
 
     def apply(self, clock: Clock, cycles: float) -> None:
         """To a layer of this length."""
-        clock.busy = min(BUSY_MAX, self.beats / cycles)
-        clock.bus_busy = min(BUSY_MAX, self.accesses / cycles)
+        clock.occupy(self.beats / cycles, self.accesses / cycles)
 
     def agreed_cycles(self, alone: float, found: float) -> float:
         """The length that makes itself: ``alone`` if nobody waited, ``found`` if all waited as they
