@@ -1,5 +1,6 @@
 """From measurements to costs: one non-negative least-squares fit for each count of each kernel."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,17 @@ _SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "wind
 LINE_FILLS_MAX = 2.0
 """Events for a line of the data cache that is wanted: more are not the line's. Where a feature is
 all but 0 in the microbenchmarks, any cost would fit, and be far off for a layer of a real CNN."""
+CYCLES = {
+    "gather_16": (11.0, 22.0),
+    "gather_word": (5.0, 12.0),
+    "gather_four": (11.0, 20.0),
+    "gather_byte": (5.0, 12.0),
+}
+"""The least and the most that a round of a loop can take, by the instructions in it: of loops that
+too few layers tell from what surrounds them."""
+SHYNESS = 3e-4
+"""Of costs, to be large: the square of a cost that makes up all of a sample counts this much of the
+square of that sample's error."""
 LEAST_COST = 1e-6
 """The solver's 0."""
 RARE = 0.02
@@ -110,9 +122,13 @@ def _samples(measurement: Measurement) -> list[_Sample]:
 
 
 def _solve(
-    rows: Sequence[Mapping[str, float]], values, weights, capped: Collection[str] = ()
+    rows: Sequence[Mapping[str, float]],
+    values,
+    weights,
+    capped: Collection[str] = (),
+    known: Mapping[str, tuple[float, float]] | None = None,
 ) -> dict[str, float]:
-    """Costs by name; those of ``capped`` are at most LINE_FILLS_MAX."""
+    """Costs by name; those of ``capped`` are at most LINE_FILLS_MAX, others as ``known``."""
     names = sorted({name for row in rows for name, value in row.items() if value})
     if not names:
         return {}
@@ -123,8 +139,11 @@ def _solve(
     # Columns of like size: the solver compares them with one tolerance.
     size = np.linalg.norm(scaled, axis=0)
     size[size == 0] = 1.0
-    most = np.array([LINE_FILLS_MAX if name in capped else np.inf for name in names]) * size
-    costs = lsq_linear(scaled / size, target, bounds=(0, most)).x / size
+    limits = {name: (0.0, LINE_FILLS_MAX) for name in capped} | dict(known or {})
+    least, most = np.array([limits.get(name, (0.0, np.inf)) for name in names]).T * size
+    # Where loops always run together, the costs are shared among them.
+    shy = np.vstack([scaled / size, math.sqrt(SHYNESS) * np.eye(len(names))])
+    costs = lsq_linear(shy, np.append(target, np.zeros(len(names))), bounds=(least, most)).x / size
     found = zip(names, costs, strict=True)
     return {name: float(f"{cost:.6g}") for name, cost in found if cost > LEAST_COST}
 
@@ -239,5 +258,6 @@ def _fit_kernel(
                 row |= sample.lines
             rows.append(row)
         weights = [1.0 / (sample.count(count) + RARE * sample.cycles) for sample in samples]
-        costs[count] = _solve(rows, values, weights, wanted) | dict(fixed)
+        known_cycles = CYCLES if count == "compute" else None
+        costs[count] = _solve(rows, values, weights, wanted, known_cycles) | dict(fixed)
     return costs

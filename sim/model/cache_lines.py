@@ -1,44 +1,16 @@
 """Lines of a direct-mapped cache that a walk over an image wants, and wants again."""
 
-import functools
-
 import numpy as np
 from tightrope.sim.workload.layers import Layer
 
 from .work import CACHE_BYTES, LINE_BYTES, SETS, Features
 
-__all__ = [
-    "aligned_ratio",
-    "direct_mapped_misses",
-    "input_lines",
-    "inside_ratio",
-    "miss_mask",
-    "mix",
-    "pitch_is_aligned",
-    "repeat_ratio",
-]
-
-
-def pitch_is_aligned(layer: Layer) -> bool:
-    return layer.in_shape[2] % 4 == 0
+__all__ = ["aligned_ratio", "direct_mapped_misses", "input_lines", "miss_mask", "repeat_ratio"]
 
 
 def aligned_ratio(pitch: int) -> float:
     """Share of pixels that begin at a word, for pixels ``pitch`` bytes apart."""
     return 1.0 if pitch % 4 == 0 else 0.5 if pitch % 2 == 0 else 0.25
-
-
-@functools.lru_cache(maxsize=4096)
-def inside_ratio(layer: Layer) -> float:
-    """Share of a kernel's taps that lie inside the image, over the whole layer."""
-    ratio = 1.0
-    for size, out, kernel, stride, pad in zip(
-        layer.in_shape, layer.out_shape, layer.kernel, layer.stride, layer.pads, strict=False
-    ):
-        begins = [place * stride - pad for place in range(out)]
-        inside = sum(max(0, min(begin + kernel, size) - max(begin, 0)) for begin in begins)
-        ratio *= inside / (out * kernel)
-    return ratio
 
 
 def repeat_ratio(working_set_bytes: float) -> float:
@@ -66,11 +38,6 @@ def input_lines(layer: Layer, pixels: float, beside_bytes: float) -> Features:
         "in_again": shared * repeat_ratio(working_set) / LINE_BYTES,
         "in_mix": shared * min(1.0, working_set / CACHE_BYTES) / LINE_BYTES,
     }
-
-
-def mix(passes: float, line_count: float) -> float:
-    """Lines lost in passes over some lines that lie anywhere: each may meet each other."""
-    return passes * line_count * min(1.0, line_count / SETS)
 
 
 def _by_sets(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

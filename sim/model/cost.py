@@ -118,43 +118,40 @@ class Clock:
         self.mvm_latency = config.tile.mvm_latency_cycles + offset
         if post:
             self.mvm_latency += LANE_LATENCY_CYCLES + 1
-        self.busy = 0.0
-        """Share of cycles in which other harts occupy the memory."""
-        self.bus_busy = 0.0
-        """Share of cycles in which other harts occupy the shared bus."""
         self.loading = 1
         """Harts that begin and end at the same time, and then share the DMA engine."""
+        self.occupy(0.0, 0.0)
 
-    @property
-    def queue(self) -> float:
-        """Cycles that a request finds ahead of it, but for a calibrated factor."""
-        return bus_queue(self.busy) * LINE_BYTES / self.config.memory.bytes_per_cycle
+    def occupy(self, memory_busy: float, bus_busy: float) -> None:
+        """Other harts occupy memory and shared bus for these shares of the cycles."""
+        price, memory = self.memory.get, self.config.memory
+        # Cycles that a request finds ahead of it, but for a calibrated factor.
+        queue = bus_queue(memory_busy) * LINE_BYTES / memory.bytes_per_cycle
+        busy = price("fill_busy", 0.0) * queue
+        self._fill = memory.latency_cycles + price("fill", 0.0) + busy
+        self._fetch = memory.latency_cycles + price("fetch", 0.0) + busy
+        self._store = price("store_busy", 0.0) * queue
+        self._scratch_fill = price("scratch_fill", 0.0)
+        self._layer = price("layer", 0.0)
+        self._access = price("shared", 0.0) + price("shared_busy", 0.0) * bus_queue(bus_busy)
 
     def beats(self, cost: Cost) -> float:
         lines = cost.icache_fills + cost.dcache_fills
         return lines * LINE_BYTES / self.config.memory.bytes_per_cycle + cost.stores
 
     def memory_wait(self, cost: Cost) -> float:
-        price = self.memory
-        latency = self.config.memory.latency_cycles + price.get("fill", 0.0)
-        fills = cost.dcache_fills - cost.scratch_fills
         return (
-            fills * (latency + price.get("fill_busy", 0.0) * self.queue)
-            + cost.scratch_fills * price.get("scratch_fill", 0.0)
-            + cost.layers * price.get("layer", 0.0)
-            + cost.stores * price.get("store_busy", 0.0) * self.queue
+            (cost.dcache_fills - cost.scratch_fills) * self._fill
+            + cost.scratch_fills * self._scratch_fill
+            + cost.layers * self._layer
+            + cost.stores * self._store
         )
 
     def fetch_wait(self, cost: Cost) -> float:
-        latency = self.config.memory.latency_cycles + self.memory.get("fetch", 0.0)
-        return cost.icache_fills * (
-            latency + self.memory.get("fill_busy", 0.0) * self.queue
-        )
+        return cost.icache_fills * self._fetch
 
     def bus_wait(self, cost: Cost) -> float:
-        queue = bus_queue(self.bus_busy)
-        price = self.memory.get("shared", 0.0) + self.memory.get("shared_busy", 0.0) * queue
-        return cost.shared_accesses * price
+        return cost.shared_accesses * self._access
 
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
@@ -173,5 +170,5 @@ class Clock:
         return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading)
 
     def time(self, cost: Cost) -> float:
-        waits = self.memory_wait(cost) + self.bus_wait(cost) + self.tile_wait(cost)
-        return cost.compute + self.fetch_wait(cost) + waits
+        memory, bus = self.memory_wait(cost), self.bus_wait(cost)
+        return cost.compute + self.fetch_wait(cost) + memory + bus + self.tile_wait(cost)

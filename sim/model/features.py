@@ -17,7 +17,7 @@ from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
 from .kernel_stream import stream_work
-from .kernel_tile import tile_work
+from .kernel_tile import GROUPS_WALKED, tile_work
 from .pixels import WALKED_PIXELS, classes_of
 from .places import Places, places_of
 from .work import Work
@@ -46,7 +46,7 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     works = []
     for chunk in plan.chunks:
         body = plan.body_of(chunk)
-        key = (body, chunk.begin, chunk.end, _pixels_of(layer, chunk, body))
+        key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
         if key not in known:
             known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
@@ -55,6 +55,19 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
             )
         works.append(known[key])
     return works
+
+
+def _part_of(layer: Layer, plan: LayerPlan, chunk: Chunk) -> Hashable:
+    """What of a chunk's channels or groups its work depends on: in a large layer on harts that
+    requantise not which groups they are, but what they are like."""
+    if layer.pixels <= WALKED_PIXELS or plan.body_of(chunk) not in (Body.TIGHT, Body.LOOSE):
+        return (chunk.begin, chunk.end)
+    step = -(-len(plan.groups) // GROUPS_WALKED)
+    return tuple(
+        (index // step, group.channel_begin % 4, group.channel_count, group.reprogram,
+         tuple((block.k_begin, block.row_count, block.col_count) for block in group.blocks))
+        for index, group in enumerate(plan.groups[chunk.begin : chunk.end], chunk.begin)
+    )  # fmt: skip
 
 
 def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:

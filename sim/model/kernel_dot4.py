@@ -73,14 +73,12 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Wo
         "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
     lines = _lines(layer, plan, chunk, places, pitch, size, direct, two_sided)
-    code: Features = {}
-    if not direct:
-        loops |= _gather_loops(layer, chunk, group_in_c)
-        code["code_gather"] = panels
+    code: Features = {"code_gather": 0.0 if direct else panels}
     if ones:
         code["code_one"] = blocks
-        if layer.out_shape[2] % 4:
-            code["code_part"] = ones * blocks
+        code["code_part"] = ones * blocks if layer.out_shape[2] % 4 else 0.0
+    if not direct:
+        loops |= _gather_loops(layer, chunk, group_in_c)
     return Work(loops=loops, lines=lines, code=code)
 
 
@@ -100,11 +98,42 @@ def _lines(
     panels, rest = divmod(pixels, size)
     blocks = -(-channels // 4)
     group_in_c = layer.in_shape[2] // layer.groups
-    lines: Features = {"scales": (panels + (rest > 0)) * blocks * 1.0, "passes": 0.0}
-    layer_blocks = -(-layer.out_shape[2] // layer.groups // 4)
-    all_stay = 4 * layer_blocks * pitch <= 2 * CACHE_BYTES
+    lines: Features = {
+        "scales": (panels + (rest > 0)) * blocks * 1.0,
+        "passes": _passes(layer, plan, chunk, pitch, size, direct, two_sided),
+    }
+    if two_sided:
+        # The panel, then its copy.
+        lines["panel_lines"] = 2 * pixels * pitch / LINE_BYTES
+    elif direct and not _weights_stay(layer, pitch) and 4 * blocks * pitch > CACHE_BYTES:
+        lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
+    if not direct:
+        lines["panel_input"] = _panel_input_lines(
+            layer, panels + (rest > 0), min(pixels, size), group_in_c
+        )
+    return lines
+
+
+def _weights_stay(layer: Layer, pitch: int) -> bool:
+    """Whether all weights fit in the cache, or nearly."""
+    return _layer_blocks(layer) * 4 * pitch <= 2 * CACHE_BYTES
+
+
+def _layer_blocks(layer: Layer) -> int:
+    return -(-layer.out_shape[2] // layer.groups // 4)
+
+
+def _passes(
+    layer: Layer, plan: LayerPlan, chunk: Chunk, pitch: int, size: int, direct: bool,
+    two_sided: bool,
+) -> float:  # fmt: skip
+    """Lines that weights and patches miss as they pass each other."""
+    panels, rest = divmod(chunk.pixel_end - chunk.pixel_begin, size)
+    blocks = -(-(chunk.end - chunk.begin) // 4)
+    all_stay = _weights_stay(layer, pitch)
     stays = all_stay or 4 * blocks * pitch <= CACHE_BYTES
     cold = _cold_ratio(plan, chunk) if all_stay else 1.0
+    passes = 0.0
     for width, count in ((size, panels), (rest, 1)):
         if not width or not count:
             continue
@@ -114,24 +143,15 @@ def _lines(
         if two_sided:
             missed = count * misses_in_two_turns(*shape)
         elif stays:
-            held = layer_blocks if all_stay else blocks
+            held = _layer_blocks(layer) if all_stay else blocks
             first, later = misses_if_weights_stay(pitch, width, held, of_layer, not direct)
             # Another chunk has left all weights there, but for a hart's first.
             missed = cold * first + (count - cold) * later
             cold = 0.0
         else:
             missed = count * misses_per_block(*shape)
-        lines["passes"] += blocks * missed
-    if two_sided:
-        # The panel, then its copy.
-        lines["panel_lines"] = 2 * pixels * pitch / LINE_BYTES
-    elif direct and not stays:
-        lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
-    if not direct:
-        lines["panel_input"] = _panel_input_lines(
-            layer, panels + (rest > 0), min(pixels, size), group_in_c
-        )
-    return lines
+        passes += blocks * missed
+    return passes
 
 
 def _cold_ratio(plan: LayerPlan, chunk: Chunk) -> float:

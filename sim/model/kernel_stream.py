@@ -39,8 +39,8 @@ def stream_work(
     """One chunk: what the hart does, and beside it the tiles and its DMA channel."""
     loops: Features = {
         "group": 0.0, "tile": 0.0, "constants": 0.0, "band": 0.0, "job": 0.0, "store": 0.0,
-        "sum_pixel": 0.0, "sum": 0.0, "sum_block": 0.0, "sum_unpack1": 0.0, "sum_unpack2": 0.0,
-        "byte_quad": 0.0, "byte_output": 0.0,
+        "sum_pixel": 0.0, "sum": 0.0, "sum_loop": 0.0, "sum_block": 0.0, "sum_unpack1": 0.0,
+        "sum_unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0,
     }  # fmt: skip
     loops["chunk"] = 1.0
     lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0}
@@ -80,7 +80,9 @@ def _add_sums(
     whole = aligned * (group.channel_count // 4)
     loops["sum_pixel"] += pixels
     loops["sum"] += whole
-    loops["sum_block"] += pixels * quads * len(group.blocks)
+    # The first block's results are loaded before the loop over the others, if there are any.
+    loops["sum_loop"] += pixels * quads * (len(group.blocks) > 1)
+    loops["sum_block"] += pixels * quads * (len(group.blocks) - 1)
     if element_bytes < 4:
         loops[f"sum_unpack{element_bytes}"] += pixels * quads * len(group.blocks)
     loops["byte_quad"] += pixels * quads - whole

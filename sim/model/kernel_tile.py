@@ -11,7 +11,7 @@ from .places import Places
 from .tile_cache import TileTables, misses_per_pixel, table_lines
 from .work import LINE_BYTES, Features, Work
 
-__all__ = ["NO_QUEUE", "aligned_pixels", "queue_loops", "tile_work"]
+__all__ = ["GROUPS_WALKED", "NO_QUEUE", "aligned_pixels", "queue_loops", "tile_work"]
 
 NO_QUEUE: Features = {
     "queue_row": 0.0, "run": 0.0, "queue32": 0.0, "queue8": 0.0, "queue_tail": 0.0,

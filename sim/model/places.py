@@ -7,7 +7,7 @@ import dataclasses
 
 from tightrope.sim.image.arena import SCRATCH_PHASE_BYTES, WEIGHTS_PHASE_BYTES
 from tightrope.sim.image.image import GUARD_BYTES
-from tightrope.sim.image.layout import BLOCK, CHUNK, GROUP, STACK_HOT_BYTES, size_bytes
+from tightrope.sim.image.layout import BLOCK, CHUNK, STACK_HOT_BYTES, size_bytes
 from tightrope.sim.image.storage import ACTIVATION_STEP_BYTES
 from tightrope.sim.image.tables import hot_bytes, pitch_of_patch
 from tightrope.sim.mapping.plan import DIGITAL_BODIES, LayerPlan
@@ -55,5 +55,4 @@ def places_of(layer: Layer, plan: LayerPlan) -> Places:
     scales = bias + (4 * out_c // layer.groups if layer.has_weights else 0)
     blocks = scales + 4 * out_c // layer.groups
     groups = blocks + size_bytes(BLOCK) * sum(len(group.blocks) for group in plan.groups)
-    assert size_bytes(GROUP)
     return Places(bias=bias, scales=scales, blocks=blocks, groups=groups)

@@ -73,22 +73,7 @@ def prediction(
         asleep = max(0.0, cycles - share.compute - fetch - memory - bus - tile - wait)
         # It sleeps while loose tiles are at work, or held by others.
         asleep += tile + wait if plan.body in LOOSE_BODIES else 0.0
-        counters.append(
-            {
-                HartCounter.CYCLES: cycles,
-                HartCounter.SLEEP_CYCLES: asleep,
-                HartCounter.DBUS_WAIT_CYCLES: memory + bus,
-                HartCounter.IBUS_WAIT_CYCLES: fetch,
-                HartCounter.CFU_WAIT_CYCLES: tile if plan.body is Body.TIGHT else 0.0,
-                HartCounter.ICACHE_FILLS: share.icache_fills,
-                HartCounter.DCACHE_FILLS: share.dcache_fills,
-                HartCounter.STORES: share.stores,
-                HartCounter.UNCACHED: share.uncached,
-                HartCounter.CFU_COMMANDS: share.cfu_commands,
-                HartCounter.SHARED_ACCESSES: share.shared_accesses,
-                HartCounter.MEMORY_BEATS: clock.beats(share),
-            }
-        )
+        counters.append(_hart_counters(plan, clock, share, cycles, asleep))
     mean["imbalance"] = max(0.0, cycles - sum(mean.values()))
     return LayerPrediction(
         model_cycles=cycles,
@@ -101,6 +86,25 @@ def prediction(
             **{name: getattr(traffic, name) for name in TRAFFIC},
         ),
     )
+
+
+def _hart_counters(
+    plan: LayerPlan, clock: Clock, share: Cost, cycles: float, asleep: float
+) -> dict[HartCounter, float]:
+    return {
+        HartCounter.CYCLES: cycles,
+        HartCounter.SLEEP_CYCLES: asleep,
+        HartCounter.DBUS_WAIT_CYCLES: clock.memory_wait(share) + clock.bus_wait(share),
+        HartCounter.IBUS_WAIT_CYCLES: clock.fetch_wait(share),
+        HartCounter.CFU_WAIT_CYCLES: clock.tile_wait(share) if plan.body is Body.TIGHT else 0.0,
+        HartCounter.ICACHE_FILLS: share.icache_fills,
+        HartCounter.DCACHE_FILLS: share.dcache_fills,
+        HartCounter.STORES: share.stores,
+        HartCounter.UNCACHED: share.uncached,
+        HartCounter.CFU_COMMANDS: share.cfu_commands,
+        HartCounter.SHARED_ACCESSES: share.shared_accesses,
+        HartCounter.MEMORY_BEATS: clock.beats(share),
+    }
 
 
 def repeated(one: LayerPrediction, count: int) -> LayerPrediction:

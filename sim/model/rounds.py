@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 
-from .cost import BUSY_MAX, Clock, Cost, bus_queue
+from .cost import Clock, Cost, bus_queue
 from .schedule import Hold, run_locked, run_shares, run_stealing
 
 __all__ = ["Outcome", "agreed_outcome"]
 
 COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
-HELD_BAND_CYCLES = 600.0
+HELD_BAND_CYCLES = 900.0
 """For which a hart that streams holds tiles beside what they compute, for each band,"""
-HELD_JOB_CYCLES = 250.0
+HELD_JOB_CYCLES = 350.0
 """and for each job."""
 
 
@@ -43,8 +43,7 @@ class _Demand:
 
     def apply(self, clock: Clock, cycles: float) -> None:
         """To a layer of this length."""
-        clock.busy = min(BUSY_MAX, self.beats / cycles)
-        clock.bus_busy = min(BUSY_MAX, self.accesses / cycles)
+        clock.occupy(self.beats / cycles, self.accesses / cycles)
 
     def agreed_cycles(self, alone: float, found: float) -> float:
         """The length that makes itself: ``alone`` if nobody waited, ``found`` if all waited as they

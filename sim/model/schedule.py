@@ -60,13 +60,9 @@ def run_stealing(times: Times, first: Sequence[int]) -> tuple[list[float], list[
 
 
 def run_locked(
-    chunks: Sequence[Sequence[Hold]],
-    first: Sequence[int],
-    harts: int,
-    *,
-    steal: bool = False,
+    chunks: Sequence[Sequence[Hold]], first: Sequence[int], harts: int, *, steal: bool = False,
     cold: float = 0.0,
-) -> tuple[list[float], list[float], list[int]]:
+) -> tuple[list[float], list[float], list[int]]:  # fmt: skip
     """Chunks made of holds, each of which needs its tiles for itself.
 
     ``first`` and ``steal`` as in :func:`run_shares` and :func:`run_stealing`. A hart that finds a
@@ -95,9 +91,8 @@ def run_locked(
             ends[hart] = now
             continue
         tiles, time = todo[hart].pop(0)
-        if not begun[hart]:
-            begun[hart] = True
-            time += cold
+        time += 0.0 if begun[hart] else cold
+        begun[hart] = True
         start = max([now, *(tile_free.get(tile, 0.0) for tile in tiles)])
         waited[hart] += start - now
         for tile in tiles:

@@ -14,9 +14,11 @@ WALKED_PIXELS = 16
 """Of a band; what follows is like all but the first."""
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""
-_STACK, _TABLES, _RESULTS = 0, _FAR, 2 * _FAR
-_FRAME = (2064, 2096, 2128)
-"""Of stream_sums: as the compiler has it, addresses modulo the cache."""
+_STACK, _BIAS, _SCALES, _RESULTS = 0, _FAR, 2 * _FAR, 3 * _FAR
+_FRAME = 2096
+"""Of stream_sums: as the compiler has it, an address modulo the cache."""
+_VALUES = 2064
+"""Where the sums of four channels are kept that are stored byte by byte."""
 
 
 @functools.lru_cache(maxsize=16384)
@@ -34,12 +36,15 @@ def sums_misses(
     first = _RESULTS + results + walked[:, None, None] * pixel_bytes
     first = first + quads[None, :, None] * element_bytes + np.arange(blocks) * area_bytes
     ends = first + 4 * element_bytes - 4
-    tables = _TABLES + np.stack([bias + 4 * quads, scales + 4 * quads], axis=1)
-    frame = np.array(_FRAME if not words else _FRAME[:1])
+    tables = np.stack([_BIAS + bias + 4 * quads, _SCALES + scales + 4 * quads], axis=1)
+    if not words:
+        # One channel after another: its bias, its sum, its scale.
+        sums = np.full(len(quads), _STACK + _VALUES)
+        tables = np.tile(np.stack([tables[:, 0], sums, tables[:, 1]], axis=1), (1, 4))
     shape = (len(walked), len(quads))
     parts = [
-        first, ends, np.broadcast_to(tables, (*shape, 2)),
-        np.broadcast_to(frame, (*shape, len(frame))),
+        first, ends, np.broadcast_to(tables, (*shape, tables.shape[1])),
+        np.full((*shape, 1), _STACK + _FRAME),
     ]  # fmt: skip
     walk = np.concatenate(parts, axis=2).reshape(len(walked), -1) // LINE_BYTES
     missed = miss_mask(walk.ravel()).reshape(walk.shape)

@@ -12,9 +12,7 @@ from tightrope.sim.workload.layers import Layer
 __all__ = ["tile_counters"]
 
 
-def tile_counters(
-    layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tiles: float = 1.0
-):
+def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tiles: float = 1.0):
     """Exact: which tile does how many MVMs of which window follows from the plan.
 
     ``on_tiles`` is the share of them that tiles compute, and not harts without one.
