@@ -12,6 +12,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.commands import options
 from tightrope.sim.commands.guard import EXIT_FAILED_CHECK, GuardedGroup
 from tightrope.sim.commands.output import Talk, write_json
+from tightrope.sim.explore.confidence import Samples, draw_samples
 from tightrope.sim.explore.evaluate import Evaluator
 from tightrope.sim.explore.front import front_dicts, front_of
 from tightrope.sim.explore.points import Coupling, Sweep, make_points
@@ -98,7 +99,8 @@ def sweeps(
         talk.progress() as progress,
     ):
         rows, run = _sweep(evaluators, out, pool, lambda done, n: progress("points", done, n))
-    answers = [_answer(rows, evaluator, predictor) for evaluator in evaluators]
+    samples = draw_samples(predictor)
+    answers = [_answer(rows, evaluator, samples) for evaluator in evaluators]
     content = {
         "points": len(rows),
         "reused": run.reused,
@@ -134,9 +136,9 @@ def _evaluators(names: Sequence[str], profile: str, predictor: Predictor) -> lis
     return [Evaluator(load_network(name), base, predictor) for name in names]
 
 
-def _answer(rows: Sequence[Row], evaluator: Evaluator, predictor: Predictor) -> _Answer:
+def _answer(rows: Sequence[Row], evaluator: Evaluator, samples: Samples) -> _Answer:
     own = tuple(row for row in rows if row.network == evaluator.network.name)
-    return _Answer(rows=own, verdicts=tuple(judge(own, predictor.mean_abs_error)))
+    return _Answer(rows=own, verdicts=tuple(judge(own, samples)))
 
 
 def _effort(run: Run[NetworkPoint, Row], out: Path) -> str:
