@@ -22,8 +22,9 @@ def gain(ratio: float) -> str:
 
 
 def around(cycles: float, low: float, high: float) -> str:
-    """``1,000 (960 .. 1,050)``: a prediction and its interval."""
-    return f"{cycles:,.0f} ({low:,.0f} .. {high:,.0f})"
+    """``1,000 (-4.0 .. +5.0 %)``: a prediction and its interval."""
+    down, up = (100 * (edge / cycles - 1) for edge in (low, high))
+    return f"{cycles:,.0f} ({down:+.1f} .. {up:+.1f} %)"
 
 
 def rests_on(uncalibrated_ratio: float, extrapolated_ratio: float) -> str:

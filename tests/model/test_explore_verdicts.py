@@ -218,7 +218,7 @@ def test_percent_keeps_a_decimal_below_ten():
 
 
 def test_intervals_are_shown_beside_what_they_are_of():
-    assert around(1000.4, 960, 1050) == "1,000 (960 .. 1,050)"
+    assert around(1000.4, 960, 1050) == "1,000 (-4.0 .. +5.0 %)"
     assert [sureness(share) for share in (0.5, 0.8999, 0.9, 0.29, 0.9999, 1.0)] == [
         "50 %", "89 %", "90 %", "29 %", "99 %", "100 %",
     ]  # fmt: skip
