@@ -14,6 +14,7 @@ from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.energy.sampling import energy_factors, sweep_assumed
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.model.features import family_of
 from tightrope.sim.model.helping import helped_plan
 from tightrope.sim.model.predict import (
     LayerPrediction,
@@ -84,8 +85,12 @@ class CalibratedModel:
             for name, pj in spent.items()
         }
         return [
-            _cost(layer, {name: values[index] for name, values in energy.items()})
-            for index, layer in enumerate(found)
+            _cost(
+                family_of(layer, plan.body),
+                prediction,
+                {name: values[index] for name, values in energy.items()},
+            )
+            for index, ((layer, plan), prediction) in enumerate(zip(work, found, strict=True))
         ]
 
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
@@ -98,18 +103,18 @@ def _short(component: str) -> str:
     return component.removesuffix("_pj")
 
 
-def _cost(layer: LayerPrediction, energy: Mapping[str, float]) -> Cost:
-    cycles = layer.model_cycles
+def _cost(kernel: str, found: LayerPrediction, energy: Mapping[str, float]) -> Cost:
+    cycles = found.model_cycles
     # A kernel without residuals is as uncertain as one that was not calibrated.
-    unknown = cycles if isinf(layer.interval[1]) else layer.uncalibrated_cycles
+    unknown = cycles if isinf(found.interval[1]) else found.uncalibrated_cycles
     return Cost(
         model_cycles=cycles,
         uncalibrated_cycles=unknown,
-        terms=dict(layer.terms),
+        terms=dict(found.terms),
         energy=energy,
-        spread=Spread() if unknown else Spread.of(cycles, layer.interval),
-        extrapolated=frozenset(layer.extrapolated),
-        extrapolated_cycles=cycles if layer.extrapolated else 0.0,
+        spread=Spread() if unknown else Spread.of(cycles, found.interval),
+        extrapolated=frozenset(f"{kernel}: {name}" for name in found.extrapolated),
+        extrapolated_cycles=cycles if found.extrapolated else 0.0,
     )
 
 

@@ -30,7 +30,7 @@ class Cost:
     spread: Spread = Spread()
     """Of the calibrated cycles; of the others no error is known."""
     extrapolated: frozenset[str] = frozenset()
-    """What lies outside of all that was measured: ``name value (low .. high)``."""
+    """What lies outside of all that was measured: ``kernel: name value (low .. high)``."""
     extrapolated_cycles: float = 0.0
     """Part of model_cycles that belongs to layers of which something does."""
 

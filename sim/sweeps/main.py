@@ -20,7 +20,7 @@ from tightrope.sim.explore.predictor import Predictor, load_predictor
 from tightrope.sim.explore.rows import Row
 from tightrope.sim.explore.sweep import ExploreJob, NetworkPoint, point_tasks
 from tightrope.sim.explore.verdicts import TOO_CLOSE, Verdict, judge
-from tightrope.sim.explore.words import percent
+from tightrope.sim.explore.words import around, percent
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.workload.onnx_import import load_network
 
@@ -153,7 +153,8 @@ def _table(answers: Sequence[_Answer]) -> Table:
     table = Table(title="Highest speed-up, and who wins at how many tile budgets",
                   title_justify="left")  # fmt: skip
     table.add_column("network")
-    for name in ("points", "speed-up", "energy", "harts", "tiles"):
+    for name in ("points", "model cycles", "not calibrated, extrapolated", "speed-up", "energy",
+                 "harts", "tiles"):  # fmt: skip
         table.add_column(name, justify="right")
     table.add_column("coupling, balance")
     for name in ("coverage", "MACs", "tight wins", "loose wins", TOO_CLOSE, "Pareto points"):
@@ -163,6 +164,8 @@ def _table(answers: Sequence[_Answer]) -> Table:
         table.add_row(
             escape(best.network),
             f"{len(answer.rows):,}",
+            around(best.model_cycles, best.model_low_cycles, best.model_high_cycles),
+            f"{percent(best.uncalibrated_ratio)}, {percent(best.extrapolated_ratio)}",
             f"{best.speedup:.2f}x",
             f"{best.energy_gain:.2f}x",
             str(best.harts),

@@ -58,5 +58,7 @@ def test_cost_of_a_layer_has_the_interval_of_its_prediction():
 
 def test_layer_outside_of_what_was_measured_is_named():
     cost, found, _ = cost_of("conv:8x8x16384:16:1x1")
-    assert found.extrapolated and cost.extrapolated == set(found.extrapolated)
+    assert found.extrapolated and cost.extrapolated == {
+        f"conv_dot4: {name}" for name in found.extrapolated
+    }
     assert cost.extrapolated_ratio == 1.0
