@@ -84,14 +84,15 @@ def live_section(outcome: Outcome) -> str:
             check.name,
             check.problem or "bit-exact",
             f"{check.rtl_cycles:,}",
-            f"{check.model_cycles:,.0f}",
-            f"{100 * check.error:+.1f} %",
+            around(check.model_cycles, check.model_low_cycles, check.model_high_cycles),
+            f"{100 * check.error:+.1f} %{'' if check.inside else ', outside'}",
         )
         for check in outcome.live
     ]
     text = (
         "<p>Layers of this network, cut to a size that simulates in seconds, run as compiled "
-        "firmware on the Verilog of the machine; the model predicts the very same work.</p>\n"
+        "firmware on the Verilog of the machine; the model predicts the very same work, with its "
+        "90 % interval.</p>\n"
     )
     head = ("layer", "outputs", "rtl cycles", "model cycles", "error")
     return title + text + table(head, rows, 3)

@@ -53,8 +53,8 @@ def live_table(checks: Sequence[LiveCheck]) -> Table:
         table.add_row(
             escape(check.name),
             f"{check.rtl_cycles:,}",
-            f"{check.model_cycles:,.0f}",
-            f"{100 * check.error:+.1f} %",
+            around(check.model_cycles, check.model_low_cycles, check.model_high_cycles),
+            f"{100 * check.error:+.1f} %{'' if check.inside else ', outside'}",
             exact,
         )
     return table

@@ -211,6 +211,8 @@ def test_live_checks_cover_every_body(tightrope, net, tmp_path, monkeypatch):
     for check in checks:
         assert {"name", "rtl_cycles", "model_cycles", "error"} <= set(check)
         assert check["error"] == pytest.approx(check["model_cycles"] / 1000 - 1)
+        low, high = check["model_low_cycles"], check["model_high_cycles"]
+        assert check["inside"] == (low <= 1000 <= high)
 
 
 def test_failed_live_check_is_status_1_after_writing_everything(
