@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.energy import energy, profiles
-from tightrope.sim.experiment.case import Case
+from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.experiment.machines import nominal_machine, streaming_machine
 from tightrope.sim.explore.beside import (
     NOTHING,
@@ -176,11 +176,22 @@ def on_rtl(
     )
     if waves:
         write_timeline_beside(waves, job.machine, profile.clock_mhz, message)
+    return job.header() | _measured(job, found, beside.fields() if beside else dict(NOTHING))
+
+
+def _measured(job: Job, found: Measurement, prediction: dict[str, Any]) -> dict[str, Any]:
+    """Fields of what ran, and of what was predicted of it."""
+    profile = profiles.load_profile(job.profile)
     spent = energy.energy_of(run_counters(found), job.machine, profile)
-    prediction = beside.fields() if beside else dict(NOTHING)
-    predicted = prediction["model_cycles"]
-    error = error_of(predicted, found.rtl_cycles)
-    return job.header() | prediction | {
+    error = error_of(prediction["model_cycles"], found.rtl_cycles)
+    one = {
+        "name": job.layer.name,
+        "op": job.layer.op.value,
+        "rtl_cycles": found.rtl_cycles,
+        "model_cycles": prediction["model_cycles"],
+        "error": error,
+    }
+    return prediction | {
         "on": "rtl",
         "checked": True,
         "mismatches": found.mismatches,
@@ -191,15 +202,7 @@ def on_rtl(
         "energy_pj": float(spent.total_pj),
         "energy": {name: float(value) for name, value in spent.to_dict().items()},
         "counters": counters_json(found),
-        "layers": [
-            {
-                "name": job.layer.name,
-                "op": job.layer.op.value,
-                "rtl_cycles": found.rtl_cycles,
-                "model_cycles": predicted,
-                "error": error,
-            }
-        ],
+        "layers": [one],
     }
 
 

@@ -34,7 +34,7 @@ from tightrope.sim.workload.layers import Layer
 from .run_layer import waves_file, write_timeline_beside
 
 if TYPE_CHECKING:
-    from tightrope.sim.network.run import LayerRun
+    from tightrope.sim.network.run import LayerRun, NetworkRun
 
 __all__ = ["NetworkJob", "make_job", "on_model", "on_rtl", "tables"]
 
@@ -151,12 +151,18 @@ def on_rtl(
         on_message=message,
         on_progress=lambda done, total: progress("layers", done, total),
     )
-    profile = profiles.load_profile(job.profile)
     if waves:
-        write_timeline_beside(waves, machine, profile.clock_mhz, message)
-    spent = energy.energy_of(found.counters, machine, profile)
+        clock_mhz = profiles.load_profile(job.profile).clock_mhz
+        write_timeline_beside(waves, machine, clock_mhz, message)
+    return job.header() | _measured(job, found, beside)
+
+
+def _measured(job: NetworkJob, found: "NetworkRun", beside: Predicted | None) -> dict[str, Any]:
+    """Fields of what ran, and of what was predicted of it."""
+    profile = profiles.load_profile(job.profile)
+    spent = energy.energy_of(found.counters, job.mapping.machine, profile)
     prediction = run_fields(beside, job.mapping.stage_harts, len(job.inputs))
-    return job.header() | prediction | {
+    return prediction | {
         "on": "rtl",
         "checked": True,
         "mismatches": found.mismatches,
