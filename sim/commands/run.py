@@ -192,7 +192,9 @@ def _run_layer(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
         content = run_layer.on_model(job, asked.calibration)
     else:
         with talk.progress() as progress:
-            content = run_layer.on_rtl(job, asked.trace, progress, talk.message)
+            content = run_layer.on_rtl(
+                job, asked.trace, progress, talk.message, asked.calibration
+            )
     return content, run_layer.tables(content)
 
 
@@ -224,5 +226,6 @@ def _run_network(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
                 trace=asked.trace,
                 progress=progress,
                 message=talk.message,
+                calibration=asked.calibration,
             )
     return content, run_network.tables(job, content)

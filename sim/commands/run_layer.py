@@ -9,15 +9,21 @@ from rich.markup import escape
 from rich.table import Table
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.energy import energy, profiles
-from tightrope.sim.experiment.case import Case
+from tightrope.sim.experiment.case import Case, Measurement
 from tightrope.sim.experiment.machines import nominal_machine, streaming_machine
+from tightrope.sim.explore.beside import (
+    NOTHING,
+    error_of,
+    predict,
+    predict_if_possible,
+    prediction_words,
+)
 from tightrope.sim.explore.counters import counters_json, run_counters
 from tightrope.sim.explore.crop import crop_window
 from tightrope.sim.explore.evaluate import plan_for
 from tightrope.sim.explore.explore import Teller
 from tightrope.sim.explore.kernels import is_kernel, parse_kernel
 from tightrope.sim.explore.points import Coupling, Point
-from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.explore.words import count
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.errors import MappingError
@@ -53,6 +59,10 @@ class Job:
     machine: ClusterConfig
     profile: str
     seed: int
+
+    def work(self) -> list[tuple[Layer, LayerPlan]]:
+        """As the model takes it."""
+        return [(self.layer, self.plan)]
 
     def header(self) -> dict[str, Any]:
         """What was run, ready for JSON."""
@@ -138,12 +148,17 @@ def plan_single(
 
 
 def on_rtl(
-    job: Job, trace: Path | None, progress: Teller, message: Callable[[str], None]
+    job: Job,
+    trace: Path | None,
+    progress: Teller,
+    message: Callable[[str], None],
+    calibration: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the job on the RTL and check it; the fields of ``run --json``."""
+    """Run the job on the RTL, check it, predict it too; the fields of ``run --json``."""
     from tightrope.sim.experiment import measure
 
     profile = profiles.load_profile(job.profile)
+    beside = predict_if_possible(job.work(), job.machine, job.profile, calibration, message)
     waves = waves_file(trace)
     case = Case(
         layer=job.layer,
@@ -161,15 +176,29 @@ def on_rtl(
     )
     if waves:
         write_timeline_beside(waves, job.machine, profile.clock_mhz, message)
+    return job.header() | _measured(job, found, beside.fields() if beside else dict(NOTHING))
+
+
+def _measured(job: Job, found: Measurement, prediction: dict[str, Any]) -> dict[str, Any]:
+    """Fields of what ran, and of what was predicted of it."""
+    profile = profiles.load_profile(job.profile)
     spent = energy.energy_of(run_counters(found), job.machine, profile)
-    one = {"name": job.layer.name, "op": job.layer.op.value, "rtl_cycles": found.rtl_cycles}
-    return job.header() | {
+    error = error_of(prediction["model_cycles"], found.rtl_cycles)
+    one = {
+        "name": job.layer.name,
+        "op": job.layer.op.value,
+        "rtl_cycles": found.rtl_cycles,
+        "model_cycles": prediction["model_cycles"],
+        "error": error,
+    }
+    return prediction | {
         "on": "rtl",
         "checked": True,
         "mismatches": found.mismatches,
         "problem": found.problem,
         "rtl_cycles": found.rtl_cycles,
         "program_cycles": found.program_cycles,
+        "error": error,
         "energy_pj": float(spent.total_pj),
         "energy": {name: float(value) for name, value in spent.to_dict().items()},
         "counters": counters_json(found),
@@ -179,17 +208,15 @@ def on_rtl(
 
 def on_model(job: Job, calibration: Path | None = None) -> dict[str, Any]:
     """Predict the job; the fields of ``run --json``."""
-    predictor = load_predictor(job.profile, calibration)
-    (cost,) = predictor.costs([(job.layer, job.plan)], job.machine)
+    found = predict(job.work(), job.machine, job.profile, calibration)
+    cost = found.total
     one = {"name": job.layer.name, "op": job.layer.op.value, "model_cycles": cost.model_cycles}
-    return job.header() | {
+    return job.header() | found.fields() | {
         "on": "model",
         "checked": False,
         "mismatches": 0,
         "problem": "",
-        "model_cycles": cost.model_cycles,
-        "model_error": predictor.mean_abs_error,
-        "uncalibrated_cycles": cost.uncalibrated_cycles,
+        "model_error": found.mean_abs_error,
         "terms": dict(cost.terms),
         "energy_pj": cost.model_energy_pj,
         "energy": dict(cost.energy),
@@ -209,7 +236,10 @@ def tables(content: dict[str, Any]) -> list[Table | str]:
     table.add_row("input -> output", size)
     harts = count(machine["harts"], "hart")
     table.add_row("runs as", f"{content['body']}, {content['balance']}, {harts}")
-    table.add_row(kind.replace("_", " "), f"{content[kind]:,.0f}")
+    if content["on"] == "rtl":
+        table.add_row("rtl cycles", f"{content['rtl_cycles']:,}")
+    for words in prediction_words(content):
+        table.add_row(*words)
     if content["macs"]:
         rate = content["macs"] / content[kind]
         table.add_row("MACs per cycle", f"{rate:.2f} ({rate / machine['harts']:.2f} per hart)")

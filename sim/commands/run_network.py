@@ -3,24 +3,38 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.markup import escape
 from rich.table import Table
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.energy import energy, profiles
+from tightrope.sim.explore.beside import (
+    NOTHING,
+    Predicted,
+    error_of,
+    predict,
+    predict_if_possible,
+    prediction_words,
+    scaled,
+)
 from tightrope.sim.explore.counters import run_counters_json
 from tightrope.sim.explore.explore import Teller
-from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.explore.words import count
 from tightrope.sim.mapping.allocate import Policy
+from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.model.calibration import load_calibration
+from tightrope.sim.network.beside import run_fields
 from tightrope.sim.network.inputs import load_inputs
 from tightrope.sim.network.mapping import Balancing, NetworkMapping, map_network
 from tightrope.sim.quantise import QuantNetwork
+from tightrope.sim.workload.layers import Layer
 
 from .run_layer import waves_file, write_timeline_beside
+
+if TYPE_CHECKING:
+    from tightrope.sim.network.run import LayerRun, NetworkRun
 
 __all__ = ["NetworkJob", "make_job", "on_model", "on_rtl", "tables"]
 
@@ -60,6 +74,10 @@ class NetworkJob:
             "seed": self.seed,
             "notes": list(self.qnet.notes),
         }
+
+    def work(self) -> list[tuple[Layer, LayerPlan]]:
+        """As the model takes it."""
+        return list(zip(self.mapping.network.layers, self.mapping.plans, strict=True))
 
     def bodies(self) -> list[str]:
         """What computes each layer: more than one kernel if it is partly on tiles."""
@@ -116,11 +134,14 @@ def on_rtl(
     trace: Path | None,
     progress: Teller,
     message: Callable[[str], None],
+    calibration: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the job on the RTL and check it; the fields of ``run --json``."""
+    """Run the job on the RTL, check it, predict it too; the fields of ``run --json``."""
     from tightrope.sim.network.run import run_on_rtl
 
     waves = waves_file(trace)
+    machine = job.mapping.machine
+    beside = predict_if_possible(job.work(), machine, job.profile, calibration, message)
     found = run_on_rtl(
         job.qnet,
         job.mapping,
@@ -130,18 +151,25 @@ def on_rtl(
         on_message=message,
         on_progress=lambda done, total: progress("layers", done, total),
     )
-    profile = profiles.load_profile(job.profile)
     if waves:
-        write_timeline_beside(waves, job.mapping.machine, profile.clock_mhz, message)
+        clock_mhz = profiles.load_profile(job.profile).clock_mhz
+        write_timeline_beside(waves, machine, clock_mhz, message)
+    return job.header() | _measured(job, found, beside)
+
+
+def _measured(job: NetworkJob, found: "NetworkRun", beside: Predicted | None) -> dict[str, Any]:
+    """Fields of what ran, and of what was predicted of it."""
+    profile = profiles.load_profile(job.profile)
     spent = energy.energy_of(found.counters, job.mapping.machine, profile)
-    network, bodies = job.mapping.network, job.bodies()
-    return job.header() | {
+    prediction = run_fields(beside, job.mapping.stage_harts, len(job.inputs))
+    return prediction | {
         "on": "rtl",
         "checked": True,
         "mismatches": found.mismatches,
         "problem": found.problem,
         "rtl_cycles": found.rtl_cycles,
         "rtl_cycles_per_input": found.cycles_per_input,
+        "error": error_of(prediction["model_cycles"], found.rtl_cycles),
         "program_cycles": found.program_cycles,
         "energy_pj": float(spent.total_pj),
         "energy": {name: float(value) for name, value in spent.to_dict().items()},
@@ -151,37 +179,48 @@ def on_rtl(
             "total_bytes": found.memory_bytes,
         },
         "counters": run_counters_json(found.counters),
-        "layers": [
-            {
-                "name": layer.name,
-                "op": "" if layer.step is None else network.layers[layer.step].op.value,
-                "body": "" if layer.step is None else bodies[layer.step],
-                "input": layer.input,
-                "rtl_cycles": layer.rtl_cycles,
-            }
-            for layer in found.layers
-        ],
+        "layers": [_layer_fields(job, layer, beside) for layer in found.layers],
     }
 
 
+def _layer_fields(job: NetworkJob, run: "LayerRun", found: Predicted | None) -> dict[str, Any]:
+    """One entry of the firmware's list: a layer, a group of one, programming, or a pipeline."""
+    fields = {
+        "name": run.name,
+        "op": "",
+        "body": "",
+        "input": run.input,
+        "rtl_cycles": run.rtl_cycles,
+        "model_cycles": None,
+        "error": None,
+    }
+    if run.step is None:
+        return fields
+    layer = job.mapping.network.layers[run.step]
+    fields |= {"op": layer.op.value, "body": job.bodies()[run.step]}
+    if found:
+        # Groups are alike, and run one after the other.
+        cycles = found.costs[run.step].model_cycles / layer.groups
+        if job.mapping.stage_harts:
+            cycles = run_fields(found, job.mapping.stage_harts, len(job.inputs))["model_cycles"]
+        fields |= {"model_cycles": cycles, "error": error_of(cycles, run.rtl_cycles)}
+    return fields
+
+
 def on_model(job: NetworkJob, calibration: Path | None = None) -> dict[str, Any]:
-    """Predict the job, one input of it; the fields of ``run --json``."""
-    predictor = load_predictor(job.profile, calibration)
+    """Predict the job; the fields of ``run --json``, per input."""
     mapping = job.mapping
-    work = list(zip(mapping.network.layers, mapping.plans, strict=True))
-    costs = predictor.costs(work, mapping.machine)
-    total = sum(cost.model_cycles for cost in costs)
-    energies = [dict(cost.energy) for cost in costs]
-    return job.header() | {
+    found = predict(job.work(), mapping.machine, job.profile, calibration)
+    inputs = len(job.inputs)
+    prediction = scaled(run_fields(found, mapping.stage_harts, inputs), 1 / inputs)
+    return job.header() | prediction | {
         "on": "model",
         "checked": False,
         "mismatches": 0,
         "problem": "",
-        "model_cycles": total,
-        "model_error": predictor.mean_abs_error,
-        "uncalibrated_cycles": sum(cost.uncalibrated_cycles for cost in costs),
-        "energy_pj": sum(cost.model_energy_pj for cost in costs),
-        "energy": {name: sum(one[name] for one in energies) for name in energies[0]},
+        "model_error": found.mean_abs_error,
+        "energy_pj": found.total.model_energy_pj,
+        "energy": dict(found.total.energy),
         "counters": {"harts": [], "tiles": [], "memory": {}},
         "layers": [
             {
@@ -191,7 +230,9 @@ def on_model(job: NetworkJob, calibration: Path | None = None) -> dict[str, Any]
                 "input": 0,
                 "model_cycles": cost.model_cycles,
             }
-            for layer, body, cost in zip(mapping.network.layers, job.bodies(), costs, strict=True)
+            for layer, body, cost in zip(
+                mapping.network.layers, job.bodies(), found.costs, strict=True
+            )
         ],
     }
 
@@ -211,7 +252,12 @@ def tables(job: NetworkJob, content: dict[str, Any]) -> list[Table | str]:
             held += f" ({job.asked_coverage:.1%} of weights asked for)"
         table.add_row(f"on {count(content['tiles_used'], 'tile')}", held)
     cycles = content[kind] / inputs
-    table.add_row(f"{kind.replace('_', ' ')} per input", f"{cycles:,.0f}")
+    if content["on"] == "rtl":
+        table.add_row("rtl cycles per input", f"{cycles:,.0f}")
+    prediction = scaled({name: content[name] for name in NOTHING}, 1 / inputs)
+    prediction["error"] = content.get("error")
+    for words in prediction_words(prediction, "model cycles per input"):
+        table.add_row(*words)
     if content.get("program_cycles"):
         table.add_row("programming, once", f"{content['program_cycles']:,.0f}")
     table.add_row("MACs per cycle", f"{content['macs'] / cycles:.2f}")
@@ -233,13 +279,21 @@ def _layer_table(content: dict[str, Any], kind: str) -> Table:
     table = Table(title="layers", title_justify="left")
     for name, justify in (("layer", "left"), ("op", "left"), ("computed by", "left")):
         table.add_column(name, justify=justify)
-    table.add_column(kind.replace("_", " "), justify="right")
-    table.add_column("share", justify="right")
+    measured = kind == "rtl_cycles"
+    for name in (kind.replace("_", " "), "share", *(["model cycles", "error"] * measured)):
+        table.add_column(name, justify="right")
     rows = [layer for layer in content["layers"] if layer["input"] == 0]
     total = sum(layer[kind] for layer in rows)
     for layer in rows:
+        beside = _beside(layer) if measured else []
         table.add_row(
             escape(layer["name"]), layer["op"], layer["body"], f"{layer[kind]:,.0f}",
-            f"{layer[kind] / total:.1%}",
+            f"{layer[kind] / total:.1%}", *beside,
         )  # fmt: skip
     return table
+
+
+def _beside(layer: dict[str, Any]) -> list[str]:
+    if layer["model_cycles"] is None:
+        return ["", ""]
+    return [f"{layer['model_cycles']:,.0f}", f"{100 * layer['error']:+.1f} %"]

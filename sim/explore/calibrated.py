@@ -1,8 +1,8 @@
 """The calibrated cycle model with an energy profile, as a predictor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, isinf
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,17 @@ from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
+from tightrope.sim.energy.sampling import energy_factors, sweep_assumed
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.model.features import family_of
 from tightrope.sim.model.helping import helped_plan
-from tightrope.sim.model.predict import ModelCounters, load_calibration, predict_layer
+from tightrope.sim.model.predict import (
+    LayerPrediction,
+    ModelCounters,
+    load_calibration,
+    predict_layer,
+)
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.sweeps.files import source_fingerprint
 from tightrope.sim.sweeps.fingerprint import fingerprint
@@ -22,6 +29,7 @@ from tightrope.sim.workload.layers import Layer
 
 from .errors import ExploreError
 from .predictor import Cost, EnergyNumber
+from .spread import Spread
 
 __all__ = ["CalibratedModel"]
 
@@ -47,6 +55,7 @@ class CalibratedModel:
         self.profile = self._profile.name
         self.mean_abs_error = self._calibration.mean_abs_error
         self.worst_abs_error = self._calibration.worst_abs_error
+        self.shared_ratio = self._calibration.shared_ratio
         self.numbers = [
             EnergyNumber(
                 name=name,
@@ -72,18 +81,41 @@ class CalibratedModel:
         counters, one_tile = _stacked([layer.counters for layer in found], machine)
         spent = energy_of(counters, one_tile, self._profile).to_dict()
         energy = {
-            name.removesuffix("_pj"): np.broadcast_to(np.asarray(pj, float), len(found)).tolist()
+            _short(name): np.broadcast_to(np.asarray(pj, float), len(found)).tolist()
             for name, pj in spent.items()
         }
         return [
-            Cost(
-                model_cycles=layer.model_cycles,
-                uncalibrated_cycles=layer.uncalibrated_cycles,
-                terms=dict(layer.terms),
-                energy={name: values[index] for name, values in energy.items()},
+            _cost(
+                family_of(layer, plan.body),
+                prediction,
+                {name: values[index] for name, values in energy.items()},
             )
-            for index, layer in enumerate(found)
+            for index, ((layer, plan), prediction) in enumerate(zip(work, found, strict=True))
         ]
+
+    def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
+        """See :class:`Predictor`."""
+        factors = energy_factors(sweep_assumed(self._profile, rng, samples))
+        return {_short(name): values for name, values in factors.items()}
+
+
+def _short(component: str) -> str:
+    return component.removesuffix("_pj")
+
+
+def _cost(kernel: str, found: LayerPrediction, energy: Mapping[str, float]) -> Cost:
+    cycles = found.model_cycles
+    # A kernel without residuals is as uncertain as one that was not calibrated.
+    unknown = cycles if isinf(found.interval[1]) else found.uncalibrated_cycles
+    return Cost(
+        model_cycles=cycles,
+        uncalibrated_cycles=unknown,
+        terms=dict(found.terms),
+        energy=energy,
+        spread=Spread() if unknown else Spread.of(cycles, found.interval),
+        extrapolated=frozenset(f"{kernel}: {name}" for name in found.extrapolated),
+        extrapolated_cycles=cycles if found.extrapolated else 0.0,
+    )
 
 
 def _stacked(

@@ -93,12 +93,8 @@ class Evaluator:
     def row(self, point: Point, key: str | None = None) -> Row:
         """A point's row of results; ``key`` is the point's, for those who know it."""
         found = self.evaluate(point)
-        if point.harts not in self._baselines:
-            digital = Point(
-                harts=point.harts, coupling=Coupling.NONE, tiles=0, balance=Balance.STATIC
-            )
-            self._baselines[point.harts] = self.evaluate(digital).total
-        baseline, total, allocation = self._baselines[point.harts], found.total, found.allocation
+        baseline, total, allocation = self._baseline(point.harts), found.total, found.allocation
+        low, high = total.interval(self.predictor.shared_ratio)
         return Row(
             key=key or self.key(point),
             network=self.network.name,
@@ -114,14 +110,23 @@ class Evaluator:
             coverage=allocation.coverage if allocation else 0.0,
             mac_coverage=allocation.mac_coverage if allocation else 0.0,
             model_cycles=total.model_cycles,
+            model_low_cycles=low,
+            model_high_cycles=high,
             model_energy_pj=total.model_energy_pj,
             speedup=baseline.model_cycles / total.model_cycles,
             energy_gain=baseline.model_energy_pj / total.model_energy_pj,
-            uncalibrated_ratio=total.uncalibrated_cycles / total.model_cycles,
+            uncalibrated_ratio=total.uncalibrated_ratio,
+            extrapolated_ratio=total.extrapolated_ratio,
             machine_hash=point.machine(self.base).hash,
             terms=dict(total.terms),
             energy=dict(total.energy),
         )
+
+    def _baseline(self, harts: int) -> Cost:
+        if harts not in self._baselines:
+            digital = Point(harts=harts, coupling=Coupling.NONE, tiles=0, balance=Balance.STATIC)
+            self._baselines[harts] = self.evaluate(digital).total
+        return self._baselines[harts]
 
     def evaluate(self, point: Point) -> Evaluated:
         """A point, layer by layer; of both ways to use tight tiles the better one."""
@@ -167,7 +172,7 @@ class Evaluator:
             LayerCost(name=layer.name, op=layer.op.value, body=key.body, cost=self._costs[key])
             for layer, key in zip(self.network.layers, keys, strict=True)
         )
-        total = total_of(layer.cost for layer in layers)
+        total = total_of([layer.cost for layer in layers])
         return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
 
     def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:

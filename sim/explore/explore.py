@@ -13,6 +13,7 @@ from tightrope.sim.sweeps.pool import Workers
 from tightrope.sim.workload.layers import Network
 
 from .chart import svg_chart
+from .confidence import draw_samples
 from .errors import ExploreError
 from .evaluate import Evaluated, Evaluator
 from .live import LiveCheck, choose_cases, live_machine, run_live
@@ -79,7 +80,7 @@ def explore(
         predictor=request.predictor,
         sweep=result,
         skipped=tuple(skipped),
-        verdicts=tuple(judge(result.rows, request.predictor.mean_abs_error)),
+        verdicts=tuple(judge(result.rows, draw_samples(request.predictor))),
         live=(),
         live_note="No live check was asked for." if not request.live else "It did not finish.",
         shown=_shown(evaluator, result),

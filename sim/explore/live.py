@@ -33,6 +33,8 @@ class LiveCheck:
     body: str
     rtl_cycles: int
     model_cycles: float
+    model_low_cycles: float
+    model_high_cycles: float
     problem: str
     """Empty if every output was bit-exact."""
 
@@ -41,6 +43,11 @@ class LiveCheck:
         """Of the model, as a fraction of the RTL's cycles: positive if it predicts too many."""
         return self.model_cycles / self.rtl_cycles - 1
 
+    @property
+    def inside(self) -> bool:
+        """Whether the RTL's cycles lie in the model's interval, as nine in ten should."""
+        return self.model_low_cycles <= self.rtl_cycles <= self.model_high_cycles
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the fields of ``summary.json``."""
         return {
@@ -48,6 +55,9 @@ class LiveCheck:
             "body": self.body,
             "rtl_cycles": self.rtl_cycles,
             "model_cycles": self.model_cycles,
+            "model_low_cycles": self.model_low_cycles,
+            "model_high_cycles": self.model_high_cycles,
+            "inside": self.inside,
             "error": self.error,
             "checked": not self.problem,
             "problem": self.problem,
@@ -107,12 +117,15 @@ def run_live(
     for found in measured:
         case = found.case
         (cost,) = evaluator.predictor.costs([(case.layer, found.plan)], case.machine)
+        low, high = cost.interval(evaluator.predictor.shared_ratio)
         checks.append(
             LiveCheck(
                 name=_name(evaluator, case),
                 body=case.body.name.lower(),
                 rtl_cycles=found.rtl_cycles,
                 model_cycles=cost.model_cycles,
+                model_low_cycles=low,
+                model_high_cycles=high,
                 problem=found.problem,
             )
         )

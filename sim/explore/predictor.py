@@ -1,13 +1,17 @@
 """What a layer costs: cycle model and energy profile behind one small interface."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.model.interval import Interval
 from tightrope.sim.workload.layers import Layer
+
+from .spread import Spread, sum_of
 
 __all__ = ["Cost", "EnergyNumber", "Predictor", "load_predictor", "total_of"]
 
@@ -23,11 +27,34 @@ class Cost:
     """model_cycles by cause."""
     energy: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Picojoules by component."""
+    spread: Spread = Spread()
+    """Of the calibrated cycles; of the others no error is known."""
+    extrapolated: frozenset[str] = frozenset()
+    """What lies outside of all that was measured: ``kernel: name value (low .. high)``."""
+    extrapolated_cycles: float = 0.0
+    """Part of model_cycles that belongs to layers of which something does."""
 
     @property
     def model_energy_pj(self) -> float:
         """All components together."""
         return sum(self.energy.values())
+
+    @property
+    def uncalibrated_ratio(self) -> float:
+        """Part of model_cycles."""
+        return self.uncalibrated_cycles / self.model_cycles
+
+    @property
+    def extrapolated_ratio(self) -> float:
+        """Part of model_cycles."""
+        return self.extrapolated_cycles / self.model_cycles
+
+    def interval(self, shared_ratio: float) -> Interval:
+        """(low, high) cycles: 90 % of the calibrated part, plus what is not calibrated as it is.
+
+        ``shared_ratio`` is the predictor's.
+        """
+        return self.spread.around(self.model_cycles, shared_ratio)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,6 +75,8 @@ class Predictor(Protocol):
     mean_abs_error: float
     """Of layers that the fit never saw, as a fraction."""
     worst_abs_error: float
+    shared_ratio: float
+    """Part of the errors' variance that all layers have in common."""
     profile: str
     """Name of the energy profile."""
     numbers: Sequence[EnergyNumber]
@@ -64,6 +93,11 @@ class Predictor(Protocol):
         is predicted to be faster."""
         ...
 
+    def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
+        """(samples,) for each component of an energy: what it is times the stated one, if all that
+        nobody published is sampled."""
+        ...
+
 
 def load_predictor(profile: str, calibration: Path | None = None) -> Predictor:
     """The calibrated model (the repository's calibration if None) with a named energy profile.
@@ -75,16 +109,25 @@ def load_predictor(profile: str, calibration: Path | None = None) -> Predictor:
     return CalibratedModel(profile, calibration)
 
 
-def total_of(costs: Iterable[Cost]) -> Cost:
+def total_of(costs: Sequence[Cost]) -> Cost:
     """What layers cost together."""
-    cycles = uncalibrated = 0.0
+    cycles = uncalibrated = extrapolated = 0.0
     terms: dict[str, float] = {}
     energy: dict[str, float] = {}
     for cost in costs:
         cycles += cost.model_cycles
         uncalibrated += cost.uncalibrated_cycles
+        extrapolated += cost.extrapolated_cycles
         for name, part in cost.terms.items():
             terms[name] = terms.get(name, 0.0) + part
         for name, part in cost.energy.items():
             energy[name] = energy.get(name, 0.0) + part
-    return Cost(model_cycles=cycles, uncalibrated_cycles=uncalibrated, terms=terms, energy=energy)
+    return Cost(
+        model_cycles=cycles,
+        uncalibrated_cycles=uncalibrated,
+        terms=terms,
+        energy=energy,
+        spread=sum_of(cost.spread for cost in costs),
+        extrapolated=frozenset().union(*(cost.extrapolated for cost in costs)),
+        extrapolated_cycles=extrapolated,
+    )

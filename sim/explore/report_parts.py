@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from .confidence import SAMPLES
 from .front import front_of
 from .outcome import Outcome
 from .points import Coupling
-from .words import percent
+from .rows import Row
+from .verdicts import SURE
+from .words import around, percent, sureness
 
 __all__ = [
     "front_section",
@@ -21,14 +24,19 @@ METHOD = """<h2>Method and error</h2>
 <p>Cycles come from a model that was fitted, cause by cause, to runs of compiled firmware on the
 RTL. On layers the fit never saw its mean absolute error is {mean}, the worst {worst}. At most
 {unknown} of the cycles of any point rest on something that was not calibrated (operators without a
-kernel, for example).</p>
+kernel, for example), and at most {outside} belong to layers or machines outside of all that was
+measured.</p>
+<p>In the interval beside a number of cycles the truth lies with a probability of 90 %, by the
+errors on layers the fit never saw; what was not calibrated is in there as predicted.</p>
 <p>The speed-up and the energy gain are against DOT4 code, statically balanced, on the same number
 of harts of the same machine. A tight point uses its tiles in the better of two ways: every hart
 holds all weights of a layer, or each the weights of its share of the output channels.</p>
-<p>The margin is slower / faster - 1, in cycles of the best balancing of each coupling. The error
-beside it is that of the margin: both predictions err independently by the mean absolute error on
-what is calibrated, and what is not calibrated counts in full where the two differ. A margin within
-its error is too close to call.</p>
+<p>The margin is slower / faster - 1, in cycles of the best balancing of each coupling, with half
+its 90 % interval. The confidence is the share of {samples} samples in which the coupling is the
+faster one, and beside the energy gain that in which it needs less energy. In each, both predictions
+err within their intervals, each for itself; what is not calibrated takes half to twice as long in
+both; and every energy that nobody published is half to twice as large in both. Below {sure} it is
+too close to call.</p>
 <p>Energy is the energy per event of the profile {profile} times the predicted counters.
 Programming the weights is not counted: they are written once.</p>
 """
@@ -65,7 +73,7 @@ def table(
 def verdict_section(outcome: Outcome) -> str:
     """The verdict for each number of harts and tile budget."""
     head = ("harts", "tiles", "verdict", "balance", "most cycles go to", "params on tiles",
-            "MACs on tiles", "speed-up", "energy gain")  # fmt: skip
+            "MACs on tiles", "cycles", "speed-up", "energy gain", "less energy in")  # fmt: skip
     rows = [
         (
             verdict.best.harts,
@@ -75,13 +83,15 @@ def verdict_section(outcome: Outcome) -> str:
             verdict.bound_by.replace("_", " "),
             percent(verdict.best.coverage),
             percent(verdict.best.mac_coverage),
+            _cycles(verdict.best),
             f"{verdict.best.speedup:.2f}x",
             f"{verdict.best.energy_gain:.2f}x",
+            sureness(verdict.energy_confidence),
         )
         for verdict in outcome.verdicts
     ]
     return "<h2>Which coupling, for each tile budget</h2>\n" + table(
-        head, rows, 4, leading=2
+        head, rows, 6, leading=2
     )
 
 
@@ -95,14 +105,15 @@ def live_section(outcome: Outcome) -> str:
             check.name,
             check.problem or "bit-exact",
             f"{check.rtl_cycles:,}",
-            f"{check.model_cycles:,.0f}",
-            f"{100 * check.error:+.1f} %",
+            around(check.model_cycles, check.model_low_cycles, check.model_high_cycles),
+            f"{100 * check.error:+.1f} %{'' if check.inside else ', outside'}",
         )
         for check in outcome.live
     ]
     text = (
         "<p>Layers of this network, cut to a size that simulates in seconds, run as compiled "
-        "firmware on the Verilog of the machine; the model predicts the very same work.</p>\n"
+        "firmware on the Verilog of the machine; the model predicts the very same work, with its "
+        "90 % interval.</p>\n"
     )
     head = ("layer", "outputs", "rtl cycles", "model cycles", "error")
     return title + text + table(head, rows, 3)
@@ -133,7 +144,7 @@ def rows_section(outcome: Outcome) -> str:
     """Every point."""
     head = ("coupling", "balance", "split", "harts", "tiles", "tiles used", "params on tiles",
             "MACs on tiles", "model cycles", "model energy, uJ", "speed-up", "energy gain",
-            "uncalibrated")  # fmt: skip
+            "uncalibrated", "extrapolated")  # fmt: skip
     rows = [
         (
             row.coupling,
@@ -144,17 +155,18 @@ def rows_section(outcome: Outcome) -> str:
             row.tiles_used,
             percent(row.coverage),
             percent(row.mac_coverage),
-            f"{row.model_cycles:,.0f}",
+            _cycles(row),
             f"{row.model_energy_pj / 1e6:,.1f}",
             f"{row.speedup:.2f}x",
             f"{row.energy_gain:.2f}x",
             percent(row.uncalibrated_ratio),
+            percent(row.extrapolated_ratio),
         )
         for row in outcome.sweep.rows
     ]
     return (
         f"<details><summary>All {len(rows)} points (also in results.parquet)</summary>\n"
-        f"{table(head, rows, 10)}</details>"
+        f"{table(head, rows, 11)}</details>"
     )
 
 
@@ -165,11 +177,29 @@ def method_section(outcome: Outcome) -> str:
         mean=percent(predictor.mean_abs_error),
         worst=percent(predictor.worst_abs_error),
         unknown=percent(max((row.uncalibrated_ratio for row in rows), default=0.0)),
+        outside=percent(max((row.extrapolated_ratio for row in rows), default=0.0)),
+        samples=SAMPLES,
+        sure=percent(SURE),
         profile=escape(predictor.profile),
     )
     skipped = [sentence[:1].upper() + sentence[1:] + "." for sentence in outcome.skipped]
     notes = [f"<p>{escape(note)}</p>" for note in (*skipped, *outcome.network.notes)]
-    return text + "\n".join(notes) + _energy_numbers(outcome)
+    return text + _outside(outcome) + "\n".join(notes) + _energy_numbers(outcome)
+
+
+def _outside(outcome: Outcome) -> str:
+    """What of the points whose layers are shown was never measured."""
+    names = sorted(frozenset().union(*(p.total.extrapolated for p in outcome.shown.values())))
+    if not names:
+        return ""
+    return (
+        "<p>Of the points whose layers are drawn, this lies outside of what was measured (from .. "
+        f"to), and their errors are a guess there: {escape('; '.join(names))}.</p>\n"
+    )
+
+
+def _cycles(row: Row) -> str:
+    return around(row.model_cycles, row.model_low_cycles, row.model_high_cycles)
 
 
 def _energy_numbers(outcome: Outcome) -> str:

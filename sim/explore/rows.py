@@ -36,6 +36,10 @@ class Row:
     """Parameters that sit on tiles / all parameters."""
     mac_coverage: float
     model_cycles: float
+    model_low_cycles: float
+    """The truth lies from here to ``model_high_cycles`` with a probability of 90 %, were what is
+    not calibrated as predicted."""
+    model_high_cycles: float
     model_energy_pj: float
     speedup: float
     """Against DOT4 code, statically balanced, on the same number of harts."""
@@ -43,6 +47,8 @@ class Row:
     """Energy of that baseline / energy of this point."""
     uncalibrated_ratio: float
     """Part of model_cycles that rests on something that was not calibrated."""
+    extrapolated_ratio: float
+    """Part of model_cycles that belongs to layers outside of all that was measured."""
     machine_hash: str
     terms: dict[str, float]
     """model_cycles by cause."""

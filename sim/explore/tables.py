@@ -13,7 +13,7 @@ from .rows import Row
 from .search import SearchResult
 from .sweep import SweepResult
 from .verdicts import TOO_CLOSE, Verdict
-from .words import count, gain, percent
+from .words import around, count, gain, percent, rests_on, sureness
 
 __all__ = ["effort", "found_best", "front_table", "headline", "live_table", "verdict_table"]
 
@@ -30,6 +30,7 @@ def verdict_table(outcome: Outcome) -> Table:
     table.add_column("balance")
     table.add_column("speed-up", justify="right")
     table.add_column("energy", justify="right")
+    table.add_column("less energy", justify="right")
     table.add_column("bound by")
     harts = None
     for verdict in outcome.verdicts:
@@ -52,8 +53,8 @@ def live_table(checks: Sequence[LiveCheck]) -> Table:
         table.add_row(
             escape(check.name),
             f"{check.rtl_cycles:,}",
-            f"{check.model_cycles:,.0f}",
-            f"{100 * check.error:+.1f} %",
+            around(check.model_cycles, check.model_low_cycles, check.model_high_cycles),
+            f"{100 * check.error:+.1f} %{'' if check.inside else ', outside'}",
             exact,
         )
     return table
@@ -74,7 +75,7 @@ def front_table(name: str, rows: Sequence[Row]) -> Table:
             "digital" if row.coupling == Coupling.NONE else row.coupling,
             row.balance,
             percent(row.coverage),
-            f"{row.model_cycles:,.0f}",
+            around(row.model_cycles, row.model_low_cycles, row.model_high_cycles),
             f"{row.model_energy_pj / 1e6:,.1f}",
             f"{row.speedup:.2f}x",
         )
@@ -90,8 +91,8 @@ def found_best(result: SearchResult) -> str:
         f"The best point by {result.objective} of {len(result.rows)} evaluated ones ({part} of "
         f"the grid's {result.grid_points}): {count(best.harts, 'hart')}, {tiles}, {best.balance} "
         f"balancing, {percent(best.coverage)} of the parameters on tiles: "
-        f"{best.model_cycles:,.0f} cycles, {best.model_energy_pj / 1e6:,.1f} uJ. A search may miss "
-        "the grid's best point."
+        f"{_cycles(best)}; {best.model_energy_pj / 1e6:,.1f} uJ. A search may miss the grid's best "
+        "point."
     )
 
 
@@ -105,7 +106,8 @@ def headline(outcome: Outcome) -> str:
         f"The highest speed-up of {len(outcome.sweep.rows)} points is {best.speedup:.2f}x, with "
         f"{gain(best.energy_gain)}, against digital code on the same harts: with "
         f"{count(best.tiles, f'{best.coupling} tile')} on {count(best.harts, 'hart')}, "
-        f"{best.balance} balancing, and {percent(best.coverage)} of the parameters on tiles"
+        f"{best.balance} balancing, and {percent(best.coverage)} of the parameters on tiles, in "
+        f"{_cycles(best)}"
     )
     if best.speedup <= 1:
         text = "No number of tiles beats digital code on the same harts"
@@ -121,6 +123,11 @@ def headline(outcome: Outcome) -> str:
         f"{counts['tight']}, loose wins {counts['loose']}, and {counts[TOO_CLOSE]} "
         f"{'is' if counts[TOO_CLOSE] == 1 else 'are'} too close to call."
     )
+
+
+def _cycles(row: Row) -> str:
+    cycles = around(row.model_cycles, row.model_low_cycles, row.model_high_cycles)
+    return f"{cycles} cycles, {rests_on(row.uncalibrated_ratio, row.extrapolated_ratio)}"
 
 
 def effort(sweep: SweepResult | SearchResult) -> str:
@@ -145,5 +152,6 @@ def _add_verdict(table: Table, verdict: Verdict) -> None:
         best.balance,
         f"{best.speedup:.2f}x",
         f"{best.energy_gain:.2f}x",
+        f"in {sureness(verdict.energy_confidence)}",
         verdict.bound_by.replace("_", " "),
     )

@@ -1,30 +1,25 @@
-"""Which coupling wins at each tile budget, and whether the model can tell.
+"""Which coupling wins at each tile budget, and how sure that is.
 
-**The margin** is ``slower / faster - 1`` in predicted cycles of the best balancing of each.
-
-**The model error** beside it is that of the margin. The model is wrong by
-``mean_abs_error`` (a fraction, from layers that the fit never saw) on what is calibrated, each
-prediction for itself, so two of them add as independent errors do. Of what is not calibrated no
-error is known; but it is mostly the same work on both sides, so only the difference of the two
-counts, and it counts in full:
-
-    error = (hypot(e * K_fast, e * K_slow) + |U_fast - U_slow|) / (K_fast + U_fast)
-
-with K the calibrated and U the uncalibrated cycles. A margin within it is too close to call.
+**The margin** is ``slower / faster - 1`` in predicted cycles of the best balancing of each. **The
+confidence** is the share of samples over what the model may be wrong in
+(``sim.explore.confidence``) in which the faster one is the faster one. Below 90 % it is too close
+to call.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from .confidence import Samples, compare
 from .points import Coupling
 from .rows import Row
-from .words import percent
+from .words import percent, sureness
 
-__all__ = ["TOO_CLOSE", "Verdict", "judge", "margin_error"]
+__all__ = ["SURE", "TOO_CLOSE", "Verdict", "judge"]
 
 TOO_CLOSE = "too close to call"
+SURE = 0.9
+"""The confidence from which on there is a winner."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,12 +33,26 @@ class Verdict:
     margin: float
     """By what fraction ``best`` is faster; negative if digital is faster still."""
     model_error: float
-    """The error of ``margin``, as a fraction."""
+    """Half the width of the 90 % interval of ``margin``, as a fraction."""
+    confidence: float
+    """The share of samples in which ``best`` is faster than ``runner_up``."""
+    energy_confidence: float
+    """The share of samples in which it needs less energy."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether which of the two is faster can be told."""
+        return self._certainty >= SURE
+
+    @property
+    def _certainty(self) -> float:
+        """Of what ``margin`` says: if that is negative, that ``runner_up`` is faster."""
+        return self.confidence if self.margin >= 0 else 1 - self.confidence
 
     @property
     def coupling(self) -> str:
         """tight, loose, or too close to call."""
-        return TOO_CLOSE if abs(self.margin) <= self.model_error else self.best.coupling
+        return self.best.coupling if self.is_sure else TOO_CLOSE
 
     @property
     def is_only(self) -> bool:
@@ -58,16 +67,17 @@ class Verdict:
     def words(self) -> str:
         """The verdict as a sentence without a full stop."""
         digital = "; digital is faster still" if self.best.speedup < 1 else ""
-        error = f"model error {percent(self.model_error)}"
+        by = f"{percent(self.margin)} (+- {percent(self.model_error)})"
+        sure = f"confidence {sureness(self._certainty)}"
         if self.is_only:
             which = f"only {self.best.coupling} was possible"
-            if abs(self.margin) <= self.model_error:
-                return f"{which}, and too close to digital to call, {error}"
+            if not self.is_sure:
+                return f"{which}, and too close to digital to call: {by}, {sure}"
             side = "faster" if self.margin > 0 else "slower"
-            return f"{which}: {percent(abs(self.margin))} {side} than digital, {error}"
-        if self.coupling == TOO_CLOSE:
-            return f"{TOO_CLOSE}: {self.best.coupling} by {percent(self.margin)}, {error}{digital}"
-        return f"{self.coupling} wins by {percent(self.margin)}, {error}{digital}"
+            return f"{which}: {by.removeprefix('-')} {side} than digital, {sure}"
+        if not self.is_sure:
+            return f"{TOO_CLOSE}: {self.best.coupling} by {by}, {sure}{digital}"
+        return f"{self.coupling} wins by {by}, {sure}{digital}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the fields of ``summary.json``."""
@@ -83,15 +93,21 @@ class Verdict:
             "energy_gain": self.best.energy_gain,
             "margin": self.margin,
             "model_error": self.model_error,
+            "confidence": self.confidence,
+            "energy_confidence": self.energy_confidence,
             "fastest": self.best.coupling,
             "runner_up": "digital" if self.is_only else self.runner_up.coupling,
             "bound_by": self.bound_by,
+            "model_cycles": self.best.model_cycles,
+            "model_low_cycles": self.best.model_low_cycles,
+            "model_high_cycles": self.best.model_high_cycles,
             "uncalibrated_ratio": self.best.uncalibrated_ratio,
+            "extrapolated_ratio": self.best.extrapolated_ratio,
             "words": self.words(),
         }
 
 
-def judge(rows: Sequence[Row], mean_abs_error: float) -> list[Verdict]:
+def judge(rows: Sequence[Row], samples: Samples) -> list[Verdict]:
     """A verdict for each number of harts and tile budget of ``rows``, in their order."""
     best: dict[tuple[int, int], dict[str, Row]] = {}
     for row in rows:
@@ -99,26 +115,20 @@ def judge(rows: Sequence[Row], mean_abs_error: float) -> list[Verdict]:
         rival = of_budget.get(row.coupling)
         if rival is None or row.model_cycles < rival.model_cycles:
             of_budget[row.coupling] = row
-    verdicts = []
+    pairs = []
     for (harts, tiles), of_budget in best.items():
         if not tiles:
             continue
         ranked = sorted(of_budget.values(), key=lambda row: row.model_cycles)
-        second = ranked[1] if len(ranked) > 1 else best[harts, 0][Coupling.NONE]
-        verdicts.append(
-            Verdict(
-                best=ranked[0],
-                runner_up=second,
-                margin=second.model_cycles / ranked[0].model_cycles - 1,
-                model_error=margin_error(ranked[0], second, mean_abs_error),
-            )
+        pairs.append((ranked[0], ranked[1] if len(ranked) > 1 else best[harts, 0][Coupling.NONE]))
+    return [
+        Verdict(
+            best=fast,
+            runner_up=slow,
+            margin=slow.model_cycles / fast.model_cycles - 1,
+            model_error=found.margin_error,
+            confidence=found.confidence,
+            energy_confidence=found.energy_confidence,
         )
-    return verdicts
-
-
-def margin_error(fast: Row, slow: Row, mean_abs_error: float) -> float:
-    """The error of ``slow / fast - 1``; see the formula above."""
-    unknown = [row.uncalibrated_ratio * row.model_cycles for row in (fast, slow)]
-    known = [row.model_cycles - part for row, part in zip((fast, slow), unknown, strict=True)]
-    independent = math.hypot(mean_abs_error * known[0], mean_abs_error * known[1])
-    return (independent + abs(unknown[0] - unknown[1])) / fast.model_cycles
+        for (fast, slow), found in zip(pairs, compare(pairs, samples), strict=True)
+    ]

@@ -12,7 +12,7 @@ from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["single_hart_plan", "stages_of"]
+__all__ = ["run_cycles", "single_hart_plan", "stages_of"]
 
 
 def stages_of(cycles: Sequence[float], harts: int) -> tuple[int, ...]:
@@ -42,6 +42,24 @@ def stages_of(cycles: Sequence[float], harts: int) -> tuple[int, ...]:
         end = begin
     stages = [stage for stage in reversed(edges) if stage[1] > stage[0]]
     return tuple(hart for hart, (begin, end) in enumerate(stages) for _ in range(begin, end))
+
+
+def run_cycles(
+    layer_cycles: Sequence[float], stage_harts: Sequence[int], inputs: int
+) -> float:
+    """How long a run over ``inputs`` takes if each layer of one takes so long.
+
+    Without stages the inputs follow each other. In beat t of a pipeline hart h is at input t - h,
+    and a beat ends with the last of them. What harts at work on different layers lose to each other
+    is not in it: for a pipeline this is what a run takes at least.
+    """
+    if not stage_harts:
+        return inputs * sum(layer_cycles)
+    stages = [0.0] * (max(stage_harts) + 1)
+    for cycles, hart in zip(layer_cycles, stage_harts, strict=True):
+        stages[hart] += cycles
+    beats = range(inputs + len(stages) - 1)
+    return sum(max(stages[max(0, beat - inputs + 1) : beat + 1]) for beat in beats)
 
 
 def single_hart_plan(

@@ -57,7 +57,9 @@ def report_html(rows: Sequence[NetworkRow], skipped: Sequence[str]) -> str:
 <p class="answer">{escape(headline(rows))}</p>
 <p>Cycles are counted by the hardware, from the barrier before the first layer to the one after the
 last; every output was compared with the integer reference. The speed-up is against digital code in
-equal shares, in inputs per cycle; a pipeline's includes its filling and draining.</p>
+equal shares, in inputs per cycle; a pipeline's includes its filling and draining. The model error
+is that of the calibrated model's cycles of the same run, positive if it predicts too many; of a
+pipeline it knows nothing of what the stages lose to each other.</p>
 <h2>Speed-up against coverage</h2>
 <div class="charts">{charts}</div>
 <h2>Stealing against equal shares</h2>

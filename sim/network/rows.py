@@ -7,6 +7,7 @@ from typing import Any, Self
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters
+from tightrope.sim.explore.beside import error_of
 
 from .mapping import NetworkMapping
 from .points import Point
@@ -64,6 +65,14 @@ class NetworkRow:
     """Parts of the harts' time, of which work and the causes of :data:`TERMS` make 1."""
     seconds: float
     """Wall time of building the image, running and comparing."""
+    model_cycles: float | None = None
+    """What the model says of ``rtl_cycles``; of a pipeline what it takes at least. None if it knows
+    a kernel not, or in rows of older versions."""
+
+    @property
+    def model_error(self) -> float | None:
+        """As a fraction of the RTL's cycles: positive if the model predicts too many."""
+        return error_of(self.model_cycles, self.rtl_cycles)
 
     @property
     def macs_per_cycle(self) -> float:
@@ -94,6 +103,7 @@ def make_row(
     mapping: NetworkMapping,
     run: NetworkRun,
     seconds: float,
+    model_cycles: float | None,
 ) -> NetworkRow:
     """The row of a run of ``mapping``, which is the point's."""
     return NetworkRow(
@@ -115,12 +125,17 @@ def make_row(
         busiest_tile_ratio=_busiest_tile(run.counters),
         terms=terms_of(run.counters),
         seconds=seconds,
+        model_cycles=model_cycles,
     )
 
 
-def same_run(row: NetworkRow, key: str, point: Point, mapping: NetworkMapping) -> NetworkRow:
+def same_run(
+    row: NetworkRow, key: str, point: Point, mapping: NetworkMapping, model_cycles: float | None
+) -> NetworkRow:
     """The row of a point of which the very same is run as for ``row``."""
-    return dataclasses.replace(row, key=key, **_labels(point, mapping))
+    return dataclasses.replace(
+        row, key=key, model_cycles=model_cycles, **_labels(point, mapping)
+    )
 
 
 def _labels(point: Point, mapping: NetworkMapping) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tightrope.sim.sweeps.pool import InProcess, Pool
 from tightrope.sim.sweeps.store import ResultStore
 from tightrope.sim.sweeps.tasks import Task as SweepTask
 
+from .beside import model_cycles_of
 from .errors import NetworkError
 from .mapping import NetworkMapping, map_network
 from .points import Point
@@ -82,6 +83,8 @@ class _Mapped:
     mapping: NetworkMapping
     run_key: str
     """Of what is run, whatever it is called."""
+    model_cycles: float | None
+    """What the model says of it."""
 
 
 class _RtlJob:
@@ -109,7 +112,8 @@ class _RtlJob:
         task, mapping, run_key = payload.task, payload.mapping, payload.run_key
         if run_key not in self._known:
             self._known[run_key] = self._measured(key, payload)
-        return same_run(self._known[run_key], key, task.point, mapping)
+        known = self._known[run_key]
+        return same_run(known, key, task.point, mapping, payload.model_cycles)
 
     def _measured(self, key: str, payload: _Mapped) -> NetworkRow:
         began = time.monotonic()
@@ -123,7 +127,14 @@ class _RtlJob:
         )
         seconds = time.monotonic() - began
         return make_row(
-            key, payload.run_key, task.qnet.name, task.point, mapping, run, seconds
+            key,
+            payload.run_key,
+            task.qnet.name,
+            task.point,
+            mapping,
+            run,
+            seconds,
+            payload.model_cycles,
         )
 
 
@@ -148,8 +159,12 @@ class _Ways:
                 self.unmapped[number] = error
                 continue
             run_key = _run_key(task, mapping, self._message)
-            key = self.keys[number] = fingerprint(run_key, task.point)
-            payload = _Mapped(task=task, mapping=mapping, run_key=run_key)
+            model_cycles = model_cycles_of(mapping, task.point.inputs, self._calibration)
+            # What another calibration says is another row, but not another run.
+            key = self.keys[number] = fingerprint(run_key, task.point, model_cycles)
+            payload = _Mapped(
+                task=task, mapping=mapping, run_key=run_key, model_cycles=model_cycles
+            )
             yield SweepTask(key=key, payload=payload)
 
     def skipped(self, refused: Mapping[str, Exception]) -> Iterator[str]:

@@ -11,9 +11,10 @@ from .verdicts import GAIN_BAR, LOSS_BAR, Stealing, bound, speedups
 
 __all__ = ["row_cells", "rows_table", "stealing_table"]
 
-COLUMNS = ("network", "on tiles by", "balancing", "weights", "MACs", "cycles per input", "latency",
-           "MAC/cycle", "speed-up", "planned / touched", "outputs", "bound by")  # fmt: skip
-LEFT = (0, 1, 2, 10, 11)
+COLUMNS = ("network", "on tiles by", "balancing", "weights", "MACs", "cycles per input",
+           "model error", "latency", "MAC/cycle", "speed-up", "planned / touched", "outputs",
+           "bound by")  # fmt: skip
+LEFT = (0, 1, 2, 11, 12)
 """Columns of words; the others are numbers."""
 
 
@@ -26,6 +27,7 @@ def row_cells(row: NetworkRow, speedup: float | None) -> list[str]:
         percent(row.coverage),
         percent(row.mac_coverage),
         f"{row.cycles_per_input:,.0f}",
+        "" if row.model_error is None else f"{100 * row.model_error:+.1f} %",
         f"{row.latency_cycles:,.0f}",
         f"{row.macs_per_cycle:.2f}",
         "" if speedup is None else f"{speedup:.2f}x",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.digits import load_digits
+from tightrope.sim.explore.words import count, percent
 from tightrope.sim.quantise import QuantNetwork, quantise
 from tightrope.sim.workload.onnx_import import load_model
 
@@ -44,6 +45,8 @@ RATE_BAR = 8.0
 """MACs per cycle of MobileNetV2, digital, over the whole network."""
 SECONDS_BAR = 600.0
 """Wall time of that."""
+ERROR_BAR = 0.05
+"""Of the model, in cycles of a whole network at the worst, as a fraction."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +124,25 @@ def judge(rows: Sequence[NetworkRow]) -> list[Verdict]:
         for verdict in _large_verdicts(row)
     ]
     pairs = stealing(rows)
-    return verdicts + (_stealing_verdicts(pairs) if pairs else [])
+    return verdicts + _model_verdicts(rows) + (_stealing_verdicts(pairs) if pairs else [])
+
+
+def _model_verdicts(rows: Sequence[NetworkRow]) -> list[Verdict]:
+    predicted = [row for row in rows if row.model_error is not None]
+    if not predicted:
+        return []
+    worst = max(predicted, key=lambda row: abs(row.model_error))
+    mean = sum(abs(row.model_error) for row in predicted) / len(predicted)
+    return [
+        Verdict(
+            what="worst error of the model on a whole network",
+            value=f"{100 * worst.model_error:+.1f} %",
+            bar=percent(ERROR_BAR),
+            holds=abs(worst.model_error) <= ERROR_BAR,
+            note=f"{worst.network}, {worst.way}, {worst.balancing}; "
+            f"{percent(mean)} in the mean of {count(len(predicted), 'run')}",
+        )
+    ]
 
 
 def _large_verdicts(row: NetworkRow) -> list[Verdict]:

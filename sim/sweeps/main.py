@@ -12,6 +12,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.commands import options
 from tightrope.sim.commands.guard import EXIT_FAILED_CHECK, GuardedGroup
 from tightrope.sim.commands.output import Talk, write_json
+from tightrope.sim.explore.confidence import Samples, draw_samples
 from tightrope.sim.explore.evaluate import Evaluator
 from tightrope.sim.explore.front import front_dicts, front_of
 from tightrope.sim.explore.points import Coupling, Sweep, make_points
@@ -19,7 +20,7 @@ from tightrope.sim.explore.predictor import Predictor, load_predictor
 from tightrope.sim.explore.rows import Row
 from tightrope.sim.explore.sweep import ExploreJob, NetworkPoint, point_tasks
 from tightrope.sim.explore.verdicts import TOO_CLOSE, Verdict, judge
-from tightrope.sim.explore.words import percent
+from tightrope.sim.explore.words import around, percent
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.workload.onnx_import import load_network
 
@@ -98,7 +99,8 @@ def sweeps(
         talk.progress() as progress,
     ):
         rows, run = _sweep(evaluators, out, pool, lambda done, n: progress("points", done, n))
-    answers = [_answer(rows, evaluator, predictor) for evaluator in evaluators]
+    samples = draw_samples(predictor)
+    answers = [_answer(rows, evaluator, samples) for evaluator in evaluators]
     content = {
         "points": len(rows),
         "reused": run.reused,
@@ -134,9 +136,9 @@ def _evaluators(names: Sequence[str], profile: str, predictor: Predictor) -> lis
     return [Evaluator(load_network(name), base, predictor) for name in names]
 
 
-def _answer(rows: Sequence[Row], evaluator: Evaluator, predictor: Predictor) -> _Answer:
+def _answer(rows: Sequence[Row], evaluator: Evaluator, samples: Samples) -> _Answer:
     own = tuple(row for row in rows if row.network == evaluator.network.name)
-    return _Answer(rows=own, verdicts=tuple(judge(own, predictor.mean_abs_error)))
+    return _Answer(rows=own, verdicts=tuple(judge(own, samples)))
 
 
 def _effort(run: Run[NetworkPoint, Row], out: Path) -> str:
@@ -151,7 +153,8 @@ def _table(answers: Sequence[_Answer]) -> Table:
     table = Table(title="Highest speed-up, and who wins at how many tile budgets",
                   title_justify="left")  # fmt: skip
     table.add_column("network")
-    for name in ("points", "speed-up", "energy", "harts", "tiles"):
+    for name in ("points", "model cycles", "not calibrated, extrapolated", "speed-up", "energy",
+                 "harts", "tiles"):  # fmt: skip
         table.add_column(name, justify="right")
     table.add_column("coupling, balance")
     for name in ("coverage", "MACs", "tight wins", "loose wins", TOO_CLOSE, "Pareto points"):
@@ -161,6 +164,8 @@ def _table(answers: Sequence[_Answer]) -> Table:
         table.add_row(
             escape(best.network),
             f"{len(answer.rows):,}",
+            around(best.model_cycles, best.model_low_cycles, best.model_high_cycles),
+            f"{percent(best.uncalibrated_ratio)}, {percent(best.extrapolated_ratio)}",
             f"{best.speedup:.2f}x",
             f"{best.energy_gain:.2f}x",
             str(best.harts),

@@ -1,9 +1,11 @@
 """A made-up cycle model, so that the command can be tested without the calibrated one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.explore.predictor import Cost, EnergyNumber
+from tightrope.sim.explore.spread import Spread
 from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -14,6 +16,7 @@ class StubPredictor:
 
     mean_abs_error = 0.05
     worst_abs_error = 0.15
+    shared_ratio = 0.5
     identity = "stub"
     numbers = (EnergyNumber(name="hart_pj", value="10 pJ", source="<made up>", assumed=True),)
 
@@ -22,6 +25,9 @@ class StubPredictor:
 
     def helped(self, layer, plan, machine):
         return plan
+
+    def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
+        return {"harts": 2.0 ** rng.uniform(-1, 1, samples), "tiles": np.ones(samples)}
 
     def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
         return [self.cost(layer, plan, machine) for layer, plan in work]
@@ -39,4 +45,7 @@ class StubPredictor:
             uncalibrated_cycles=unknown,
             terms={"compute": work, "bus_wait": wait},
             energy={"harts": 10 * cycles * machine.harts, "tiles": wait},
+            spread=Spread() if unknown else Spread.of(cycles, (0.95 * cycles, 1.1 * cycles)),
+            extrapolated=frozenset({"harts 1 (2 .. 8)"} if machine.harts == 1 else ()),
+            extrapolated_cycles=cycles if machine.harts == 1 else 0.0,
         )

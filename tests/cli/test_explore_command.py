@@ -26,6 +26,10 @@ def test_writes_results_summary_report_and_picture(tightrope, net, tmp_path):
     assert len(rows) == summary["points"] == 2 * 2 + 2 * (6 + 5)
     assert (out / "speedup.svg").read_text().startswith("<svg")
     assert "which coupling, for each tile budget" in result.stdout
+    said = " ".join(result.stdout.split())
+    assert "0.0 % of them not calibrated" in said and "confidence" in said
+    report = (out / "report.html").read_text()
+    assert "less energy in" in report and "guess there: harts 1 (2 .. 8)." in report
     assert not list(out.glob(".*"))
 
 
@@ -35,6 +39,7 @@ def test_verdicts_have_the_fields_of_the_design(tightrope, net, tmp_path):
     fields = {
         *("harts", "tiles", "coverage", "mac_coverage", "coupling", "balance"),
         *("speedup", "energy_gain", "margin", "model_error"),
+        *("confidence", "energy_confidence", "uncalibrated_ratio", "extrapolated_ratio"),
     }
     assert [(v["harts"], v["tiles"]) for v in summary["verdicts"]] == [
         (harts, tiles) for harts in (1, 2) for tiles in (1, 2, 4)
@@ -43,7 +48,8 @@ def test_verdicts_have_the_fields_of_the_design(tightrope, net, tmp_path):
         assert fields <= set(verdict)
         assert verdict["coupling"] in ("tight", "loose", "too close to call")
         named = verdict["coupling"] != "too close to call"
-        assert named == (abs(verdict["margin"]) > verdict["model_error"])
+        sure = verdict["confidence"] if verdict["margin"] >= 0 else 1 - verdict["confidence"]
+        assert named == (sure >= 0.9) and 0 <= verdict["energy_confidence"] <= 1
 
 
 def test_baseline_rows_are_digital_and_speedups_refer_to_them(tightrope, net, tmp_path):
@@ -61,6 +67,10 @@ def test_baseline_rows_are_digital_and_speedups_refer_to_them(tightrope, net, tm
         energy = sum(v for k, v in row.items() if k.startswith("model_energy_pj_"))
         assert energy == pytest.approx(row["model_energy_pj"])
         assert row["tiles_used"] <= row["tiles"]
+        low, high = row["model_low_cycles"], row["model_high_cycles"]
+        # Three layers, whose errors are partly their own: less than 5 % down and 10 % up.
+        assert 0.95 < low / row["model_cycles"] < 1 < high / row["model_cycles"] < 1.1
+        assert row["extrapolated_ratio"] == (row["harts"] == 1)
 
 
 def test_points_that_cannot_exist_are_said_once(tightrope, net, tmp_path):
@@ -201,6 +211,8 @@ def test_live_checks_cover_every_body(tightrope, net, tmp_path, monkeypatch):
     for check in checks:
         assert {"name", "rtl_cycles", "model_cycles", "error"} <= set(check)
         assert check["error"] == pytest.approx(check["model_cycles"] / 1000 - 1)
+        low, high = check["model_low_cycles"], check["model_high_cycles"]
+        assert check["inside"] == (low <= 1000 <= high)
 
 
 def test_failed_live_check_is_status_1_after_writing_everything(

@@ -1,5 +1,6 @@
 """Whole networks by ``tightrope run`` and ``tightrope sweep``, without a simulator."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -14,8 +15,11 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters
+from tightrope.sim.model.calibration import DEFAULT_FILE
+from tightrope.sim.network import run as network_run
 from tightrope.sim.network import sweep
-from tightrope.sim.network.run import NetworkRun
+from tightrope.sim.network.rows import NetworkRow
+from tightrope.sim.network.run import LayerRun, NetworkRun
 
 WAYS = ("--coupling", "tight,loose", "--balance", "static,steal", "--coverage", "0,0.5,1")
 POINTS = 2 + 2 * 2 * 2
@@ -85,9 +89,11 @@ def test_every_way_is_a_row(tightrope, rtl, net, tmp_path):
     assert len(places) == POINTS
     for row in rows:
         assert row["cycles_per_input"] == row["rtl_cycles"] > 0
+        assert row["model_cycles"] > 0
         assert sum(row["terms"].values()) == pytest.approx(1)
     table = pyarrow.parquet.read_table(tmp_path / "o" / "results.parquet")
     assert table.num_rows == POINTS and "rtl_ratio_asleep" in table.column_names
+    assert table["model_cycles"].to_pylist() == [row["model_cycles"] for row in rows]
 
 
 def test_report_opens_without_a_network_and_draws_both_couplings(tightrope, rtl, net, tmp_path):
@@ -148,6 +154,53 @@ def test_a_row_is_measured_again_if_the_network_changed(tightrope, rtl, net, tmp
     onnx.save(model, net)
     assert tightrope(*command, "--out", tmp_path / "o").exit_code == 0
     assert len(rtl.ran) == 2
+
+
+def test_another_calibration_makes_other_rows_of_the_same_runs(tightrope, rtl, net, tmp_path):
+    command = ("sweep", net, "--coupling", "digital", "--coverage", "0", "--balance", "static")
+    content = json.loads(DEFAULT_FILE.read_text())
+    for costs in content["kernels"]["conv_dot4"]["compute"], content["kernels"]["maxpool"]:
+        costs.update({name: 2 * cost for name, cost in costs.items() if isinstance(cost, float)})
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(content))
+    found = [
+        tightrope(*command, *options, "--out", tmp_path / "o", "--json", "-")
+        for options in ((), ("--calibration", other), ())
+    ]
+    rows = [json.loads(result.stdout)["rows"][0] for result in found]
+    assert len(rtl.ran) == 1 and rows[0] == rows[2]
+    assert rows[1]["model_cycles"] > 1.2 * rows[0]["model_cycles"]
+    assert rows[1]["rtl_cycles"] == rows[0]["rtl_cycles"]
+
+
+def test_kernel_that_was_not_calibrated_has_no_model_error(tightrope, rtl, net, tmp_path):
+    content = json.loads(DEFAULT_FILE.read_text())
+    del content["kernels"]["maxpool"]
+    part = tmp_path / "part.json"
+    part.write_text(json.dumps(content))
+    result = tightrope(
+        "sweep", net, "--coupling", "digital", "--coverage", "0", "--balance", "static",
+        "--calibration", part, "--out", tmp_path / "o", "--json", tmp_path / "j",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads((tmp_path / "j").read_text())["rows"]
+    assert row["model_cycles"] is None and row["rtl_cycles"] > 0
+
+
+def test_rows_without_a_prediction_are_still_known(tightrope, rtl, net, tmp_path, monkeypatch):
+    command = ("sweep", net, "--coupling", "digital", "--coverage", "0", "--balance", "static")
+    fields = NetworkRow.to_dict
+
+    def older(row):
+        return {name: value for name, value in fields(row).items() if name != "model_cycles"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NetworkRow, "to_dict", older)
+        patch.setattr(sweep, "model_cycles_of", lambda *ignored: None)
+        tightrope(*command, "--out", tmp_path / "o")
+    result = tightrope(*command, "--out", tmp_path / "o", "--json", "-")
+    assert json.loads(result.stdout)["rows"][0]["model_cycles"] > 0
+    assert len(rtl.ran) == 1
 
 
 def test_a_pipeline_runs_several_inputs_and_says_both_speeds(tightrope, rtl, net, tmp_path):
@@ -234,3 +287,60 @@ def test_samples_of_another_shape_are_refused(tightrope, net, tmp_path):
     samples = tmp_path / "samples.npy"
     np.save(samples, np.zeros((2, 3, 3, 3), np.float32))
     refused(tightrope("run", net, "--samples", samples), "samples.npy")
+
+
+@pytest.fixture
+def layered(monkeypatch, rtl):
+    """``run`` on made-up hardware, whose layers take 100 cycles each."""
+
+    def run(qnet, mapping, inputs, **options):
+        found = rtl(qnet, mapping, inputs)
+        names = [layer.name for layer in mapping.network.layers]
+        layers = [LayerRun(name="programming", step=None, input=0, rtl_cycles=9)]
+        layers += [
+            LayerRun(name=name, step=step, input=number, rtl_cycles=100)
+            for number in range(len(inputs))
+            for step, name in enumerate(names)
+        ]
+        if mapping.stage_harts:
+            layers = [LayerRun(name="pipeline", step=0, input=0, rtl_cycles=found.rtl_cycles)]
+        machine = mapping.machine
+        tiles = machine.harts * machine.tight_tiles_per_hart + machine.loose_tiles
+        counters = dataclasses.replace(
+            found.counters,
+            harts=[dict.fromkeys(HartCounter, 0)] * machine.harts,
+            tiles=[dict.fromkeys(TileStatusReg, 0)] * tiles,
+        )
+        return dataclasses.replace(found, layers=tuple(layers), counters=counters)
+
+    monkeypatch.setattr(network_run, "run_on_rtl", run)
+    return rtl
+
+
+def test_prediction_stands_beside_what_a_network_took(tightrope, layered, net):
+    result = tightrope("run", net, "--images", "2", "--json", "-")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    programming, *layers = content["layers"]
+    assert programming["model_cycles"] is None and len(layers) == 6
+    assert sum(layer["model_cycles"] for layer in layers) == pytest.approx(content["model_cycles"])
+    assert content["error"] == pytest.approx(content["model_cycles"] / content["rtl_cycles"] - 1)
+    for layer in layers:
+        assert layer["error"] == pytest.approx(layer["model_cycles"] / 100 - 1)
+    low, high = content["model_low_cycles"], content["model_high_cycles"]
+    assert low < content["model_cycles"] < high
+    assert content["uncalibrated_cycles"] == 0 and content["extrapolated"] == []
+    shown = tightrope("run", net).stdout
+    assert "model cycles per input" in shown and "model error" in shown
+
+
+def test_pipeline_has_a_prediction_without_an_interval(tightrope, layered, net):
+    command = ("run", net, "--images", "3", "--balance", "pipeline", "--harts", "2")
+    content = json.loads(tightrope(*command, "--json", "-").stdout)
+    (pipeline,) = content["layers"]
+    assert pipeline["model_cycles"] == content["model_cycles"] > 0
+    assert content["model_low_cycles"] is content["model_high_cycles"] is None
+    assert pipeline["error"] == content["error"]
+    predicted = json.loads(tightrope(*command, "--on", "model", "--json", "-").stdout)
+    assert predicted["model_cycles"] == pytest.approx(content["model_cycles"] / 3)
+    assert "at least" in tightrope(*command, "--on", "model").stdout

@@ -9,6 +9,8 @@ from tightrope.sim.cosim.errors import CosimHang
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment import measure
 from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Measurement
+from tightrope.sim.explore import predictor
+from tightrope.sim.model.errors import ModelError
 
 KERNEL = "conv:8x8x16:24:3x3:p1"
 
@@ -59,13 +61,41 @@ def test_fields_of_the_design(tightrope, rtl):
     assert [memory[name] for name in shared] == [100, 300, 400, 500]
     energy = load_profile("gf22").scratchpad_pj_per_byte * 4 * 300
     assert content["energy"]["scratchpad_pj"] == pytest.approx(energy)
-    assert content["layers"] == [{"name": KERNEL, "op": "conv", "rtl_cycles": 5000}]
+    predicted, error = content["model_cycles"], content["error"]
+    assert error == pytest.approx(predicted / 5000 - 1)
+    assert content["model_low_cycles"] < predicted < content["model_high_cycles"]
+    assert content["layers"] == [
+        {
+            "name": KERNEL,
+            "op": "conv",
+            "rtl_cycles": 5000,
+            "model_cycles": predicted,
+            "error": error,
+        }
+    ]
 
 
 def test_table_names_counters(tightrope, rtl):
     result = tightrope("run", KERNEL, "--harts", "1")
     assert result.exit_code == 0, result.output
     assert "bit-exact" in result.stdout and "memory_beats" in result.stdout
+    assert "rtl cycles" in result.stdout and "model error" in result.stdout
+    assert "harts 1 (2 .. 8)" in result.stdout
+
+
+def test_rtl_does_without_a_prediction_unless_a_calibration_was_named(
+    tightrope, rtl, monkeypatch, tmp_path
+):
+    def unknown(profile, calibration=None):
+        raise ModelError("no cost for conv_dot4")
+
+    monkeypatch.setattr(predictor, "load_predictor", unknown)
+    result = tightrope("run", KERNEL, "--json", tmp_path / "j")
+    assert result.exit_code == 0, result.output
+    assert "no prediction stands beside what is measured: no cost for conv_dot4" in result.stderr
+    content = json.loads((tmp_path / "j").read_text())
+    assert content["model_cycles"] is content["error"] is None and content["rtl_cycles"] == 5000
+    refused(tightrope("run", KERNEL, "--calibration", "c.json"), "no cost for conv_dot4")
 
 
 def test_mismatch_is_status_1(tightrope, rtl):
@@ -110,6 +140,9 @@ def test_prediction(tightrope):
     content = json.loads(result.stdout)
     assert content["model_cycles"] > 0 and content["checked"] is False
     assert content["layers"][0]["model_cycles"] == content["model_cycles"]
+    assert content["model_low_cycles"] < content["model_cycles"] < content["model_high_cycles"]
+    assert content["uncalibrated_cycles"] == content["extrapolated_cycles"] == 0
+    assert content["model_error"] > 0
 
 
 @pytest.mark.parametrize(

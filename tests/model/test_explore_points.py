@@ -80,7 +80,7 @@ def test_machines_that_cannot_be_built_are_refused():
 class Counting:
     """Digital work costs its MACs, tiles nothing; counts how often it is asked."""
 
-    mean_abs_error = worst_abs_error = 0.0
+    mean_abs_error = worst_abs_error = shared_ratio = 0.0
     profile = identity = "counting"
     numbers = ()
 
@@ -89,6 +89,9 @@ class Counting:
 
     def helped(self, layer, plan, machine):
         return plan
+
+    def energy_factors(self, rng, samples):
+        return {"harts": np.ones(samples)}
 
     def costs(self, work, machine):
         self.plans += work

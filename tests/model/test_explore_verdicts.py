@@ -1,12 +1,28 @@
-import math
+import dataclasses
+import time
 
+import numpy as np
 import pytest
+from tightrope.sim.explore.confidence import Samples, compare, draw_samples
+from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.explore.rows import Row
-from tightrope.sim.explore.verdicts import TOO_CLOSE, judge, margin_error
-from tightrope.sim.explore.words import count, gain, percent
+from tightrope.sim.explore.verdicts import TOO_CLOSE, judge
+from tightrope.sim.explore.words import around, count, gain, percent, sureness
+
+RNG = np.random.default_rng(11)
+COUNT = 4000
+SAMPLES = Samples(
+    first=RNG.standard_normal(COUNT),
+    second=RNG.standard_normal(COUNT),
+    uncalibrated=2.0 ** RNG.uniform(-1, 1, COUNT),
+    energy={"hart_active": 2.0 ** RNG.uniform(-1, 1, COUNT), "memory": np.ones(COUNT)},
+)
 
 
-def row(coupling, cycles, *, tiles=4, balance="static", unknown=0.0, harts=2):
+def row(coupling, cycles, *, tiles=4, balance="static", unknown=0.0, harts=2, error=0.02, pj=None):
+    """``error``: the interval of what is calibrated is from 1 / (1 + error) to 1 + error."""
+    known = (1 - unknown) * cycles
+    energy = pj or {"hart_active": cycles}
     return Row(
         key=f"{coupling}{cycles}",
         network="net",
@@ -22,32 +38,48 @@ def row(coupling, cycles, *, tiles=4, balance="static", unknown=0.0, harts=2):
         coverage=0.5,
         mac_coverage=0.6,
         model_cycles=cycles,
-        model_energy_pj=cycles,
+        model_low_cycles=cycles - known + known / (1 + error),
+        model_high_cycles=cycles + known * error,
+        model_energy_pj=sum(energy.values()),
         speedup=1000 / cycles,
         energy_gain=1000 / cycles,
         uncalibrated_ratio=unknown,
+        extrapolated_ratio=0.0,
         machine_hash="",
         terms={"compute": cycles * 0.7, "bus_wait": cycles * 0.3},
-        energy={"harts": cycles},
+        energy=energy,
     )
 
 
 DIGITAL = row("none", 1000.0, tiles=0)
 
 
-def test_clear_winner_is_named_with_its_margin():
-    (verdict,) = judge([DIGITAL, row("tight", 100.0), row("loose", 131.0)], 0.02)
+def of(fast, slow, samples=SAMPLES):
+    return compare([(fast, slow)], samples)[0]
+
+
+def test_clear_winner_is_named_with_its_margin_and_confidence():
+    (verdict,) = judge([DIGITAL, row("tight", 100.0), row("loose", 131.0)], SAMPLES)
     assert verdict.coupling == "tight"
     assert verdict.margin == pytest.approx(0.31)
-    assert verdict.words() == "tight wins by 31 %, model error 3.3 %"
+    # Two errors of 2 % that are independent, and a ratio of 1.31.
+    assert verdict.model_error == pytest.approx(1.31 * 0.02 * 2**0.5, rel=0.05)
+    assert verdict.confidence == 1.0
+    assert verdict.words() == "tight wins by 31 % (+- 3.7 %), confidence 100 %"
     assert verdict.bound_by == "compute"
 
 
-def test_margin_within_the_model_error_is_too_close_to_call():
-    (verdict,) = judge([DIGITAL, row("tight", 104.0), row("loose", 100.0)], 0.05)
+def test_below_nine_in_ten_it_is_too_close_to_call():
+    # The difference of two normal errors of 5 % at 1.645 deviations each.
+    wide = [DIGITAL, row("tight", 104.0, error=0.05), row("loose", 100.0, error=0.05)]
+    (verdict,) = judge(wide, SAMPLES)
     assert verdict.coupling == TOO_CLOSE
-    assert verdict.best.coupling == "loose"
+    assert verdict.confidence == pytest.approx(0.82, abs=0.02)
     assert verdict.words().startswith("too close to call: loose by 4.0 %")
+    narrow = [DIGITAL, row("tight", 104.0, error=0.03), row("loose", 100.0, error=0.03)]
+    (verdict,) = judge(narrow, SAMPLES)
+    assert verdict.confidence == pytest.approx(0.94, abs=0.02)
+    assert verdict.coupling == "loose"
 
 
 def test_best_balance_of_each_coupling_counts():
@@ -57,36 +89,100 @@ def test_best_balance_of_each_coupling_counts():
         row("tight", 90.0, balance="steal"),
         row("loose", 100.0),
     ]
-    (verdict,) = judge(rows, 0.01)
+    (verdict,) = judge(rows, SAMPLES)
     assert (verdict.coupling, verdict.best.balance) == ("tight", "steal")
     assert verdict.margin == pytest.approx(100 / 90 - 1)
 
 
-def test_errors_of_two_predictions_add_as_independent_ones():
-    fast, slow = row("tight", 100.0), row("loose", 100.0)
-    assert margin_error(fast, slow, 0.03) == pytest.approx(0.03 * math.sqrt(2))
+def test_equal_points_are_a_toss_up():
+    assert of(row("tight", 100.0), row("loose", 100.0)).confidence == pytest.approx(0.5, abs=0.03)
+    certain = row("tight", 100.0, error=0.0), row("loose", 100.0, error=0.0)
+    assert of(*certain).confidence == of(*certain).energy_confidence == 0.5
 
 
-def test_equal_uncalibrated_work_on_both_sides_adds_no_error():
-    fast, slow = row("tight", 100.0, unknown=0.5), row("loose", 125.0, unknown=0.4)
-    assert margin_error(fast, slow, 0.1) == pytest.approx(math.hypot(0.05, 0.075))
+def test_nine_in_ten_samples_lie_inside_a_lopsided_interval():
+    fast, slow = row("tight", 100.0, error=0.0), row("loose", 100.0)
+    slow = dataclasses.replace(slow, model_low_cycles=99.0, model_high_cycles=130.0)
+    assert of(fast, slow).margin_error == pytest.approx((1.30 - 0.99) / 2, rel=0.05)
+    assert of(fast, slow).confidence == pytest.approx(0.5, abs=0.03)
 
 
-def test_uncalibrated_work_on_one_side_counts_in_full():
-    fast, slow = row("tight", 100.0), row("loose", 150.0, unknown=0.4)
-    verdict = judge([DIGITAL, fast, slow], 0.0)[0]
-    assert verdict.model_error == pytest.approx(0.6)
-    assert verdict.coupling == TOO_CLOSE
+def test_equal_uncalibrated_work_on_both_sides_changes_nothing():
+    fast = row("tight", 100.0, unknown=0.5, error=0.0)
+    slow = row("loose", 101.0, unknown=50 / 101, error=0.0)
+    assert of(fast, slow).confidence == 1.0
+
+
+def test_uncalibrated_work_on_one_side_is_halved_and_doubled():
+    fast, slow = row("tight", 100.0, error=0.0), row("loose", 110.0, unknown=0.2, error=0.0)
+    # 88 + 22 f > 100 where f > 12 / 22, for a factor f whose logarithm is uniform.
+    expected = (1 - np.log2(12 / 22)) / 2
+    assert of(fast, slow).confidence == pytest.approx(expected, abs=0.02)
+    assert of(row("tight", 100.0), row("loose", 150.0, unknown=0.4)).confidence == 1.0
+
+
+def test_point_without_any_calibrated_cycle_can_be_compared():
+    found = of(row("tight", 100.0, unknown=1.0), row("loose", 300.0, error=0.0))
+    assert found.confidence == 1.0 and np.isfinite(found.margin_error)
+
+
+def test_assumed_energies_are_swept_for_both_alike():
+    fast = row("tight", 100.0, error=0.0, pj={"hart_active": 100.0})
+    assert of(fast, row("loose", 110.0, error=0.0, pj={"hart_active": 101.0})).confidence == 1.0
+    same_kind = row("loose", 100.0, error=0.0, pj={"hart_active": 101.0})
+    assert of(fast, same_kind).energy_confidence == 1.0
+    published = row("loose", 100.0, error=0.0, pj={"memory": 120.0})
+    expected = (1 + np.log2(1.2)) / 2
+    assert of(fast, published).energy_confidence == pytest.approx(expected, abs=0.02)
+
+
+def test_energy_per_cycle_follows_the_cycles_and_events_do_not():
+    def share(name):
+        rows = (row("tight", 100.0, error=0.1, pj={name: 100.0}),
+                row("loose", 100.0, error=0.1, pj={name: 101.0}))  # fmt: skip
+        return of(*rows).energy_confidence
+
+    assert share("memory") == 1.0
+    assert 0.4 < share("hart_active") < 0.7
+
+
+def test_verdicts_do_not_depend_on_their_company():
+    pair = row("tight", 100.0, error=0.05), row("loose", 103.0, error=0.05)
+    other = row("tight", 10.0, pj={"memory": 1.0}), row("loose", 30.0, pj={"hart_active": 4.0})
+    assert compare([pair, other], SAMPLES)[0] == of(*pair)
+    assert compare([other, pair], SAMPLES)[1] == of(*pair)
+    assert compare([], SAMPLES) == []
+
+
+def test_samples_of_the_calibrated_model_are_the_same_each_time():
+    model = load_predictor("gf22")
+    one, two = draw_samples(model), draw_samples(model)
+    assert len(one.first) == 1000 and np.array_equal(one.second, two.second)
+    assert 0.5 <= one.uncalibrated.min() < one.uncalibrated.max() <= 2
+    assert set(one.energy) == set(two.energy) >= {"hart_active", "static", "mvm_cells"}
+    assert all(np.array_equal(one.energy[name], two.energy[name]) for name in one.energy)
+    assert any(np.ptp(factor) > 0 for factor in one.energy.values())
+
+
+def test_many_verdicts_take_no_time():
+    pairs = [(row("tight", 100.0 + n), row("loose", 110.0)) for n in range(200)]
+    began = time.process_time()
+    compare(pairs, SAMPLES)
+    assert time.process_time() - began < 0.5
 
 
 def test_lone_coupling_is_compared_with_digital():
-    (verdict,) = judge([DIGITAL, row("loose", 500.0)], 0.05)
+    (verdict,) = judge([DIGITAL, row("loose", 500.0)], SAMPLES)
     assert verdict.coupling == "loose" and verdict.is_only
     assert verdict.margin == pytest.approx(1.0)
-    assert "only loose was possible: 100 % faster than digital" in verdict.words()
-    (verdict,) = judge([DIGITAL, row("loose", 2000.0)], 0.05)
-    assert verdict.margin == pytest.approx(-0.5)
-    assert "slower than digital" in verdict.words()
+    assert verdict.words().startswith("only loose was possible: 100 % (+- ")
+    assert verdict.words().endswith(") faster than digital, confidence 100 %")
+    (verdict,) = judge([DIGITAL, row("loose", 2000.0)], SAMPLES)
+    assert verdict.margin == pytest.approx(-0.5) and verdict.confidence == 0.0
+    assert verdict.words().startswith("only loose was possible: 50 % (+- 1.")
+    assert verdict.words().endswith(") slower than digital, confidence 100 %")
+    (verdict,) = judge([DIGITAL, row("loose", 1005.0)], SAMPLES)
+    assert verdict.coupling == TOO_CLOSE and "too close to digital to call" in verdict.words()
 
 
 def test_each_number_of_harts_and_tiles_has_a_verdict():
@@ -97,12 +193,12 @@ def test_each_number_of_harts_and_tiles_has_a_verdict():
         for tiles in (4, 8)
         for coupling in ("tight", "loose")
     ]
-    found = [(verdict.best.harts, verdict.best.tiles) for verdict in judge(rows, 0.01)]
+    found = [(verdict.best.harts, verdict.best.tiles) for verdict in judge(rows, SAMPLES)]
     assert found == [(2, 4), (2, 8), (4, 4), (4, 8)]
 
 
 def test_winner_that_is_slower_than_digital_says_so():
-    (verdict,) = judge([DIGITAL, row("tight", 1100.0), row("loose", 2000.0)], 0.01)
+    (verdict,) = judge([DIGITAL, row("tight", 1100.0), row("loose", 2000.0)], SAMPLES)
     assert verdict.words().startswith("tight wins by 82 %")
     assert verdict.words().endswith("digital is faster still")
 
@@ -119,3 +215,10 @@ def test_percent_keeps_a_decimal_below_ten():
         "31 %",
         "250 %",
     ]
+
+
+def test_intervals_are_shown_beside_what_they_are_of():
+    assert around(1000.4, 960, 1050) == "1,000 (-4.0 .. +5.0 %)"
+    assert [sureness(share) for share in (0.5, 0.8999, 0.9, 0.29, 0.9999, 1.0)] == [
+        "50 %", "89 %", "90 %", "29 %", "99 %", "100 %",
+    ]  # fmt: skip

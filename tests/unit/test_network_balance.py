@@ -11,7 +11,7 @@ from tightrope.sim.image.layout import Body
 from tightrope.sim.model.calibration import load_calibration
 from tightrope.sim.model.predict import chunk_cycles, predict_layer
 from tightrope.sim.network.mapping import Balancing, map_network
-from tightrope.sim.network.pipeline import single_hart_plan, stages_of
+from tightrope.sim.network.pipeline import run_cycles, single_hart_plan, stages_of
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 LAYER = Layer(
@@ -99,3 +99,19 @@ def test_harts_that_would_wait_for_a_tile_compute_digitally(tiles, balancing):
 def test_where_all_harts_are_alike_shares_are_equal():
     machine = ClusterConfig(harts=4, loose_tiles=4)
     assert mapped(machine, Balancing.WEIGHTED)[0] == mapped(machine, Balancing.STATIC)[0]
+
+
+def test_inputs_follow_each_other_without_stages():
+    assert run_cycles([5.0, 3.0, 2.0], (), 4) == 40.0
+
+
+@pytest.mark.parametrize(("inputs", "cycles"), [(1, 7 + 2 + 4), (2, 7 + 7 + 4 + 4), (5, 5 * 7 + 8)])
+def test_each_beat_of_a_pipeline_takes_as_long_as_its_longest_stage(inputs, cycles):
+    assert run_cycles([5.0, 2.0, 2.0, 4.0], (0, 0, 1, 2), inputs) == cycles
+
+
+def test_pipeline_is_never_slower_than_its_layers_one_after_the_other():
+    layers, harts = [3.0, 1.0, 8.0, 2.0, 2.0], (0, 0, 1, 2, 2)
+    for inputs in range(1, 9):
+        found = run_cycles(layers, harts, inputs)
+        assert inputs * max(4, 8, 4) < found <= inputs * sum(layers)

@@ -9,6 +9,7 @@ from tightrope.sim.energy.energy import RunCounters
 from tightrope.sim.network.mapping import Balancing
 from tightrope.sim.network.points import Way, grid
 from tightrope.sim.network.rows import NetworkRow, latency_cycles, terms_of
+from tightrope.sim.network.tables import COLUMNS, row_cells
 from tightrope.sim.network.verdicts import bound, gaining, speedups, stealing
 from tightrope.sim.network.whole import judge
 
@@ -169,3 +170,18 @@ def test_stealing_must_gain_on_three_networks_and_lose_on_none():
     assert held(judge(rows[:4])) == [True, True, False]
     worse = [*rows, row(network="d"), row(network="d", balancing="steal", cycles=1030)]
     assert held(judge(worse)) == [True, False, True]
+
+
+def test_worst_error_of_the_model_is_of_either_sign():
+    rows = [row(model_cycles=1030.0), row(network="b", model_cycles=960.0), row(network="c")]
+    held_one, bar = judge(rows)
+    assert held_one.holds and bar.holds
+    assert bar.value == "-4.0 %" and bar.note == "b, loose, static; 3.5 % in the mean of 2 runs"
+    (_, bar) = judge([*rows, row(network="d", model_cycles=1051.0)])
+    assert bar.value == "+5.1 %" and not bar.holds
+
+
+def test_model_error_is_in_the_table():
+    cells = dict(zip(COLUMNS, row_cells(row(model_cycles=1030.0), None), strict=True))
+    assert cells["model error"] == "+3.0 %" and cells["latency"] == "1,000"
+    assert row_cells(row(), None)[COLUMNS.index("model error")] == ""
