@@ -84,9 +84,7 @@ class Cluster(wiring.Component):
         tile_busy = []
         late = [tile.late for tile in loose]
         for i in range(config.harts):
-            m.submodules[f"hart_{i}"] = hart = Hart(
-                hart=i, config=config, array=self._array
-            )
+            m.submodules[f"hart_{i}"] = hart = Hart(hart=i, config=config, array=self._array)
             connect(m, hart.fetch_memory, memory.ports[2 * i])
             connect(m, hart.data_memory, memory.ports[2 * i + 1])
             connect(m, hart.sync, sync.ports[i])

@@ -96,9 +96,7 @@ def _find_or_build(
     texts = {f"{TOP}.sv": wrapper, f"{TOP}.vlt": control_file()}
     key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
     folder = cache_dir() / "cosim" / key
-    result = Build(
-        config=config, folder=folder, sources=tuple(sources), trace=trace, lanes=lanes
-    )
+    result = Build(config=config, folder=folder, sources=tuple(sources), trace=trace, lanes=lanes)
     if is_complete(folder):
         return result
     for program in PROGRAMS:

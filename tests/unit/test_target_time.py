@@ -136,8 +136,6 @@ def test_tiles_of_both_bodies_are_equal_in_every_cycle(case, seed):
             results += expected["valid"] & expected["dequeue_last"]
             await ctx.tick()
 
-    cycles = run_in_target_time(
-        twins, twins.synth.late, testbench, processes=[twins.array.process]
-    )
+    cycles = run_in_target_time(twins, twins.synth.late, testbench, processes=[twins.array.process])
     assert results > 10
     assert (cycles > CYCLES) == (case != "time-enough")

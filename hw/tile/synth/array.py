@@ -7,6 +7,7 @@ from amaranth.utils import bits_for, exact_log2
 
 from ..array import ArrayInterface
 from .engine import MvmEngine, MvmJob
+from .memories import BLOCK_RAM
 from .weights import check_lanes
 
 __all__ = ["BOARD_DOMAIN", "SynthesizableArray"]
@@ -90,9 +91,7 @@ class SynthesizableArray(wiring.Component):
             engine.start.eq(start_asked),
             engine.job.eq(job),
             engine.bank.eq(input_bank),
-            bus.late.eq(
-                ((remaining == 0) & (start_asked | engine.running)) | engine.input_more
-            ),
+            bus.late.eq(((remaining == 0) & (start_asked | engine.running)) | engine.input_more),
         ]
         self._add_outputs(m, bus, engine, output_bank)
         return m
@@ -114,7 +113,10 @@ class SynthesizableArray(wiring.Component):
         position_bits = exact_log2(beat_elements)
         beat_bits = bits_for(-(-self._config.cols // beat_elements) - 1)
         m.submodules.outputs = outputs = memory.Memory(
-            shape=data.ArrayLayout(element_bits, beat_elements), depth=2 << beat_bits, init=[]
+            shape=data.ArrayLayout(element_bits, beat_elements),
+            depth=2 << beat_bits,
+            init=[],
+            attrs=BLOCK_RAM,
         )
         write = outputs.write_port(granularity=1, domain=BOARD_DOMAIN)
         read = outputs.read_port()

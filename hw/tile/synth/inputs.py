@@ -1,12 +1,13 @@
 """The input banks of an array: words of any length at any byte in, one byte after the other out."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from ...config import TileConfig, check_kind
 from ..ports import PortWidths
+from .memories import BlockMemory
 
 __all__ = ["InputStore"]
 
@@ -62,10 +63,7 @@ class InputStore(wiring.Component):
         width = self._port_bytes
         byte_bits = exact_log2(width)
         word_bits = bits_for(-(-self._config.rows // width) - 1)
-        m.submodules.words = words = memory.Memory(
-            shape=data.ArrayLayout(8, width), depth=2 << word_bits, init=[]
-        )
-        write, read = words.write_port(granularity=1), words.read_port()
+        m.submodules.words = words = BlockMemory(part_bits=8, parts=width, depth=2 << word_bits)
 
         # The bytes in the next word are written; not reset, as a write that has begun ends.
         second = Signal(reset_less=True)
@@ -76,19 +74,19 @@ class InputStore(wiring.Component):
             end.eq(offset + self.count),
             self.more.eq(self.en & (end > width) & ~second),
             lanes.eq(((1 << self.count) - 1) << offset),
-            write.addr[:-1].eq(word + second),
-            write.addr[-1].eq(self.bank),
-            write.data.as_value().eq(_rotated(m, self.data, offset)),
-            write.en.eq(Mux(self.en, Mux(second, lanes[width:], lanes[:width]), 0)),
+            words.write_addr[:-1].eq(word + second),
+            words.write_addr[-1].eq(self.bank),
+            words.write_data.as_value().eq(_rotated(m, self.data, offset)),
+            words.write_en.eq(Mux(self.en, Mux(second, lanes[width:], lanes[:width]), 0)),
         ]
         m.d.sync += second.eq(self.more)
 
         position = Signal(byte_bits, reset_less=True)
         m.d.sync += position.eq(self.read_row)
         m.d.comb += [
-            read.addr[:-1].eq(self.read_row[byte_bits:]),
-            read.addr[-1].eq(self.read_bank),
-            self.value.eq(read.data[position]),
+            words.read_addr[:-1].eq(self.read_row[byte_bits:]),
+            words.read_addr[-1].eq(self.read_bank),
+            self.value.eq(words.read_data[position]),
         ]
         return m
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from ...config import TileConfig, check_kind
-from .weights import check_lanes
+from .weights import check_lanes, group_count
 
 __all__ = ["Sequencer"]
 
@@ -57,7 +57,7 @@ class Sequencer(wiring.Component):
         check_lanes(config, lanes)
         self._config = config
         self._lanes = lanes
-        self._groups = -(-config.cols // lanes)
+        self._groups = group_count(config, lanes)
         row, col = bits_for(config.rows - 1), bits_for(config.cols - 1)
         super().__init__(
             {
