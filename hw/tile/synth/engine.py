@@ -42,7 +42,8 @@ class MvmEngine(wiring.Component):
 
     An MVM of r rows whose columns lie in g groups of ``lanes`` takes g * (r + 3) cycles, one for
     each column, and 4. Its results come in order, the last one in the last cycle with ``running``.
-    ``start`` ends an MVM that runs; some results of it may still come in the cycle of ``start``.
+    ``start`` ends an MVM that runs; some results of it may still come, before the first of the new
+    one.
     Inputs and weights that are written while they may be read are undefined in that MVM. Reset:
     nothing runs; weights and inputs stay.
 
@@ -134,7 +135,9 @@ class MvmEngine(wiring.Component):
         return m
 
     def _convert(self, m, total):
-        """Results leave in order: one that is under way at a start must not end the new MVM."""
+        """Sums become results. Those under way at a start still do, and new ones take their places
+        later; but the last one must not end the new MVM.
+        """
         sequencer = self._sequencer
         m.submodules.converter = converter = Converter(config=self._config)
         m.d.comb += [converter.i.eq(total), converter.shift.eq(self.job.shift)]
@@ -150,7 +153,7 @@ class MvmEngine(wiring.Component):
             stage = Signal(step, name=f"stage_{i}")
             m.d.sync += stage.eq(delayed)
             with m.If(self.start):
-                m.d.sync += [stage.en.eq(0), stage.last.eq(0)]
+                m.d.sync += stage.last.eq(0)
             delayed = stage
         m.d.comb += [
             self.result_en.eq(delayed.en),
