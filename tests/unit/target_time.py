@@ -1,15 +1,16 @@
 """A machine whose clock waits for what is late, beside the clock of a board that never does."""
 
-from amaranth.hdl import ClockDomain, Module
+from amaranth.hdl import ClockDomain, Const, Module
 from amaranth.sim import Simulator
 from tightrope.hw.tile.synth.array import BOARD_DOMAIN
 
 __all__ = ["run_in_target_time"]
 
 _HALF_PERIOD_S = 0.5e-6
+_NEVER = Const(0, 1)
 
 
-def run_in_target_time(dut, late, *testbenches, processes=(), limit_cycles=100_000):
+def run_in_target_time(dut, late, *testbenches, processes=(), reset=_NEVER, limit_cycles=100_000):
     """Run the testbenches to their ends; returns the cycles of the board.
 
     In testbenches and processes, ``ctx.tick()`` is a cycle of the machine. Both clocks rise in the
@@ -20,6 +21,7 @@ def run_in_target_time(dut, late, *testbenches, processes=(), limit_cycles=100_0
     board = ClockDomain(BOARD_DOMAIN)
     top.domains += board
     top.submodules.dut = dut
+    top.d.comb += [machine.rst.eq(reset), board.rst.eq(reset)]
     cycles = 0
 
     async def clocks(ctx):

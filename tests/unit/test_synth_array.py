@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Signal
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from target_time import run_in_target_time
 from tightrope.hw.config import TileConfig
-from tightrope.hw.tile.synth.array import SynthesizableArray
+from tightrope.hw.tile.synth.array import BOARD_DOMAIN, SynthesizableArray
 from tile_stub import ArrayModel
 
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -150,32 +151,45 @@ def test_largest_sum_of_the_largest_array_fits():
     run_in_target_time(driver.dut, driver.bus.late, testbench)
 
 
-def test_mvm_that_fits_into_its_latency_holds_nothing_up():
-    config = TileConfig(rows=8, cols=8, mvm_latency_cycles=2 * (8 + 3 + 4) + 5)
-    driver = Driver(config, lanes=4)
-    ticks = 0
+@pytest.mark.parametrize(("rows", "cols", "lanes"), [(8, 8, 4), (16, 24, 16), (8, 16, 16)])
+@pytest.mark.parametrize("missing_cycles", [0, 1, 7])
+def test_machine_waits_for_as_long_as_is_missing(rows, cols, lanes, missing_cycles):
+    needed = TileConfig(rows=rows, cols=cols).mvm_board_cycles(lanes)
+    config = TileConfig(rows=rows, cols=cols, mvm_latency_cycles=needed - missing_cycles)
+    driver = Driver(config, lanes)
+    mvms = 3
 
     async def testbench(ctx):
-        nonlocal ticks
-        for i in range(3):
-            await driver.mvm(ctx, (0, 8, 0, 8), 0, 8, i % 2, i % 2)
-            ticks += config.mvm_latency_cycles
+        for i in range(mvms):
+            await driver.mvm(ctx, (0, rows, 0, cols), 0, rows, i % 2, i % 2)
             await driver.read(ctx, i % 2, 1)
-            ticks += 1
-
-    assert run_in_target_time(driver.dut, driver.bus.late, testbench) == ticks
-
-
-def test_one_cycle_less_of_latency_is_one_cycle_of_waiting():
-    config = TileConfig(rows=8, cols=8, mvm_latency_cycles=2 * (8 + 3 + 4) + 4)
-    driver = Driver(config, lanes=4)
-
-    async def testbench(ctx):
-        await driver.mvm(ctx, (0, 8, 0, 8), 0, 8, 0, 0)
-        await driver.read(ctx, 0, 1)
 
     cycles = run_in_target_time(driver.dut, driver.bus.late, testbench)
-    assert cycles == config.mvm_latency_cycles + 1 + 1
+    assert cycles == mvms * (needed + 1)
+
+
+def test_reset_ends_an_mvm_that_the_machine_waits_for():
+    config = TileConfig(rows=8, cols=16, mvm_latency_cycles=1)
+    driver, model, rng = Driver(config, lanes=4), ArrayModel(config), np.random.default_rng(7)
+    reset = Signal()
+
+    async def testbench(ctx):
+        await driver.program(ctx, model, rng)
+        await driver.pulse(ctx, "start", rows=8, cols=16, bytes=8)
+        await ctx.tick(BOARD_DOMAIN)
+        assert ctx.get(driver.bus.late)
+        ctx.set(reset, 1)
+        await ctx.tick(BOARD_DOMAIN)
+        # The next cycle is one of the machine too.
+        assert not ctx.get(driver.bus.late)
+        await ctx.tick(BOARD_DOMAIN)
+        ctx.set(reset, 0)
+        inputs = [int(x) for x in rng.integers(-128, 128, 8)]
+        await driver.write_input(ctx, 0, inputs, rng)
+        await driver.mvm(ctx, (0, 8, 0, 16), 0, 8, 0, 0)
+        assert await driver.read(ctx, 0, 16) == model.mvm(inputs, 0, 8, 0, 16, 0)
+
+    run_in_target_time(driver.dut, driver.bus.late, testbench, reset=reset)
 
 
 @pytest.mark.parametrize("age", range(1, 20))
