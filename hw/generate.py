@@ -24,10 +24,10 @@ def generate(config: ClusterConfig, out_dir: Path, *, lanes: int | None = None) 
     Parameters
     ----------
     lanes : int
-        The arrays are logic, of so many multipliers each. The cluster then has a second clock and
-        reset, ``board_clk`` and ``board_rst``, and ``clk`` must wait while ``late``. Not a part of
-        the configuration: what the machine does, and in which of its cycles, is the same. None:
-        the arrays are functions that a simulator calls.
+        The arrays are logic, of so many multipliers each. A cluster with tiles then has a second
+        clock and reset, ``board_clk`` and ``board_rst``, and ``clk`` must wait while ``late``. Not
+        a part of the configuration: what the machine does, and in which of its cycles, is the same.
+        None: the arrays are functions that a simulator calls.
 
     Raises
     ------

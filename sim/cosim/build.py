@@ -92,7 +92,7 @@ def _find_or_build(
     generate: Generate | None,
 ) -> Build:
     sources = _rtl(config, lanes, generate)
-    wrapper = wrapper_source(config, trace=trace, waits=lanes is not None)
+    wrapper = wrapper_source(config, trace=trace, lanes=lanes)
     texts = {f"{TOP}.sv": wrapper, f"{TOP}.vlt": control_file()}
     key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
     folder = cache_dir() / "cosim" / key

@@ -51,12 +51,14 @@ _GATE = (
 """Where arrays take their time, the cluster waits for them: see docs/fpga.md."""
 
 
-def wrapper_source(config: ClusterConfig, *, trace: bool, waits: bool = False) -> str:
+def wrapper_source(config: ClusterConfig, *, trace: bool, lanes: int | None = None) -> str:
     """Verilog of the simulation's top: the cluster, whose clock comes from ``main.cpp``.
 
     With ``trace``, only ``rst``, ``done``, the signals of :func:`traced_signals` and the machine's
-    probes can get into the waveform. With ``waits``, the cluster's clock stops while it is late.
+    probes can get into the waveform. With ``lanes``, of its arrays, the cluster's clock stops while
+    it is late.
     """
+    waits = lanes is not None and config.tiled_harts + config.loose_tiles > 0
     states = traced_signals(config)
     traced = states if trace else {}
     outputs = {name: width for name, width in _OUTPUTS.items() if name != "done"}
