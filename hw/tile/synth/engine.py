@@ -43,9 +43,8 @@ class MvmEngine(wiring.Component):
     An MVM of r rows whose columns lie in g groups of ``lanes`` takes g * (r + 3) cycles, one for
     each column, and 4. Its results come in order, the last one in the last cycle with ``running``.
     ``start`` ends an MVM that runs; some results of it may still come, before the first of the new
-    one.
-    Inputs and weights that are written while they may be read are undefined in that MVM. Reset:
-    nothing runs; weights and inputs stay.
+    one. Inputs and weights that are written while they may be read are undefined in that MVM.
+    Reset: nothing runs; weights and inputs stay.
 
     Parameters
     ----------
