@@ -9,12 +9,14 @@ from .coupling.loose import LooseTile
 from .cpu.bus_port import SHARED_ADDR_WIDTH
 from .cpu.hart import Hart, HartState
 from .dma.engine import DmaEngine
-from .mem.main_memory import BehaviouralArray, MainMemory
+from .mem import main_memory
+from .mem.main_memory import MainMemory
 from .mem.scratchpad import word_addr_width
 from .mem.scratchpad_system import ScratchpadSystem
 from .regs import Event
 from .sync.host import HostMailbox
 from .sync.unit import SyncUnit
+from .tile.array import BehaviouralArray
 
 __all__ = ["Cluster"]
 
@@ -28,6 +30,8 @@ class Cluster(wiring.Component):
     Parameters
     ----------
     config : ClusterConfig
+    array : callable
+        The body of the tiles' arrays, see :class:`Tile`.
 
     Members
     -------
@@ -40,12 +44,16 @@ class Cluster(wiring.Component):
     hart_state_<h> : Out(HartState)
     tile_busy : Out
         A bit per tile: the tight ones hart by hart, 0 where a hart has none, then the loose ones.
+    late : Out(1)
+        An array is late, see ArrayInterface: the cluster's clock must have no edge at the end of
+        this cycle.
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, array=BehaviouralArray):
         self._config = config
+        self._array = array
         tile_count = config.harts * config.tight_tiles_per_hart + config.loose_tiles
-        members = {"done": Out(1), "exit_status": Out(8), "cycles": Out(32)}
+        members = {"done": Out(1), "exit_status": Out(8), "cycles": Out(32), "late": Out(1)}
         members |= {"tile_busy": Out(max(tile_count, 1))}
         members |= {f"fault_{name}": Out(32) for name in ("cause", "addr", "pc", "hart")}
         members |= {f"hart_state_{hart}": Out(HartState) for hart in range(config.harts)}
@@ -58,7 +66,7 @@ class Cluster(wiring.Component):
         m.submodules.memory = memory = MainMemory(
             config=config.memory,
             port_count=2 * config.harts + has_dma,
-            array=BehaviouralArray(config=config.memory),
+            array=main_memory.BehaviouralArray(config=config.memory),
             writer_count=int(has_dma),
         )
         m.submodules.sync = sync = SyncUnit(hart_count=config.harts)
@@ -74,8 +82,9 @@ class Cluster(wiring.Component):
         loose = self._add_loose(m, shared, scratchpad)
         dma = self._add_dma(m, memory, scratchpad, host) if has_dma else None
         tile_busy = []
+        late = [tile.late for tile in loose]
         for i in range(config.harts):
-            m.submodules[f"hart_{i}"] = hart = Hart(hart=i, config=config)
+            m.submodules[f"hart_{i}"] = hart = Hart(hart=i, config=config, array=self._array)
             connect(m, hart.fetch_memory, memory.ports[2 * i])
             connect(m, hart.data_memory, memory.ports[2 * i + 1])
             connect(m, hart.sync, sync.ports[i])
@@ -95,6 +104,7 @@ class Cluster(wiring.Component):
                 hart.happened.eq(Mux(sync.met[i], Event.BARRIER, 0) | _loose_events(loose, i)),
                 getattr(self, f"hart_state_{i}").eq(hart.state),
             ]
+            late.append(hart.late)
             if config.tight_tiles_per_hart:
                 tile_busy.append(hart.tile_busy)
         m.d.comb += [
@@ -103,6 +113,7 @@ class Cluster(wiring.Component):
             self.done.eq(host.done),
             self.exit_status.eq(host.exit_status),
             self.cycles.eq(host.cycles),
+            self.late.eq(Cat(late).any()),
             self.tile_busy.eq(Cat(tile_busy, (tile.busy for tile in loose))),
         ]
         for name in ("cause", "addr", "pc", "hart"):
@@ -117,6 +128,7 @@ class Cluster(wiring.Component):
         for i in range(config.loose_tiles):
             m.submodules[f"loose_{i}"] = tile = LooseTile(
                 config=config.tile,
+                array=self._array,
                 stream_words=words,
                 scratchpad_bytes=config.scratchpad.size_bytes,
             )

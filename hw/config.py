@@ -96,6 +96,12 @@ class TileConfig:
         """Bytes of one output element on the port: 1, 2 or 4."""
         return 1 if self.adc_bits <= 8 else 2 if self.adc_bits <= 16 else 4
 
+    def mvm_board_cycles(self, lanes: int) -> int:
+        """Cycles of a board for an MVM of the whole array, with so many multipliers: what
+        ``mvm_latency_cycles`` would have to be for the machine never to wait for one."""
+        groups = -(-self.cols // lanes)
+        return groups * (self.rows + 3) + self.cols + 5
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MemoryConfig:

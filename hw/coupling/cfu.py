@@ -46,6 +46,8 @@ class Cfu(wiring.Component):
         ``result`` of each tile.
     tile_wait : Out(1)
         A tile holds up its command.
+    tile_late : Out(max(tile_count, 1))
+        ``late`` of each tile.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Cfu(wiring.Component):
                 "tile_busy": Out(max(tile_count, 1)),
                 "tile_result": Out(max(tile_count, 1)),
                 "tile_wait": Out(1),
+                "tile_late": Out(max(tile_count, 1)),
             }
         )
 
@@ -107,6 +110,7 @@ class Cfu(wiring.Component):
             m.submodules[f"tile_{index}"] = tile
             m.d.comb += self.tile_busy[index].eq(tile.busy)
             m.d.comb += self.tile_result[index].eq(tile.result)
+            m.d.comb += self.tile_late[index].eq(tile.late)
             self._wire_arguments(m, cmd, tile)
             with m.If((selected == index) & ~is_digital):
                 self._dispatch(m, op, tile, offered=offered, ready=ready, answer=answer)

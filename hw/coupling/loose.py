@@ -68,6 +68,8 @@ class LooseTile(wiring.Component):
     bus : In(RegisterBus(addr_width=12))
     busy : Out(1)
         ``busy`` of the tile.
+    late : Out(1)
+        See ArrayInterface.
     memory : Out(WideRequest)
         With ``stream_words`` only.
     owner : Out(3)
@@ -97,6 +99,7 @@ class LooseTile(wiring.Component):
                 **memory,
                 "bus": In(RegisterBus(addr_width=12)),
                 "busy": Out(1),
+                "late": Out(1),
                 "ended": Out(1),
                 "answered": Out(1),
                 "released": Out(1),
@@ -126,6 +129,7 @@ class LooseTile(wiring.Component):
             read.eq(bus.ack & ~bus.we & mine & ~streaming),
             denied.eq(bus.ack & ~mine & (bus.we | ~open_to_all)),
             self.busy.eq(tile.busy),
+            self.late.eq(tile.late),
             tile.waiting.eq(bus.stb & hold),
             tile.config_index.eq(bus.addr[2:]),
             tile.config_data.eq(bus.dat_w),

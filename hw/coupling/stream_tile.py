@@ -40,7 +40,7 @@ class StreamTile(wiring.Component):
     Members
     -------
     queue, process, dequeue, program, config_*, status_*, error, waiting, result, coming, pending,
-    failed, busy
+    failed, busy, late
         As of a :class:`Tile` with default widths. ``status_data`` has the STREAM counters too.
     job, memory, done, done_tag, done_error
         As of :class:`TileStreamer`.
@@ -83,6 +83,7 @@ class StreamTile(wiring.Component):
                 "pending": Out(1),
                 "failed": Out(1),
                 "busy": Out(1),
+                "late": Out(1),
                 "job": In(stream.Signature(StreamJob)),
                 "memory": Out(WideRequest(words=words, addr_width=addr_width)),
                 "streaming": Out(1),
@@ -110,6 +111,7 @@ class StreamTile(wiring.Component):
             self.pending.eq(tile.pending),
             self.failed.eq(tile.failed),
             self.busy.eq(tile.busy),
+            self.late.eq(tile.late),
         ]
         user = self._choose(m, tile, streamer)
         self._wire_dequeue(m, tile, streamer, user)

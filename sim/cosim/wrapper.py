@@ -21,7 +21,6 @@ _RESET = "rst_request"
 may change at any time, the whole machine, Verilator would evaluate twice more in each cycle."""
 
 FAULT_FIELDS = ("hart", "cause", "addr", "pc")
-_CONTROL = {"clk": 1, "rst": 1}
 _OUTPUTS = {"done": 1, "exit_status": 8, "cycles": 32} | {f"fault_{f}": 32 for f in FAULT_FIELDS}
 
 
@@ -42,16 +41,31 @@ def traced_signals(config: ClusterConfig) -> dict[str, int]:
     return harts | {"tile_busy": max(tiles, 1)}
 
 
-def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
+_GATE = (
+    "    wire late;",
+    "    // The cluster's clock: it changes while the other is low, so no pulse is cut short.",
+    "    reg runs = 1'b1;",
+    "    always @(negedge clk) runs <= ~late;",
+    "    wire cluster_clk = clk & runs;",
+)
+"""Where arrays take their time, the cluster waits for them: see docs/fpga.md."""
+
+
+def wrapper_source(config: ClusterConfig, *, trace: bool, lanes: int | None = None) -> str:
     """Verilog of the simulation's top: the cluster, whose clock comes from ``main.cpp``.
 
     With ``trace``, only ``rst``, ``done``, the signals of :func:`traced_signals` and the machine's
-    probes can get into the waveform.
+    probes can get into the waveform. With ``lanes``, of its arrays, the cluster's clock stops while
+    it is late.
     """
+    waits = lanes is not None and config.tiled_harts + config.loose_tiles > 0
     states = traced_signals(config)
     traced = states if trace else {}
     outputs = {name: width for name, width in _OUTPUTS.items() if name != "done"}
-    ports = [f".{name}({name})" for name in (*_CONTROL, *_OUTPUTS, *traced)]
+    clock = "cluster_clk" if waits else "clk"
+    ports = [f".clk({clock})", *(f".{name}({name})" for name in ("rst", *_OUTPUTS, *traced))]
+    if waits:
+        ports += [".board_clk(clk)", ".board_rst(rst)", ".late(late)"]
     ports += [f".{name}()" for name in states if name not in traced]
     return "\n".join(
         [
@@ -64,6 +78,7 @@ def wrapper_source(config: ClusterConfig, *, trace: bool) -> str:
             *(_declaration(name, width) for name, width in traced.items()),
             *(_probe(name, paths) for name, paths in probes(config).items() if trace),
             "    /* verilator tracing_off */",
+            *(_GATE if waits else ()),
             *(_declaration(name, width) for name, width in outputs.items()),
             f"    cluster cluster({', '.join(ports)});",
             "endmodule",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.cosim.build import cache_dir
+from tightrope.sim.cosim.build import Build, cache_dir
 from tightrope.sim.cosim.errors import CosimHang
 from tightrope.sim.cosim.run import RunResult, run_images
 from tightrope.sim.image.builder import build_image
@@ -61,6 +61,7 @@ def run_firmware(
     *,
     limit_cycles: int = 3_000_000,
     name: Callable[[int], str] = "image {}".format,
+    simulator: Build | None = None,
 ) -> list[RunResult]:
     """Every image from reset; a hang fails with ``name`` of the image and what each hart does."""
     try:
@@ -71,6 +72,7 @@ def run_firmware(
             limit_cycles=limit_cycles,
             timeout_s=TIMEOUT_S,
             symbolise=lambda pc: symbolise(pc, files.elf),
+            simulator=simulator,
         )
     except CosimHang as hang:
         raise AssertionError(f"{name(hang.image_idx)}: {hang}") from hang

@@ -26,9 +26,10 @@ MACHINES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("lanes", [None, 4], ids=["at-once", "in-turns"])
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=list(MACHINES))
-def test_probes_are_in_the_verilog(machine, tmp_path):
-    text = generate(machine, tmp_path)[0].read_text()
+def test_probes_are_in_the_verilog(machine, lanes, tmp_path):
+    text = generate(machine, tmp_path, lanes=lanes)[0].read_text()
     modules = {
         name: body
         for name, body in re.findall(r"^module \\?(\S+) ?\((.*?)^endmodule", text, re.M | re.S)
