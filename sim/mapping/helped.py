@@ -19,7 +19,7 @@ from .tiles import is_exact
 __all__ = ["Help", "feeder_count", "plan_helped"]
 
 STEAL_PIXELS = 16
-"""Of a piece on tight tiles that others may take, at the least."""
+"""Of a helper's piece that others may take, at the least."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,10 @@ def plan_helped(
     tiled = layer.pixels - help.digital_pixels
     if not 0 < tiled <= layer.pixels or not 0.0 <= help.feeder_share <= 1.0:
         raise MappingError(f"layer {layer.name}: {help} is out of range")
+    helpers = machine.harts - feeders
+    if body is Body.TIGHT and help.digital_pixels < PIXEL_UNIT * helpers:
+        # Helpers without a chunk would take a feeder's before it does, and be slow.
+        balance = Balance.STATIC
     held = max(group.channel_begin + group.channel_count for group in groups)
     part = dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], held))
     base = plan_layer(part, machine, body, Balance.STATIC, groups=groups, split=split)
@@ -81,7 +85,7 @@ def plan_helped(
         if body is Body.TIGHT
         else _loose_shares(tiled, machine.harts, groups)
     )
-    weights = [help.feeder_share] * feeders + [1.0] * (machine.harts - feeders)
+    weights = [help.feeder_share] * feeders + [1.0] * helpers
     # Harts without a tile compute a tight chunk digitally, so those pixels are not listed again.
     both = (tiled, layer.pixels) if body is Body.LOOSE or body is Body.STREAM else None
     digital = _digital_shares(layer, held, both, weights, balance)
@@ -100,7 +104,10 @@ def plan_helped(
 def _tight_shares(
     pixels: int, tiled: int, machine: ClusterConfig, groups: int, balance: Balance
 ) -> list[list[Chunk]]:
-    """Pixels of all groups: the first ``tiled`` for harts with tiles, the rest for the others."""
+    """Pixels of all groups: the first ``tiled`` for harts with tiles, the rest for the others.
+
+    Only the latter are cut: a hart without a tile does a feeder no favour by taking its work.
+    """
     feeders = machine.tiled_harts
     late = split_evenly(pixels - tiled, machine.harts - feeders, PIXEL_UNIT)
     ranges = [
@@ -110,7 +117,7 @@ def _tight_shares(
     shares = [make_chunks([own], [(0, groups)]) for own in ranges]
     if balance is Balance.STATIC:
         return shares
-    return [cut_in_halves(share, STEAL_PIXELS) for share in shares]
+    return shares[:feeders] + [cut_in_halves(share, STEAL_PIXELS) for share in shares[feeders:]]
 
 
 def _loose_shares(tiled: int, harts: int, groups: Sequence[Group]) -> list[list[Chunk]]:

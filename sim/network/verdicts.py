@@ -55,8 +55,8 @@ class Stealing:
 
     @property
     def partial(self) -> bool:
-        """Whether the network is partly on tiles."""
-        return PARTIAL[0] <= self.steal.asked_coverage <= PARTIAL[1]
+        """Whether the network is partly on tiles, with stealing too."""
+        return PARTIAL[0] <= self.steal.coverage <= PARTIAL[1]
 
     @property
     def limit(self) -> float:

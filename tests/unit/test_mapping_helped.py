@@ -1,6 +1,7 @@
 """Harts that help where tiles are too few: planned, laid out, run, and equal to the reference."""
 
 import dataclasses
+import itertools
 
 import hypothesis
 import numpy as np
@@ -110,3 +111,20 @@ def test_nobody_is_free_where_every_hart_feeds_a_tile():
             layer, config, Body.LOOSE, Balance.STEAL, Help(digital_pixels=0, feeder_share=1),
             groups=groups,
         )  # fmt: skip
+
+
+def test_nobody_takes_a_feeders_work_on_tight_tiles():
+    layer, config = conv(16, (16, 16)), ClusterConfig(
+        harts=4, tight_tiles_per_hart=1, tight_harts=2
+    )
+    groups = groups_of(layer, config, Body.TIGHT, 16)
+    for pixels, balance in ((96, Balance.STEAL), (8, Balance.STEAL), (4, Balance.STATIC)):
+        plan = plan_helped(
+            layer, config, Body.TIGHT, Balance.STEAL, Help(digital_pixels=pixels, feeder_share=0),
+            groups=groups,
+        )  # fmt: skip
+        assert plan.balance is balance
+        # A chunk each, begun before anybody who helps has ended a chunk of his own.
+        assert plan.hart_first[:3] == (0, 1, 2)
+        everybody = all(end > begin for begin, end in itertools.pairwise(plan.hart_first))
+        assert everybody == (balance is Balance.STEAL)

@@ -66,8 +66,8 @@ def test_pairs_differ_in_balancing_alone():
 def test_coverage_that_is_whole_or_none_counts_not_as_partial():
     for coverage in (0.1, 0.7, 1.0):
         rows = [
-            row(asked_coverage=coverage),
-            row(asked_coverage=coverage, balancing="steal", cycles=500),
+            row(coverage=coverage),
+            row(coverage=coverage, balancing="steal", cycles=500),
         ]
         assert gaining(stealing(rows)) == []
 
