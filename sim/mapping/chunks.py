@@ -7,6 +7,7 @@ from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.workload.layers import Layer, LayerOp
 
+from .cuts import one_after_another
 from .digital_chunks import digital_shares
 from .errors import MappingError
 from .plan import TILE_BODIES, Group, LayerPlan, TightSplit
@@ -58,14 +59,12 @@ def plan_layer(
     if all(len(share) <= 1 for share in shares):
         # Whoever is late has begun by then: there would be nothing to steal, only to look for.
         balance = Balance.STATIC
-    edges = [0]
-    for share in shares:
-        edges.append(edges[-1] + len(share))
+    chunks, hart_first = one_after_another(shares)
     plan = LayerPlan(
         body=body,
         balance=balance,
-        chunks=tuple(chunk for share in shares for chunk in share),
-        hart_first=tuple(edges),
+        chunks=chunks,
+        hart_first=hart_first,
         groups=tuple(groups),
         split=used_split,
         adc_shift=shift,

@@ -1,12 +1,13 @@
 """Ranges of pixels and channels or groups as chunks, and shares cut so that others can help."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from .plan import Chunk
 from .split import Range, round_up, split_evenly
 
-__all__ = ["PIXEL_UNIT", "cut_evenly", "cut_in_halves", "make_chunks"]
+__all__ = ["PIXEL_UNIT", "cut_evenly", "cut_in_halves", "make_chunks", "one_after_another"]
 
 PIXEL_UNIT = 4
 """Pixels that the DOT4 kernel computes together."""
@@ -55,3 +56,11 @@ def cut_evenly(share: Sequence[Chunk], count: int, least: int) -> list[Chunk]:
             for begin, end in ranges
         ]
     return found
+
+
+def one_after_another(
+    shares: Sequence[Sequence[Chunk]],
+) -> tuple[tuple[Chunk, ...], tuple[int, ...]]:
+    """The harts' shares as ``chunks`` and ``hart_first`` of a plan."""
+    edges = itertools.accumulate((len(share) for share in shares), initial=0)
+    return tuple(chunk for share in shares for chunk in share), tuple(edges)

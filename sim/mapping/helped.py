@@ -8,7 +8,7 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.workload.layers import Layer
 
 from .chunks import plan_layer
-from .cuts import PIXEL_UNIT, cut_in_halves, make_chunks
+from .cuts import PIXEL_UNIT, cut_in_halves, make_chunks, one_after_another
 from .digital_chunks import least_pixels
 from .errors import MappingError
 from .plan import Chunk, Group, LayerPlan, TightSplit
@@ -90,15 +90,8 @@ def plan_helped(
     both = (tiled, layer.pixels) if body is Body.LOOSE or body is Body.STREAM else None
     digital = _digital_shares(layer, held, both, weights, balance)
     shares = [on + rest for on, rest in zip(on_tiles, digital, strict=True)]
-    edges = [0]
-    for share in shares:
-        edges.append(edges[-1] + len(share))
-    return dataclasses.replace(
-        base,
-        balance=balance,
-        chunks=tuple(chunk for share in shares for chunk in share),
-        hart_first=tuple(edges),
-    )
+    chunks, hart_first = one_after_another(shares)
+    return dataclasses.replace(base, balance=balance, chunks=chunks, hart_first=hart_first)
 
 
 def _tight_shares(

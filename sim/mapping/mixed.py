@@ -8,6 +8,7 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.workload.layers import Layer
 
 from .chunks import plan_layer
+from .cuts import one_after_another
 from .errors import MappingError
 from .plan import Chunk, Group, LayerPlan, TightSplit
 from .split import COLUMN_UNIT
@@ -66,11 +67,8 @@ def plan_mixed(
          *rest[slice(*digital.hart_first[hart : hart + 2])]]
         for hart in range(machine.harts)
     ]  # fmt: skip
-    edges = [0]
-    for share in shares:
-        edges.append(edges[-1] + len(share))
-    chunks = tuple(chunk for share in shares for chunk in share)
-    return dataclasses.replace(tiled, balance=balance, chunks=chunks, hart_first=tuple(edges))
+    chunks, hart_first = one_after_another(shares)
+    return dataclasses.replace(tiled, balance=balance, chunks=chunks, hart_first=hart_first)
 
 
 def _channels(layer: Layer, count: int) -> Layer:
