@@ -17,6 +17,7 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.image.steps import independent_steps
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.groups import single_layer_groups
+from tightrope.sim.mapping.replicas import copies_of
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 LAYER = Layer(
@@ -203,6 +204,7 @@ def test_tiles_count_what_is_planned(measured):
 
 def test_programming_is_counted_before_the_layer_and_apart(machine):
     jobs = []
+    copies = []
     for body, split, balance in (TILE_WAYS[0], TILE_WAYS[3]):
         rng = np.random.default_rng(3)
         layer = Layer(name="few", op=LayerOp.CONV, source_op="Conv", in_shape=(2, 2, 8),
@@ -212,11 +214,11 @@ def test_programming_is_counted_before_the_layer_and_apart(machine):
         qlayer = random_quant_layer(layer, rng, weight_bits=machine.tile.weight_bits)
         steps, inputs = independent_steps([(qlayer, plan)], [random_inputs(layer, rng)])
         jobs.append(make_job(f"{body.name}", machine, steps, inputs))
-    tight, loose = run_jobs(jobs)
+        copies.append(machine.tiled_harts if body is Body.TIGHT else copies_of(groups))
     writes = 8 * 8 // 4
-    for results, copies in ((tight, machine.tiled_harts), (loose, 1)):
+    for results, count in zip(run_jobs(jobs), copies, strict=True):
         program, conv = results.tile_counters[:, :, TileStatusReg.PROGRAM_WRITES]
-        assert (program.sum(), conv.sum()) == (copies * writes, 0)
+        assert (program.sum(), conv.sum()) == (count * writes, 0)
 
 
 def test_programming_of_measured_cases_is_not_in_their_cycles(measured):
