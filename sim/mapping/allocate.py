@@ -11,7 +11,7 @@ from tightrope.sim.workload.layers import Layer, Network
 from .errors import MappingError
 from .groups import empty_pools
 from .placements import Placed, Placements
-from .plan import Group, TightSplit
+from .plan import Group, TightSplit, held_channels, of_channels
 from .replicas import replicate
 from .split import COLUMN_UNIT
 
@@ -108,17 +108,12 @@ def coverage_of(
 ) -> tuple[float, float]:
     """Parts of a network's parameters and of its multiply-accumulates that layers' groups hold."""
     held = [
-        _held_channels(of_layer) / layer.out_shape[2]
+        held_channels(of_layer) / layer.out_shape[2]
         for layer, of_layer in zip(network.layers, groups, strict=True)
     ]
     params = [part * layer.params for part, layer in zip(held, network.layers, strict=True)]
     macs = [part * layer.macs for part, layer in zip(held, network.layers, strict=True)]
     return _ratio(sum(params), network.params), _ratio(sum(macs), network.macs)
-
-
-def _held_channels(groups: Sequence[Group] | None) -> int:
-    """Copies of a group, on other tiles, hold the same channels."""
-    return max((group.channel_begin + group.channel_count for group in groups or ()), default=0)
 
 
 def _choose(
@@ -153,7 +148,7 @@ def _whole_parts(network: Network, order: Sequence[int], coverage: float) -> dic
         if layer.params > left:
             channels = int(left / layer.patch) // COLUMN_UNIT * COLUMN_UNIT
         if channels:
-            parts[index] = _first_channels(layer, channels)
+            parts[index] = of_channels(layer, channels)
         left -= channels * layer.patch
         if channels < layer.out_shape[2]:
             break
@@ -171,12 +166,8 @@ def _column_parts(network: Network, order: Sequence[int], coverage: float) -> di
         if share < 1.0:
             channels = round(share * channels / COLUMN_UNIT) * COLUMN_UNIT
         if channels:
-            parts[index] = _first_channels(layer, min(channels, layer.out_shape[2]))
+            parts[index] = of_channels(layer, min(channels, layer.out_shape[2]))
     return parts
-
-
-def _first_channels(layer: Layer, count: int) -> Layer:
-    return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))
 
 
 def _order(network: Network, policy: Policy) -> list[int]:

@@ -11,15 +11,13 @@ from .chunks import plan_layer
 from .cuts import PIXEL_UNIT, cut_in_halves, make_chunks, one_after_another
 from .digital_chunks import least_pixels
 from .errors import MappingError
-from .plan import Chunk, Group, LayerPlan, TightSplit
+from .plan import LOOSE_BODIES, Chunk, Group, LayerPlan, TightSplit, held_channels, of_channels
 from .split import Range, split_by_weight, split_evenly
-from .stream import may_post, pixels_of_groups
+from .stream import keeps_tiles, pixels_of_groups
+from .tile_chunks import STEAL_PIXELS
 from .tiles import is_exact
 
 __all__ = ["Help", "feeder_count", "plan_helped"]
-
-STEAL_PIXELS = 16
-"""Of a helper's piece that others may take, at the least."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,9 +43,7 @@ def feeder_count(
         return machine.harts
     if body is Body.TIGHT:
         return machine.tiled_harts
-    if body is Body.STREAM and not may_post(layer, machine.tile):
-        return machine.harts
-    return min(groups, machine.harts)
+    return min(groups, machine.harts) if keeps_tiles(layer, machine.tile, body) else machine.harts
 
 
 def plan_helped(
@@ -77,8 +73,8 @@ def plan_helped(
     if body is Body.TIGHT and help.digital_pixels < PIXEL_UNIT * helpers:
         # Helpers without a chunk would take a feeder's before it does, and be slow.
         balance = Balance.STATIC
-    held = max(group.channel_begin + group.channel_count for group in groups)
-    part = dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], held))
+    held = held_channels(groups)
+    part = of_channels(layer, held)
     base = plan_layer(part, machine, body, Balance.STATIC, groups=groups, split=split)
     on_tiles = (
         _tight_shares(layer.pixels, tiled, machine, len(groups), balance)
@@ -87,7 +83,7 @@ def plan_helped(
     )
     weights = [help.feeder_share] * feeders + [1.0] * helpers
     # Harts without a tile compute a tight chunk digitally, so those pixels are not listed again.
-    both = (tiled, layer.pixels) if body is Body.LOOSE or body is Body.STREAM else None
+    both = (tiled, layer.pixels) if body in LOOSE_BODIES else None
     digital = _digital_shares(layer, held, both, weights, balance)
     shares = [on + rest for on, rest in zip(on_tiles, digital, strict=True)]
     chunks, hart_first = one_after_another(shares)

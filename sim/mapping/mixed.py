@@ -10,9 +10,9 @@ from tightrope.sim.workload.layers import Layer
 from .chunks import plan_layer
 from .cuts import one_after_another
 from .errors import MappingError
-from .plan import Chunk, Group, LayerPlan, TightSplit
+from .plan import Chunk, Group, LayerPlan, TightSplit, held_channels, of_channels
 from .split import COLUMN_UNIT
-from .stream import may_post
+from .stream import keeps_tiles
 
 __all__ = ["plan_mixed"]
 
@@ -33,7 +33,7 @@ def plan_mixed(
     digital work (but harts that add up what tiles stream give them back meanwhile). With all
     channels in groups, or none, the plan is that of ``plan_layer``.
     """
-    held = max((group.channel_begin + group.channel_count for group in groups), default=0)
+    held = held_channels(groups)
     channels = layer.out_shape[2]
     if held == channels:
         return plan_layer(layer, machine, body, balance, groups=groups, split=split)
@@ -44,9 +44,9 @@ def plan_mixed(
             f"layer {layer.name}: channels on tiles must be a multiple of {COLUMN_UNIT}, not {held}"
         )
     tiled = plan_layer(
-        _channels(layer, held), machine, body, balance, groups=groups, split=split
+        of_channels(layer, held), machine, body, balance, groups=groups, split=split
     )
-    digital = plan_layer(_channels(layer, channels - held), machine, Body.DOT4, balance)
+    digital = plan_layer(of_channels(layer, channels - held), machine, Body.DOT4, balance)
     rest = [
         dataclasses.replace(
             chunk, begin=chunk.begin + held, end=chunk.end + held, body=Body.DOT4
@@ -57,10 +57,7 @@ def plan_mixed(
         list(tiled.chunks[slice(*tiled.hart_first[hart : hart + 2])])
         for hart in range(machine.harts)
     ]
-    held_throughout = body is Body.LOOSE or (
-        body is Body.STREAM and may_post(layer, machine.tile)
-    )
-    if held_throughout and balance is Balance.STEAL:
+    if keeps_tiles(layer, machine.tile, body) and balance is Balance.STEAL:
         on_tiles = _by_group(tiled.chunks, len(groups), machine.harts)
     shares = [
         [*on_tiles[hart],
@@ -69,10 +66,6 @@ def plan_mixed(
     ]  # fmt: skip
     chunks, hart_first = one_after_another(shares)
     return dataclasses.replace(tiled, balance=balance, chunks=chunks, hart_first=hart_first)
-
-
-def _channels(layer: Layer, count: int) -> Layer:
-    return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))
 
 
 def _by_group(chunks: Sequence[Chunk], groups: int, harts: int) -> list[list[Chunk]]:

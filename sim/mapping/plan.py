@@ -2,9 +2,11 @@
 
 import dataclasses
 import enum
+from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.workload.layers import Layer
 
 DIGITAL_BODIES = (Body.DOT4, Body.SCALAR)
 TILE_BODIES = (Body.TIGHT, Body.LOOSE, Body.STREAM)
@@ -87,3 +89,13 @@ class LayerPlan:
         """Whether harts without a tight tile compute some chunks of the layer with DOT4."""
         shared = self.body is Body.TIGHT and self.split is not TightSplit.CHANNELS
         return shared and machine.tiled_harts < machine.harts
+
+
+def held_channels(groups: Sequence[Group] | None) -> int:
+    """The first so many channels are on tiles. Copies of a group hold the same channels."""
+    return max((group.channel_begin + group.channel_count for group in groups or ()), default=0)
+
+
+def of_channels(layer: Layer, count: int) -> Layer:
+    """The layer with so many output channels, its first ones."""
+    return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))

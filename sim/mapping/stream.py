@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.hw.headers import DCACHE_LINE_BYTES
+from tightrope.sim.image.layout import Body
 from tightrope.sim.workload.layers import Layer
 
 from .errors import MappingError
@@ -14,6 +15,7 @@ from .split import Range, round_up, split_evenly
 __all__ = [
     "StreamGeometry",
     "bands_of",
+    "keeps_tiles",
     "load_bytes",
     "loaded_bytes",
     "may_post",
@@ -122,6 +124,12 @@ def _check_machine(layer: Layer, machine: ClusterConfig) -> None:
 def may_post(layer: Layer, tile: TileConfig) -> bool:
     """Whether tiles can requantise the layer: each output is a sum of one block."""
     return _can_post(tile, (), layer.out_shape[2]) and layer.patch <= tile.rows
+
+
+def keeps_tiles(layer: Layer, tile: TileConfig, body: Body) -> bool:
+    """Whether a hart has a loose group's tiles to itself until it is done; one that adds up what
+    they stream gives them back meanwhile."""
+    return body is Body.LOOSE or (body is Body.STREAM and may_post(layer, tile))
 
 
 def posts(layer: Layer, plan: LayerPlan, tile: TileConfig) -> bool:

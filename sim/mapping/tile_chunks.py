@@ -13,12 +13,12 @@ from .split import split_evenly
 from .stream import may_post, pixels_of_groups
 from .tiles import is_exact
 
-__all__ = ["tile_shares"]
+__all__ = ["STEAL_PIXELS", "tile_shares"]
 
 STEAL_CHUNKS = 6
 """Pieces of a share if some harts have no tile: many, as the others are then much faster."""
 STEAL_PIXELS = 16
-"""Of a piece, at the least, if all harts are alike."""
+"""Of a piece, at the least, of shares that take all harts equally long."""
 
 
 def tile_shares(
@@ -57,7 +57,7 @@ def tile_shares(
         return _own_groups(layer, machine.harts, groups)
     copies = copies_of(groups) if body is Body.LOOSE and not reprogram else 1
     if copies > 1:
-        return _on_copies(layer.pixels, len(groups) // copies, copies, machine.harts)
+        return _in_turn(layer.pixels, len(groups) // copies, copies, machine.harts)
     shares = _equal_shares(layer.pixels, machine, body, len(groups), reprogram, mixed)
     waiting = body is Body.LOOSE and len(groups) <= machine.harts
     if balance is Balance.STATIC or reprogram or waiting:
@@ -81,7 +81,7 @@ def _equal_shares(
         parts = split_evenly(pixels, machine.harts, unit)
         return [make_chunks([part], [(0, groups)]) for part in parts]
     if body is Body.LOOSE and groups < machine.harts <= pixels:
-        return _in_turn(pixels, groups, machine.harts)
+        return _in_turn(pixels, groups, 1, machine.harts)
     return _group_major(pixels, groups, machine.harts)
 
 
@@ -102,17 +102,13 @@ def _stream_shares(
     ]
 
 
-def _in_turn(pixels: int, groups: int, harts: int) -> list[list[Chunk]]:
-    """Equal shares of the pixels; each hart takes the groups in an order that begins elsewhere.
+def _in_turn(pixels: int, groups: int, copies: int, harts: int) -> list[list[Chunk]]:
+    """Equal shares of the pixels; each hart takes the groups in an order that begins elsewhere, on
+    the copy of them that is its own or that it shares with the fewest.
 
     For fewer groups than harts, where some must wait: chunks of one size, so that it does not
     matter who of two gets a tile first, and no tile idles while a hart waits for another.
     """
-    return _on_copies(pixels, groups, 1, harts)
-
-
-def _on_copies(pixels: int, groups: int, copies: int, harts: int) -> list[list[Chunk]]:
-    """The same, of ``copies`` of the ``groups``, which harts use in turn."""
     shares = []
     for hart, part in enumerate(split_evenly(pixels, harts, _pixel_unit(pixels, harts))):
         copy, turn = hart % copies * groups, hart // copies

@@ -1,6 +1,5 @@
 """How much of a layer on tiles is better computed digitally, by harts that have no tile to feed."""
 
-import dataclasses
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
@@ -8,7 +7,7 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.cuts import PIXEL_UNIT
 from tightrope.sim.mapping.helped import Help, feeder_count, plan_helped
-from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit, held_channels, of_channels
 from tightrope.sim.workload.layers import Layer
 
 from .calibration import Calibration
@@ -38,7 +37,7 @@ def helped_plan(
     if not groups or reprogram or feeders >= harts or layer.pixels < PIXEL_UNIT * harts:
         return even
     fed = _fed_cycles(layer, even.body, machine, groups, even.split, calibration)
-    held = max(group.channel_begin + group.channel_count for group in groups)
+    held = held_channels(groups)
     everything = _digital_cycles(layer, layer.out_shape[2], machine, calibration)
     rest = _digital_cycles(layer, layer.out_shape[2] - held, machine, calibration)
     part = everything / ((harts - feeders) * fed + everything - rest)
@@ -86,6 +85,6 @@ def _digital_cycles(
     """Of all harts together, as fast as they are when all of them work."""
     if not channels:
         return 0.0
-    part = dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], channels))
+    part = of_channels(layer, channels)
     plan = plan_layer(part, machine, Body.DOT4, Balance.STATIC)
     return machine.harts * predict_layer(part, plan, machine, calibration).model_cycles

@@ -5,14 +5,11 @@ import dataclasses
 import hypothesis
 import numpy as np
 import pytest
-from host_firmware import run_image
+from host_cases import check
 from hypothesis import strategies as st
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim import golden
-from tightrope.sim.image.builder import build_image
-from tightrope.sim.image.layout import Balance, Body, ExitStatus
-from tightrope.sim.image.results import check_guards, check_outputs
-from tightrope.sim.image.steps import Step, expected_outputs
+from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping import MappingError, TightSplit, single_layer_groups
 from tightrope.sim.mapping.mixed import plan_mixed
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -56,14 +53,7 @@ def test_random_layers(body, split, balance, seed):
     plan = plan_of(layer, config, body, split, balance, held)
     assert {plan.body_of(chunk) for chunk in plan.chunks} == {body, Body.DOT4}
     qlayer = golden.random_quant_layer(layer, rng, weight_bits=tile.weight_bits)
-    x = rng.integers(-128, 128, layer.in_shape, np.int8)
-    steps = [Step(qlayer=qlayer, plan=plan, inputs=("x",))]
-    image = build_image(config, steps, {"x": x})
-    status, message, memory = run_image(image, config, seed % 1000)
-    assert status == ExitStatus.OK, message
-    mismatches = check_outputs(image, memory, expected_outputs(config, steps, {"x": x}))
-    assert not mismatches, mismatches[0]
-    assert not check_guards(image, memory)
+    check(config, [(qlayer, plan)], rng, seed)
 
 
 def test_all_or_nothing_on_tiles():
