@@ -106,11 +106,14 @@ def machine_for(base: ClusterConfig, harts: int, coupling: str, tiles: int | Non
     base = dataclasses.replace(base, harts=harts)
     if tiles is None:
         return nominal_machine(base)
-    point = Point(harts=harts, coupling=Coupling(coupling), tiles=tiles, balance=Balance.STATIC)
+    kind = Coupling.STREAM if coupling == "loose" and base.stream_ports else Coupling(coupling)
+    point = Point(harts=harts, coupling=kind, tiles=tiles, balance=Balance.STATIC)
     if tiles < 1 or coupling == "none":
         raise OptionError(f"--tiles must be at least 1 and have a coupling, not {tiles} {coupling}")
-    if coupling == "tight" and tiles % harts:
-        raise OptionError(f"--tiles must be a multiple of {harts} harts if tight, not {tiles}")
+    if coupling == "tight" and tiles > harts and tiles % harts:
+        raise OptionError(
+            f"--tiles must be at most, or a multiple of, {harts} harts if tight, not {tiles}"
+        )
     return point.machine(base)
 
 

@@ -3,11 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from tightrope.hw.config import ClusterConfig
-from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.plan import Block, Group
 
-__all__ = ["Held", "HeldGroups", "machine_for"]
+__all__ = ["Held", "HeldGroups"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,17 +40,6 @@ class HeldGroups:
             held = Held(number=len(self._by_groups), groups=alone, tiles=tiles)
             self._by_groups[alone] = held
         return self._by_groups[alone]
-
-
-def machine_for(base: ClusterConfig, harts: int, body: Body, tiles: int) -> ClusterConfig:
-    """The smallest machine that runs such a layer; digital ones see no tiles."""
-    return dataclasses.replace(
-        base,
-        harts=harts,
-        tight_tiles_per_hart=tiles if body is Body.TIGHT else 0,
-        tight_harts=None,
-        loose_tiles=tiles if body is Body.LOOSE else 0,
-    )
 
 
 def _alone(groups: Sequence[Group]) -> tuple[tuple[Group, ...], int]:

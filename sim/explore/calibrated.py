@@ -146,5 +146,5 @@ def _stacked(
         },
     )
     return counters, replace(
-        machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=1
+        machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=1, stream_ports=0
     )

@@ -6,20 +6,30 @@ from typing import NamedTuple
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.allocate import Allocation, Policy, allocate
+from tightrope.sim.mapping.allocate import Allocation, Policy, allocate, without
 from tightrope.sim.mapping.chunks import plan_layer
+from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.mixed import plan_mixed
 from tightrope.sim.mapping.placements import Placements
-from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import TILE_BODIES, Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.tiles import is_exact
 from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
-from .alike import Held, HeldGroups, machine_for
-from .points import Coupling, Point
+from .alike import Held, HeldGroups
+from .points import Coupling, Point, with_tiles
 from .predictor import Cost, Predictor, total_of
 from .rows import Row
 
 __all__ = ["Evaluated", "Evaluator", "LayerCost", "plan_for"]
+
+BODIES = {
+    Coupling.NONE: Body.DOT4,
+    Coupling.TIGHT: Body.TIGHT,
+    Coupling.LOOSE: Body.LOOSE,
+    Coupling.STREAM: Body.STREAM,
+}
+"""How a layer with weights on tiles is computed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,11 +59,22 @@ class _Key(NamedTuple):
     shape: int
     """Of the layers that are equal, the first."""
     harts: int
-    body: Body
+    coupling: Coupling
+    """Of its tiles, NONE without."""
+    tiled_harts: int
+    """With tight tiles."""
     balance: Balance
     held: int
     """Number of its groups, -1 without."""
     split: TightSplit | None
+
+
+class _Known(NamedTuple):
+    """What is known of a layer that was predicted."""
+
+    body: Body
+    """Digital if the layer has groups, but is faster without."""
+    cost: Cost
 
 
 class Evaluator:
@@ -80,7 +101,7 @@ class Evaluator:
         self._held = HeldGroups()
         self._allocations: dict[tuple[ClusterConfig, TightSplit, float], Allocation] = {}
         self._placements = Placements()
-        self._costs: dict[_Key, Cost] = {}
+        self._costs: dict[_Key, _Known] = {}
         self._baselines: dict[int, Cost] = {}
 
     def key(self, point: Point) -> str:
@@ -134,19 +155,22 @@ class Evaluator:
             return self._evaluated(point, None)
         splits: Iterable[TightSplit] = [TightSplit.REPLICATE]
         if point.coupling is Coupling.TIGHT and point.harts > 1:
-            splits = TightSplit
+            # Harts without a tile would give other outputs than tiles that are not exact.
+            alike = point.tiled_harts == point.harts or is_exact(self.base.tile)
+            splits = TightSplit if alike else [TightSplit.CHANNELS]
         tried = [self._evaluated(point, self._allocation(point, split)) for split in splits]
         return min(tried, key=lambda choice: choice.total.model_cycles)
 
     def _allocation(self, point: Point, split: TightSplit) -> Allocation:
-        machine = point.machine(self.base)
+        # Whether tiles stream makes no difference to what is on them.
+        kind = Coupling.TIGHT if point.coupling is Coupling.TIGHT else Coupling.LOOSE
+        machine = dataclasses.replace(point, coupling=kind).machine(self.base)
         key = (machine, split, point.coverage)
         if key not in self._allocations:
-            coupling = "tight" if point.coupling is Coupling.TIGHT else "loose"
             self._allocations[key] = allocate(
                 self.network,
                 machine,
-                coupling,
+                "tight" if kind is Coupling.TIGHT else "loose",
                 self.policy,
                 split,
                 point.coverage,
@@ -155,39 +179,63 @@ class Evaluator:
         return self._allocations[key]
 
     def _evaluated(self, point: Point, allocation: Allocation | None) -> Evaluated:
-        body = Body.TIGHT if point.coupling is Coupling.TIGHT else Body.LOOSE
         groups = allocation.groups if allocation else (None,) * len(self.network.layers)
         split = allocation.split if allocation else None
         wanted: dict[_Key, Held | None] = {}
         keys = []
         for shape, of_layer in zip(self._shapes, groups, strict=True):
             held = None if of_layer is None else self._held.of(of_layer)
-            used = (Body.DOT4, -1, None) if held is None else (body, held.number, split)
-            key = _Key(shape, point.harts, used[0], point.balance, used[1], used[2])
+            if held is None:
+                key = _Key(shape, point.harts, Coupling.NONE, 0, point.balance, -1, None)
+            else:
+                key = _Key(
+                    shape, point.harts, point.coupling, point.tiled_harts, point.balance,
+                    held.number, split,
+                )  # fmt: skip
             keys.append(key)
             if key not in self._costs:
                 wanted[key] = held
         self._predict(wanted)
+        known = [self._costs[key] for key in keys]
         layers = tuple(
-            LayerCost(name=layer.name, op=layer.op.value, body=key.body, cost=self._costs[key])
-            for layer, key in zip(self.network.layers, keys, strict=True)
+            LayerCost(name=layer.name, op=layer.op.value, body=found.body, cost=found.cost)
+            for layer, found in zip(self.network.layers, known, strict=True)
         )
-        total = total_of([layer.cost for layer in layers])
+        if allocation:
+            on_tiles = [found.body in TILE_BODIES for found in known]
+            allocation = without(allocation, self.network, point.tiled_harts, on_tiles)
+        total = total_of([found.cost for found in known])
         return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
 
     def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:
         """Predict layers, those that want the same machine together."""
         by_machine: dict[ClusterConfig, list[tuple[_Key, tuple[Layer, LayerPlan]]]] = {}
         for key, held in wanted.items():
-            machine = machine_for(self.base, key.harts, key.body, held.tiles if held else 0)
+            machine = with_tiles(
+                self.base, key.harts, key.coupling, held.tiles if held else 0, key.tiled_harts
+            )
             layer, groups = self._layers[key.shape], held.groups if held else ()
-            plan = plan_for(layer, machine, key.body, key.balance, groups, key.split)
+            plan = _plan(layer, machine, key, groups)
             if key.balance is Balance.STEAL:
                 plan = self.predictor.helped(layer, plan, machine)
             by_machine.setdefault(machine, []).append((key, (layer, plan)))
         for machine, work in by_machine.items():
             costs = self.predictor.costs([task for _, task in work], machine)
-            self._costs.update(zip((key for key, _ in work), costs, strict=True))
+            for (key, (_, plan)), cost in zip(work, costs, strict=True):
+                self._costs[key] = _Known(plan.body, cost)
+
+
+def _plan(
+    layer: Layer, machine: ClusterConfig, key: _Key, groups: tuple[Group, ...]
+) -> LayerPlan:
+    """What can't be streamed is moved by loads and stores."""
+    body = BODIES[key.coupling]
+    if body is Body.STREAM:
+        try:
+            return plan_for(layer, machine, body, key.balance, groups)
+        except MappingError:
+            body = Body.LOOSE
+    return plan_for(layer, machine, body, key.balance, groups, key.split)
 
 
 def plan_for(

@@ -4,12 +4,13 @@ import dataclasses
 import enum
 
 from tightrope.hw.config import ClusterConfig, HwConfigError
+from tightrope.sim.experiment.machines import streaming_machine
 from tightrope.sim.image.layout import Balance
 
 from .errors import ExploreError
 from .words import count
 
-__all__ = ["Coupling", "Point", "Sweep", "make_points"]
+__all__ = ["Coupling", "Point", "Sweep", "make_points", "with_tiles"]
 
 
 class Coupling(enum.StrEnum):
@@ -19,6 +20,9 @@ class Coupling(enum.StrEnum):
     """No tiles: the digital baseline."""
     TIGHT = "tight"
     LOOSE = "loose"
+    """Shared by all harts, by loads and stores."""
+    STREAM = "stream"
+    """Loose tiles that read and write a scratchpad by themselves, and a DMA engine."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,22 +38,45 @@ class Point:
     """The largest part of the parameters that may sit on tiles."""
 
     @property
-    def tiles_per_hart(self) -> int:
-        """Tight tiles on each hart; a rest of the budget stays unused."""
-        return self.tiles // self.harts if self.coupling is Coupling.TIGHT else 0
+    def tiled_harts(self) -> int:
+        """Harts with tight tiles: all, or as many as there are tiles."""
+        return min(self.harts, self.tiles) if self.coupling is Coupling.TIGHT else 0
 
     def machine(self, base: ClusterConfig) -> ClusterConfig:
-        """``base`` with this point's harts and tiles, tight ones on every hart.
+        """``base`` with this point's harts and tiles; a rest of tight ones that doesn't make one
+        for each hart stays unused.
 
         Raises HwConfigError if there is no such machine.
         """
-        return dataclasses.replace(
-            base,
-            harts=self.harts,
-            tight_tiles_per_hart=self.tiles_per_hart,
-            tight_harts=None,
-            loose_tiles=self.tiles if self.coupling is Coupling.LOOSE else 0,
-        )
+        per_hart = self.tiles // self.tiled_harts if self.tiled_harts else 0
+        tiles = per_hart if self.coupling is Coupling.TIGHT else self.tiles
+        return with_tiles(base, self.harts, self.coupling, tiles, self.tiled_harts)
+
+
+def with_tiles(
+    base: ClusterConfig, harts: int, coupling: Coupling, tiles: int, tiled_harts: int
+) -> ClusterConfig:
+    """``base`` with so many harts, and tiles of one kind: ``tiles`` loose ones, or tight ones on
+    each of the first ``tiled_harts`` harts.
+
+    Tiles stream through what ``base`` has for it, or through what streams nominally. Raises
+    HwConfigError if there is no such machine.
+    """
+    tight = tiles if coupling is Coupling.TIGHT else 0
+    loose = tiles if coupling in (Coupling.LOOSE, Coupling.STREAM) else 0
+    machine = dataclasses.replace(
+        base,
+        harts=harts,
+        tight_tiles_per_hart=tight,
+        tight_harts=tiled_harts if tight and tiled_harts < harts else None,
+        loose_tiles=loose,
+        stream_ports=0,
+    )
+    if coupling is not Coupling.STREAM or not loose:
+        return machine
+    if not base.stream_ports:
+        return streaming_machine(machine)
+    return dataclasses.replace(machine, stream_ports=min(base.stream_ports, loose))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,8 +134,6 @@ def make_points(sweep: Sweep, base: ClusterConfig) -> tuple[list[Point], list[st
 
 
 def _why_not(point: Point, base: ClusterConfig) -> str:
-    if point.coupling is Coupling.TIGHT and not point.tiles_per_hart:
-        return "tight coupling needs at least one tile per hart"
     try:
         point.machine(base)
     except HwConfigError as error:

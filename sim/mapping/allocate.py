@@ -15,7 +15,7 @@ from .plan import Group, TightSplit, held_channels, of_channels
 from .replicas import replicate
 from .split import COLUMN_UNIT
 
-__all__ = ["Allocation", "Coupling", "Policy", "allocate", "coverage_of"]
+__all__ = ["Allocation", "Coupling", "Policy", "allocate", "coverage_of", "without"]
 
 Coupling = Literal["tight", "loose"]
 Policy = Literal["macs_per_weight", "in_order", "columns"]
@@ -114,6 +114,28 @@ def coverage_of(
     params = [part * layer.params for part, layer in zip(held, network.layers, strict=True)]
     macs = [part * layer.macs for part, layer in zip(held, network.layers, strict=True)]
     return _ratio(sum(params), network.params), _ratio(sum(macs), network.macs)
+
+
+def without(
+    allocation: Allocation, network: Network, tiled_harts: int, on_tiles: Sequence[bool]
+) -> Allocation:
+    """What is in use of an allocation if only those layers are ``on_tiles``; tight tiles are on
+    ``tiled_harts`` harts."""
+    groups = tuple(
+        held if used else None for held, used in zip(allocation.groups, on_tiles, strict=True)
+    )
+    if groups == allocation.groups:
+        return allocation
+    tiles = {(group.hart, b.tile) for held in groups for group in held or () for b in group.blocks}
+    copies = tiled_harts if allocation.split is TightSplit.REPLICATE else 1
+    coverage, mac_coverage = coverage_of(network, groups)
+    return dataclasses.replace(
+        allocation,
+        groups=groups,
+        used_tiles=copies * len(tiles),
+        coverage=coverage,
+        mac_coverage=mac_coverage,
+    )
 
 
 def _choose(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
-from tightrope.sim.mapping.allocate import Allocation, Policy, allocate, coverage_of
+from tightrope.sim.mapping.allocate import Allocation, Policy, allocate, without
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.mixed import plan_mixed
@@ -86,37 +86,16 @@ def map_network(
         found.append(
             NetworkMapping(
                 network=network, machine=machine, balancing=balancing,
-                allocation=_in_use(allocation, network, machine, plans), plans=plans,
+                # Layers that were given tiles may be faster without.
+                allocation=without(
+                    allocation, network, machine.tiled_harts, [bool(p.groups) for p in plans]
+                ),
+                plans=plans,
             )
         )  # fmt: skip
     if len(found) == 1:
         return found[0]
     return min(found, key=lambda mapping: _model_cycles(mapping, calibration))
-
-
-def _in_use(
-    allocation: Allocation,
-    network: Network,
-    machine: ClusterConfig,
-    plans: Sequence[LayerPlan],
-) -> Allocation:
-    """Without layers that were given tiles, and are faster without."""
-    groups = tuple(
-        held if plan.groups else None
-        for held, plan in zip(allocation.groups, plans, strict=True)
-    )
-    if groups == allocation.groups:
-        return allocation
-    tiles = {(group.hart, b.tile) for held in groups for group in held or () for b in group.blocks}
-    replicated = allocation.split is TightSplit.REPLICATE
-    coverage, mac_coverage = coverage_of(network, groups)
-    return dataclasses.replace(
-        allocation,
-        groups=groups,
-        used_tiles=len(tiles) * (machine.tiled_harts if replicated else 1),
-        coverage=coverage,
-        mac_coverage=mac_coverage,
-    )
 
 
 def _model_cycles(mapping: NetworkMapping, calibration: Calibration) -> float:
