@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["explore"]
 
 BALANCES = ("static", "steal")
-COUPLINGS = ("tight", "loose")
+COUPLINGS = ("tight", "loose", "stream")
 POLICIES = ("macs_per_weight", "in_order")
 OBJECTIVES = ("cycles", "energy", "edp")
 SUMMARY_NAME = "summary.json"
@@ -27,7 +27,9 @@ def explore(
         str, typer.Argument(help="An ONNX file, or a known network such as resnet50.")
     ],
     harts: Annotated[str, typer.Option(help="Numbers of harts, 1 to 8 each.")] = "1,2,4,8",
-    coupling: Annotated[str, typer.Option(help="tight, loose or both.")] = "tight,loose",
+    coupling: Annotated[str, typer.Option(help="Some of tight, loose, stream.")] = ",".join(
+        COUPLINGS
+    ),
     tiles: Annotated[
         str, typer.Option(help="Tile budgets: tiles of the whole machine.")
     ] = "1,2,4,8,16,32,64",
@@ -48,7 +50,7 @@ def explore(
     calibration: options.CalibrationFile = None,
     live: Annotated[
         int, typer.Option(min=0, max=50, help="Layers to run on the RTL as a check.")
-    ] = 3,
+    ] = 4,
     no_live: Annotated[bool, typer.Option("--no-live", help="Run nothing on the RTL.")] = False,
     search: Annotated[
         int | None,

@@ -9,6 +9,7 @@ import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.hw.regs import HartCounter
+from tightrope.sim.energy.area import area_of
 from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.energy.sampling import energy_factors, sweep_assumed
@@ -92,6 +93,10 @@ class CalibratedModel:
             )
             for index, ((layer, plan), prediction) in enumerate(zip(work, found, strict=True))
         ]
+
+    def area_mm2(self, machine: ClusterConfig) -> float:
+        """See :class:`Predictor`."""
+        return float(area_of(machine, self._profile).total_mm2)
 
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         """See :class:`Predictor`."""

@@ -13,7 +13,7 @@ __all__ = ["Line", "lines_of", "svg_chart"]
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 56, 56
 """Margins around the plot, in pixels."""
-COLOURS = {"tight": "#0b7285", "loose": "#c2255c"}
+COLOURS = {"tight": "#0b7285", "loose": "#c2255c", "stream": "#2b8a3e"}
 FALLBACK_COLOUR = "#495057"
 FONT = 'font-family="system-ui, sans-serif"'
 

@@ -1,14 +1,14 @@
-"""How sure a comparison of two points is: what it would be if model and energies were wrong.
+"""How sure a comparison of points is: what it would be if model and energies were wrong.
 
-Cycles and energies of both points are sampled. In each sample
+Cycles and energies of all of them are sampled. In each sample
 
-- the calibrated cycles of either point are its prediction times a factor whose logarithm is normal
-  on either side, so that 5 % lie below the row's interval and 5 % above. The two factors are
-  independent. That is on the safe side: layers that both points run alike, digital ones above all,
+- the calibrated cycles of a point are its prediction times a factor whose logarithm is normal
+  on either side, so that 5 % lie below the row's interval and 5 % above. The factors of points are
+  independent. That is on the safe side: layers that all points run alike, digital ones above all,
   are wrong in the same way and would cancel out;
-- what is not calibrated takes half to twice as long, with the same factor for both points: it is
+- what is not calibrated takes half to twice as long, with the same factor for all points: it is
   mostly the same work, so that it is their difference that moves;
-- each energy that nobody published is half to twice as large, the same for both points
+- each energy that nobody published is half to twice as large, the same for all points
   (``sim.energy.sampling``). What a point spends per cycle grows with its cycles; events don't.
 """
 
@@ -24,6 +24,8 @@ from .rows import Row
 __all__ = ["SAMPLES", "Comparison", "Samples", "compare", "draw_samples"]
 
 SAMPLES = 1000
+CONTENDERS = 3
+"""Points that are compared with each other at the most: one of each coupling."""
 SEED = 0
 SPREAD = 2.0
 """What is not calibrated is multiplied with 1 / SPREAD to SPREAD."""
@@ -37,10 +39,8 @@ PER_CYCLE = ("hart_active", "hart_waiting", "hart_asleep", "static")
 class Samples:
     """What may be wrong, drawn once: every comparison meets the same, in whatever company."""
 
-    first: np.ndarray
-    """(samples,): of the first point's prediction, standard normal."""
-    second: np.ndarray
-    """(samples,): of the second's."""
+    normal: np.ndarray
+    """(CONTENDERS, samples): of each point's prediction, standard normal."""
     uncalibrated: np.ndarray
     """(samples,): what is not calibrated, as a factor."""
     energy: Mapping[str, np.ndarray]
@@ -49,12 +49,12 @@ class Samples:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Of two points."""
+    """Of a point with others."""
 
     confidence: float
-    """The share of samples in which the first is faster; a tie counts as half."""
+    """The share of samples in which the first is faster than all others; a tie counts as half."""
     energy_confidence: float
-    """The share in which it needs less energy."""
+    """The share in which it needs less energy than any other."""
     margin_error: float
     """Half the width of the 90 % interval of ``second / first - 1``, in cycles."""
 
@@ -63,22 +63,33 @@ def draw_samples(predictor: Predictor, samples: int = SAMPLES, seed: int = SEED)
     """The same for the same predictor."""
     rng = np.random.default_rng(seed)
     return Samples(
-        first=rng.standard_normal(samples),
-        second=rng.standard_normal(samples),
+        normal=rng.standard_normal((CONTENDERS, samples)),
         uncalibrated=SPREAD ** rng.uniform(-1, 1, samples),
         energy=predictor.energy_factors(rng, samples),
     )
 
 
-def compare(pairs: Sequence[tuple[Row, Row]], samples: Samples) -> list[Comparison]:
-    """How sure it is that the first of each pair is better than the second."""
-    if not pairs:
+def compare(contests: Sequence[Sequence[Row]], samples: Samples) -> list[Comparison]:
+    """How sure it is that the first point of each contest is better than its others: one at the
+    least, CONTENDERS - 1 at the most."""
+    if not contests:
         return []
-    first, second = (list(rows) for rows in zip(*pairs, strict=True))
-    cycles = _cycles(first, samples.first, samples), _cycles(second, samples.second, samples)
-    energies = _energies(first, cycles[0], samples), _energies(second, cycles[1], samples)
-    low, high = np.quantile(cycles[1] / cycles[0], (0.05, 0.95), axis=1)
-    found = zip(_share_below(*cycles), _share_below(*energies), (high - low) / 2, strict=True)
+    first, second = ([rows[place] for rows in contests] for place in (0, 1))
+    cycles = _cycles(first, samples.normal[0], samples)
+    energy = _energies(first, cycles, samples)
+    rivals = _cycles(second, samples.normal[1], samples)
+    low, high = np.quantile(rivals / cycles, (0.05, 0.95), axis=1)
+    fastest, thriftiest = rivals, _energies(second, rivals, samples)
+    for place in range(2, len(samples.normal)):
+        # Where there is no such rival, the second stands in for it and is left out again.
+        others = [rows[place] if place < len(rows) else rows[1] for rows in contests]
+        more = np.array([[place < len(rows)] for rows in contests])
+        found = _cycles(others, samples.normal[place], samples)
+        fastest = np.where(more, np.minimum(fastest, found), fastest)
+        needed = _energies(others, found, samples)
+        thriftiest = np.where(more, np.minimum(thriftiest, needed), thriftiest)
+    shares = _share_below(cycles, fastest), _share_below(energy, thriftiest)
+    found = zip(*shares, (high - low) / 2, strict=True)
     return [
         Comparison(confidence=float(a), energy_confidence=float(b), margin_error=float(c))
         for a, b, c in found
@@ -108,7 +119,7 @@ def _energies(rows: Sequence[Row], cycles: np.ndarray, samples: Samples) -> np.n
     def part(names: Sequence[str]) -> np.ndarray:
         nominal = np.array([[row.energy.get(name, 0.0) for name in names] for row in rows])
         factors = np.array([samples.energy[name] for name in names])
-        return nominal @ factors.reshape(len(names), len(samples.first))
+        return nominal @ factors.reshape(len(names), samples.normal.shape[1])
 
     names = dict.fromkeys(name for row in rows for name in row.energy)
     timed = [name for name in names if name in PER_CYCLE]

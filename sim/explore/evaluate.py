@@ -116,12 +116,14 @@ class Evaluator:
         found = self.evaluate(point)
         baseline, total, allocation = self._baseline(point.harts), found.total, found.allocation
         low, high = total.interval(self.predictor.shared_ratio)
+        machine = point.machine(self.base)
         return Row(
             key=key or self.key(point),
             network=self.network.name,
             harts=point.harts,
             coupling=point.coupling.value,
             tiles=point.tiles,
+            tiled_harts=point.tiled_harts,
             tiles_used=allocation.used_tiles if allocation else 0,
             balance=point.balance.name.lower(),
             split=found.split.value if found.split else "",
@@ -136,9 +138,10 @@ class Evaluator:
             model_energy_pj=total.model_energy_pj,
             speedup=baseline.model_cycles / total.model_cycles,
             energy_gain=baseline.model_energy_pj / total.model_energy_pj,
+            model_area_mm2=self.predictor.area_mm2(machine),
             uncalibrated_ratio=total.uncalibrated_ratio,
             extrapolated_ratio=total.extrapolated_ratio,
-            machine_hash=point.machine(self.base).hash,
+            machine_hash=machine.hash,
             terms=dict(total.terms),
             energy=dict(total.energy),
         )

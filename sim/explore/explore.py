@@ -16,7 +16,7 @@ from .chart import svg_chart
 from .confidence import draw_samples
 from .errors import ExploreError
 from .evaluate import Evaluated, Evaluator
-from .live import LiveCheck, choose_cases, live_machine, run_live
+from .live import LiveCheck, choose_cases, run_live
 from .outcome import Outcome
 from .points import Coupling, Point, Sweep, make_points
 from .predictor import Predictor
@@ -106,8 +106,7 @@ def write_outcome(outcome: Outcome, folder: Path) -> None:
 def _live(
     request: Request, evaluator: Evaluator, on_progress: Teller, on_message: Callable[[str], None]
 ) -> tuple[list[LiveCheck], str]:
-    machine = live_machine(request.base, request.sweep)
-    cases = choose_cases(evaluator, machine, request.sweep, request.live)
+    cases = choose_cases(evaluator, request.sweep, request.live)
     if not cases:
         return [], "The network has no layer that can run on the RTL."
     try:

@@ -12,7 +12,7 @@ __all__ = ["front_dicts", "front_of"]
 FIELDS = (
     *("key", "harts", "coupling", "tiles", "asked_coverage", "coverage", "balance", "split"),
     *("model_cycles", "model_low_cycles", "model_high_cycles", "model_energy_pj"),
-    *("speedup", "energy_gain", "uncalibrated_ratio", "extrapolated_ratio"),
+    *("speedup", "energy_gain", "model_area_mm2", "uncalibrated_ratio", "extrapolated_ratio"),
 )
 """Of a row, in summary.json."""
 

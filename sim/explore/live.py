@@ -8,16 +8,17 @@ from typing import Any
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.experiment.case import NOMINAL_LOOSE_TILES, Case
 from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.errors import MappingError
 from tightrope.sim.mapping.groups import empty_pools, place_layer
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .crop import crop_to_work, work
 from .evaluate import Evaluator, plan_for
-from .points import Coupling, Point, Sweep
+from .points import Coupling, Point, Sweep, streaming
 from .predictor import Predictor
 from .words import count
 
-__all__ = ["LiveCheck", "choose_cases", "live_machine", "run_live"]
+__all__ = ["LiveCheck", "choose_cases", "live_machines", "run_live"]
 
 WORK_PER_HART = 1_500_000
 """Multiply-accumulates."""
@@ -64,38 +65,48 @@ class LiveCheck:
         }
 
 
-def live_machine(base: ClusterConfig, sweep: Sweep) -> ClusterConfig:
-    """The most harts of the sweep, and a few tiles of each coupling in it."""
-    harts = max(sweep.harts)
-    return dataclasses.replace(
+def live_machines(base: ClusterConfig, sweep: Sweep) -> dict[Body, ClusterConfig]:
+    """The machine for each body in the sweep: the most harts, and a few tiles of each coupling;
+    those that stream are on a machine of their own."""
+    loose = {Coupling.LOOSE, Coupling.STREAM} & set(sweep.couplings)
+    machine = dataclasses.replace(
         base,
-        harts=harts,
+        harts=max(sweep.harts),
         tight_harts=None,
         tight_tiles_per_hart=1 if Coupling.TIGHT in sweep.couplings else 0,
-        loose_tiles=NOMINAL_LOOSE_TILES if Coupling.LOOSE in sweep.couplings else 0,
+        loose_tiles=NOMINAL_LOOSE_TILES if loose else 0,
+        stream_ports=0,
     )
+    found = {
+        Body[coupling.name]: machine
+        for coupling in sweep.couplings
+        if coupling is not Coupling.NONE
+    }
+    if Body.STREAM in found:
+        found[Body.STREAM] = streaming(machine, base)
+    return found | {Body.DOT4: machine}
 
 
-def choose_cases(
-    evaluator: Evaluator, machine: ClusterConfig, sweep: Sweep, count: int
-) -> list[Case]:
-    """At most ``count`` layers: the heaviest of the network, tight, loose and digital in turn.
+def choose_cases(evaluator: Evaluator, sweep: Sweep, count: int) -> list[Case]:
+    """At most ``count`` layers: the heaviest of the network, with each coupling and digital in
+    turn.
 
-    No shape comes twice. Layers that don't fit ``machine``'s tiles are not asked for on tiles.
+    No shape comes twice. Layers that don't fit the few tiles are not asked for on tiles.
     """
-    digital = Point(harts=machine.harts, coupling=Coupling.NONE, tiles=0, balance=Balance.STATIC)
+    machines = live_machines(evaluator.base, sweep)
+    harts = max(sweep.harts)
+    digital = Point(harts=harts, coupling=Coupling.NONE, tiles=0, balance=Balance.STATIC)
     costs = evaluator.evaluate(digital).layers
     order = sorted(range(len(costs)), key=lambda index: -costs[index].cost.model_cycles)
     ranked = [evaluator.network.layers[index] for index in order]
-    bodies = [Body[coupling.name] for coupling in sweep.couplings if coupling is not Coupling.NONE]
-    rounds = itertools.cycle([*bodies, Body.DOT4])
+    rounds = itertools.cycle(machines)
     balances = itertools.cycle(sweep.balances)
     cases: list[Case] = []
     used: set[Layer] = set()
     misses = 0
-    while len(cases) < count and misses <= len(bodies):
+    while len(cases) < count and misses < len(machines):
         body, balance = next(rounds), next(balances)
-        case = next(_candidates(evaluator, ranked, used, machine, body, balance), None)
+        case = next(_candidates(evaluator, ranked, used, machines[body], body, balance), None)
         misses = 0 if case else misses + 1
         if case:
             cases.append(case)
@@ -175,7 +186,11 @@ def _case(
         if placed is None:
             return None
         groups = placed[1]
-    plan = plan_for(cut, machine, body, balance, groups)
+    try:
+        plan = plan_for(cut, machine, body, balance, groups)
+    except MappingError:
+        # Not every layer can be streamed.
+        return None
     if balance is Balance.STEAL:
         plan = predictor.helped(cut, plan, machine)
     return Case(layer=cut, machine=machine, body=body, balance=balance, plan=plan)

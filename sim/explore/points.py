@@ -10,7 +10,7 @@ from tightrope.sim.image.layout import Balance
 from .errors import ExploreError
 from .words import count
 
-__all__ = ["Coupling", "Point", "Sweep", "make_points", "with_tiles"]
+__all__ = ["Coupling", "Point", "Sweep", "make_points", "streaming", "with_tiles"]
 
 
 class Coupling(enum.StrEnum):
@@ -59,8 +59,7 @@ def with_tiles(
     """``base`` with so many harts, and tiles of one kind: ``tiles`` loose ones, or tight ones on
     each of the first ``tiled_harts`` harts.
 
-    Tiles stream through what ``base`` has for it, or through what streams nominally. Raises
-    HwConfigError if there is no such machine.
+    Raises HwConfigError if there is no such machine.
     """
     tight = tiles if coupling is Coupling.TIGHT else 0
     loose = tiles if coupling in (Coupling.LOOSE, Coupling.STREAM) else 0
@@ -72,11 +71,15 @@ def with_tiles(
         loose_tiles=loose,
         stream_ports=0,
     )
-    if coupling is not Coupling.STREAM or not loose:
-        return machine
+    return streaming(machine, base) if coupling is Coupling.STREAM and loose else machine
+
+
+def streaming(machine: ClusterConfig, base: ClusterConfig) -> ClusterConfig:
+    """The machine with tiles that stream, as those of ``base`` do if they do."""
     if not base.stream_ports:
         return streaming_machine(machine)
-    return dataclasses.replace(machine, stream_ports=min(base.stream_ports, loose))
+    ports = min(base.stream_ports, machine.loose_tiles)
+    return dataclasses.replace(machine, stream_ports=ports)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

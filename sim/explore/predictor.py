@@ -93,6 +93,10 @@ class Predictor(Protocol):
         is predicted to be faster."""
         ...
 
+    def area_mm2(self, machine: ClusterConfig) -> float:
+        """Of a machine without main memory, by the same profile."""
+        ...
+
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         """(samples,) for each component of an energy: what it is times the stated one, if all that
         nobody published is sampled."""

@@ -29,16 +29,21 @@ measured.</p>
 <p>In the interval beside a number of cycles the truth lies with a probability of 90 %, by the
 errors on layers the fit never saw; what was not calibrated is in there as predicted.</p>
 <p>The speed-up and the energy gain are against DOT4 code, statically balanced, on the same number
-of harts of the same machine. A tight point uses its tiles in the better of two ways: every hart
-holds all weights of a layer, or each the weights of its share of the output channels.</p>
-<p>The margin is slower / faster - 1, in cycles of the best balancing of each coupling, with half
-its 90 % interval. The confidence is the share of {samples} samples in which the coupling is the
-faster one, and beside the energy gain that in which it needs less energy. In each, both predictions
-err within their intervals, each for itself; what is not calibrated takes half to twice as long in
-both; and every energy that nobody published is half to twice as large in both. Below {sure} it is
-too close to call.</p>
+of harts of the same machine. Tight tiles belong to one hart each: as many on every hart, or one on
+each of the first harts if there are fewer tiles than harts, and the others compute digitally. A
+tight point uses its tiles in the better of two ways: every hart with tiles holds all weights of a
+layer, or each the weights of its share of the output channels. Loose tiles are shared by all harts,
+which move every byte by loads and stores. Tiles that stream are loose ones that read and write a
+scratchpad by themselves, requantise, and have a DMA engine.</p>
+<p>The margin is slower / faster - 1, in cycles of the best point of the fastest coupling and of the
+next, with half its 90 % interval. The confidence is the share of {samples} samples in which the
+coupling is the fastest one, and beside the energy gain that in which it needs the least energy. In
+each, all predictions err within their intervals, each for itself; what is not calibrated takes half
+to twice as long in all; and every energy that nobody published is half to twice as large in all.
+Below {sure} it is too close to call.</p>
 <p>Energy is the energy per event of the profile {profile} times the predicted counters.
-Programming the weights is not counted: they are written once.</p>
+Programming the weights is not counted: they are written once. The area is that of harts, tiles,
+interconnect, scratchpad and DMA engine by the same profile; main memory is left out.</p>
 """
 
 
@@ -122,7 +127,7 @@ def live_section(outcome: Outcome) -> str:
 def front_section(outcome: Outcome) -> str:
     """The points that are worth having."""
     head = ("tiles", "harts", "coupling", "balance", "params on tiles", "model cycles",
-            "model energy, uJ", "speed-up")  # fmt: skip
+            "model energy, uJ", "area, mm2", "speed-up")  # fmt: skip
     rows = [
         (
             row.tiles,
@@ -132,31 +137,34 @@ def front_section(outcome: Outcome) -> str:
             percent(row.coverage),
             f"{row.model_cycles:,.0f}",
             f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.model_area_mm2:.2f}",
             f"{row.speedup:.2f}x",
         )
         for row in front_of(outcome.sweep.rows)
     ]
     title = "<h2>Nothing else is faster, thriftier and smaller at once</h2>\n"
-    return title + table(head, rows, 4, leading=2)
+    return title + table(head, rows, 5, leading=2)
 
 
 def rows_section(outcome: Outcome) -> str:
     """Every point."""
-    head = ("coupling", "balance", "split", "harts", "tiles", "tiles used", "params on tiles",
-            "MACs on tiles", "model cycles", "model energy, uJ", "speed-up", "energy gain",
-            "uncalibrated", "extrapolated")  # fmt: skip
+    head = ("coupling", "balance", "split", "harts", "with tiles", "tiles", "tiles used",
+            "params on tiles", "MACs on tiles", "model cycles", "model energy, uJ", "area, mm2",
+            "speed-up", "energy gain", "uncalibrated", "extrapolated")  # fmt: skip
     rows = [
         (
             row.coupling,
             row.balance,
             row.split,
             row.harts,
+            row.tiled_harts or "",
             row.tiles,
             row.tiles_used,
             percent(row.coverage),
             percent(row.mac_coverage),
             _cycles(row),
             f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.model_area_mm2:.2f}",
             f"{row.speedup:.2f}x",
             f"{row.energy_gain:.2f}x",
             percent(row.uncalibrated_ratio),
@@ -166,7 +174,7 @@ def rows_section(outcome: Outcome) -> str:
     ]
     return (
         f"<details><summary>All {len(rows)} points (also in results.parquet)</summary>\n"
-        f"{table(head, rows, 11)}</details>"
+        f"{table(head, rows, 13)}</details>"
     )
 
 

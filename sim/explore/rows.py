@@ -20,9 +20,11 @@ class Row:
     network: str
     harts: int
     coupling: str
-    """none (the digital baseline), tight or loose."""
+    """none (the digital baseline), tight, loose, or stream (loose tiles that stream)."""
     tiles: int
     """The budget."""
+    tiled_harts: int
+    """With tight tiles: all, or as many as there are tiles if these are fewer; else 0."""
     tiles_used: int
     """Tiles that hold weights."""
     balance: str
@@ -45,6 +47,8 @@ class Row:
     """Against DOT4 code, statically balanced, on the same number of harts."""
     energy_gain: float
     """Energy of that baseline / energy of this point."""
+    model_area_mm2: float
+    """Of the machine without main memory: its tiles, harts, and all that streaming needs."""
     uncalibrated_ratio: float
     """Part of model_cycles that rests on something that was not calibrated."""
     extrapolated_ratio: float

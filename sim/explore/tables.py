@@ -17,7 +17,7 @@ from .words import around, count, gain, percent, rests_on, sureness
 
 __all__ = ["effort", "found_best", "front_table", "headline", "live_table", "verdict_table"]
 
-COLOURS = {"tight": "cyan", "loose": "magenta", TOO_CLOSE: "yellow"}
+COLOURS = {"tight": "cyan", "loose": "magenta", "stream": "green", TOO_CLOSE: "yellow"}
 
 
 def verdict_table(outcome: Outcome) -> Table:
@@ -66,7 +66,7 @@ def front_table(name: str, rows: Sequence[Row]) -> Table:
     table = Table(title=escape(title), title_justify="left")
     for column in ("tiles", "harts", "coupling", "balance", "coverage"):
         table.add_column(column, justify="left" if column in ("coupling", "balance") else "right")
-    for column in ("model cycles", "model energy, uJ", "speed-up"):
+    for column in ("model cycles", "model energy, uJ", "area, mm2", "speed-up"):
         table.add_column(column, justify="right")
     for row in front_of(rows):
         table.add_row(
@@ -77,6 +77,7 @@ def front_table(name: str, rows: Sequence[Row]) -> Table:
             percent(row.coverage),
             around(row.model_cycles, row.model_low_cycles, row.model_high_cycles),
             f"{row.model_energy_pj / 1e6:,.1f}",
+            f"{row.model_area_mm2:.2f}",
             f"{row.speedup:.2f}x",
         )
     return table
@@ -112,16 +113,18 @@ def headline(outcome: Outcome) -> str:
     if best.speedup <= 1:
         text = "No number of tiles beats digital code on the same harts"
     compared = [verdict for verdict in outcome.verdicts if not verdict.is_only]
-    counts = {
-        name: sum(verdict.coupling == name for verdict in compared)
-        for name in ("tight", "loose", TOO_CLOSE)
-    }
     if not compared:
         return f"{text}."
+    there = {row.coupling for row in outcome.sweep.rows}
+    wins = [
+        f"{name} wins {sum(verdict.coupling == name for verdict in compared)}"
+        for name in Coupling
+        if name in there and name is not Coupling.NONE
+    ]
+    close = sum(verdict.coupling == TOO_CLOSE for verdict in compared)
     return (
-        f"{text}. Of {len(compared)} tile budgets where both couplings can be built, tight wins "
-        f"{counts['tight']}, loose wins {counts['loose']}, and {counts[TOO_CLOSE]} "
-        f"{'is' if counts[TOO_CLOSE] == 1 else 'are'} too close to call."
+        f"{text}. Of {len(compared)} tile budgets where several couplings can be built, "
+        f"{', '.join(wins)}, and {close} {'is' if close == 1 else 'are'} too close to call."
     )
 
 

@@ -1,9 +1,9 @@
 """Which coupling wins at each tile budget, and how sure that is.
 
-**The margin** is ``slower / faster - 1`` in predicted cycles of the best balancing of each. **The
-confidence** is the share of samples over what the model may be wrong in
-(``sim.explore.confidence``) in which the faster one is the faster one. Below 90 % it is too close
-to call.
+**The margin** is ``slower / faster - 1`` in predicted cycles of the best point of the fastest
+coupling and of the next. **The confidence** is the share of samples over what the model may be
+wrong in (``sim.explore.confidence``) in which the fastest one is faster than all others. Below 90 %
+it is too close to call.
 """
 
 import dataclasses
@@ -29,19 +29,19 @@ class Verdict:
     best: Row
     """The fastest point with tiles, whether or not the model can tell it from the next."""
     runner_up: Row
-    """The best of the other coupling; the digital baseline where only one can be built."""
+    """The best of the next coupling; the digital baseline where only one can be built."""
     margin: float
     """By what fraction ``best`` is faster; negative if digital is faster still."""
     model_error: float
     """Half the width of the 90 % interval of ``margin``, as a fraction."""
     confidence: float
-    """The share of samples in which ``best`` is faster than ``runner_up``."""
+    """The share of samples in which ``best`` is faster than all other couplings."""
     energy_confidence: float
     """The share of samples in which it needs less energy."""
 
     @property
     def is_sure(self) -> bool:
-        """Whether which of the two is faster can be told."""
+        """Whether which one is fastest can be told."""
         return self._certainty >= SURE
 
     @property
@@ -51,7 +51,7 @@ class Verdict:
 
     @property
     def coupling(self) -> str:
-        """tight, loose, or too close to call."""
+        """tight, loose, stream, or too close to call."""
         return self.best.coupling if self.is_sure else TOO_CLOSE
 
     @property
@@ -75,14 +75,16 @@ class Verdict:
                 return f"{which}, and too close to digital to call: {by}, {sure}"
             side = "faster" if self.margin > 0 else "slower"
             return f"{which}: {by.removeprefix('-')} {side} than digital, {sure}"
+        over = f"over {self.runner_up.coupling} by"
         if not self.is_sure:
-            return f"{TOO_CLOSE}: {self.best.coupling} by {by}, {sure}{digital}"
-        return f"{self.coupling} wins by {by}, {sure}{digital}"
+            return f"{TOO_CLOSE}: {self.best.coupling} {over} {by}, {sure}{digital}"
+        return f"{self.coupling} wins {over} {by}, {sure}{digital}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the fields of ``summary.json``."""
         return {
             "harts": self.best.harts,
+            "tiled_harts": self.best.tiled_harts,
             "tiles": self.best.tiles,
             "coverage": self.best.coverage,
             "mac_coverage": self.best.mac_coverage,
@@ -91,6 +93,7 @@ class Verdict:
             "split": self.best.split,
             "speedup": self.best.speedup,
             "energy_gain": self.best.energy_gain,
+            "model_area_mm2": self.best.model_area_mm2,
             "margin": self.margin,
             "model_error": self.model_error,
             "confidence": self.confidence,
@@ -115,20 +118,20 @@ def judge(rows: Sequence[Row], samples: Samples) -> list[Verdict]:
         rival = of_budget.get(row.coupling)
         if rival is None or row.model_cycles < rival.model_cycles:
             of_budget[row.coupling] = row
-    pairs = []
+    contests = []
     for (harts, tiles), of_budget in best.items():
         if not tiles:
             continue
         ranked = sorted(of_budget.values(), key=lambda row: row.model_cycles)
-        pairs.append((ranked[0], ranked[1] if len(ranked) > 1 else best[harts, 0][Coupling.NONE]))
+        contests.append(ranked if len(ranked) > 1 else [*ranked, best[harts, 0][Coupling.NONE]])
     return [
         Verdict(
-            best=fast,
-            runner_up=slow,
-            margin=slow.model_cycles / fast.model_cycles - 1,
+            best=ranked[0],
+            runner_up=ranked[1],
+            margin=ranked[1].model_cycles / ranked[0].model_cycles - 1,
             model_error=found.margin_error,
             confidence=found.confidence,
             energy_confidence=found.energy_confidence,
         )
-        for (fast, slow), found in zip(pairs, compare(pairs, samples), strict=True)
+        for ranked, found in zip(contests, compare(contests, samples), strict=True)
     ]

@@ -34,7 +34,7 @@ NAMES = ("vgg19", "inception_v1", "mobilenetv2", "resnet50", "squeezenet", "alex
 """Those that take long first, so that no worker is left alone with one at the end."""
 SWEEP = Sweep(
     harts=(8, 4, 2, 1),
-    couplings=(Coupling.TIGHT, Coupling.LOOSE),
+    couplings=(Coupling.TIGHT, Coupling.LOOSE, Coupling.STREAM),
     tiles=(1, 2, 4, 8, 16, 32, 64),
     balances=(Balance.STATIC, Balance.STEAL),
     coverages=tuple(tenth / 10 for tenth in range(1, 11)),
@@ -65,7 +65,7 @@ class _Answer:
         return max(self.rows, key=lambda row: row.speedup)
 
     def wins(self, coupling: str) -> int:
-        """Tile budgets at which a coupling wins, where both can be built."""
+        """Tile budgets at which a coupling wins, where several can be built."""
         return sum(v.coupling == coupling for v in self.verdicts if not v.is_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,7 +157,8 @@ def _table(answers: Sequence[_Answer]) -> Table:
                  "harts", "tiles"):  # fmt: skip
         table.add_column(name, justify="right")
     table.add_column("coupling, balance")
-    for name in ("coverage", "MACs", "tight wins", "loose wins", TOO_CLOSE, "Pareto points"):
+    wins = (*(f"{coupling} wins" for coupling in SWEEP.couplings), TOO_CLOSE)
+    for name in ("coverage", "MACs", *wins, "Pareto points"):
         table.add_column(name, justify="right")
     for answer in answers:
         best = answer.best
@@ -173,7 +174,7 @@ def _table(answers: Sequence[_Answer]) -> Table:
             f"{best.coupling}, {best.balance}",
             percent(best.coverage),
             percent(best.mac_coverage),
-            *(str(answer.wins(name)) for name in ("tight", "loose", TOO_CLOSE)),
+            *(str(answer.wins(name)) for name in (*SWEEP.couplings, TOO_CLOSE)),
             str(len(front_of(answer.rows))),
         )
     return table

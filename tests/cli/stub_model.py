@@ -26,6 +26,9 @@ class StubPredictor:
     def helped(self, layer, plan, machine):
         return plan
 
+    def area_mm2(self, machine: ClusterConfig) -> float:
+        return 0.1 * machine.harts
+
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         return {"harts": 2.0 ** rng.uniform(-1, 1, samples), "tiles": np.ones(samples)}
 
@@ -37,7 +40,7 @@ class StubPredictor:
         wait = 0.0
         if plan.body is not Body.DOT4:
             work = work / layer.out_shape[2] + layer.pixels
-            wait = work * machine.harts / 2 if plan.body is Body.LOOSE else work / 4
+            wait = work * {Body.LOOSE: machine.harts / 2, Body.STREAM: 0.2}.get(plan.body, 0.25)
         cycles = work + wait
         unknown = cycles if layer.op is LayerOp.ELEMENTWISE else 0.0
         return Cost(

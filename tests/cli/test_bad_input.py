@@ -61,7 +61,7 @@ def test_dynamic_shape_needs_a_size(tightrope, tmp_path):
         (("--tiles", "two"), "--tiles"),
         (("--harts", "0"), "harts"),
         (("--harts", "9"), "harts"),
-        (("--harts", "8", "--tiles", "4", "--coupling", "tight"), "tile per hart"),
+        (("--harts", "1", "--tiles", "17", "--coupling", "tight"), "tight_tiles_per_hart"),
         (("--tiles", "99", "--coupling", "loose"), "loose_tiles"),
         (("--coupling", "glued"), "--coupling"),
         (("--balance", "luck"), "--balance"),

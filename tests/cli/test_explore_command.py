@@ -22,8 +22,12 @@ def test_writes_results_summary_report_and_picture(tightrope, net, tmp_path):
     assert {"model", "points", "verdicts", "live_checks"} <= set(summary)
     assert summary["model"] == "net"
     rows = pyarrow.parquet.read_table(out / "results.parquet").to_pylist()
-    # Two baselines for each number of harts; tight with 1 tile on 2 harts can't exist.
-    assert len(rows) == summary["points"] == 2 * 2 + 2 * (6 + 5)
+    # Two baselines for each number of harts; three couplings, three budgets, two balancings.
+    assert len(rows) == summary["points"] == 2 * 2 + 2 * 3 * 3 * 2
+    assert {row["coupling"] for row in rows} == {"none", "tight", "loose", "stream"}
+    (uneven,) = {row["tiled_harts"] for row in rows if row["coupling"] == "tight"
+                 and row["harts"] == 2 and row["tiles"] == 1}  # fmt: skip
+    assert uneven == 1
     assert (out / "speedup.svg").read_text().startswith("<svg")
     assert "which coupling, for each tile budget" in result.stdout
     said = " ".join(result.stdout.split())
@@ -46,7 +50,7 @@ def test_verdicts_have_the_fields_of_the_design(tightrope, net, tmp_path):
     ]
     for verdict in summary["verdicts"]:
         assert fields <= set(verdict)
-        assert verdict["coupling"] in ("tight", "loose", "too close to call")
+        assert verdict["coupling"] in ("tight", "loose", "stream", "too close to call")
         named = verdict["coupling"] != "too close to call"
         sure = verdict["confidence"] if verdict["margin"] >= 0 else 1 - verdict["confidence"]
         assert named == (sure >= 0.9) and 0 <= verdict["energy_confidence"] <= 1
@@ -78,8 +82,10 @@ def test_points_that_cannot_exist_are_said_once(tightrope, net, tmp_path):
         "explore", net, "--harts", "4", "--tiles", "1,2,8,128", "--no-live", "--out", tmp_path / "o"
     )
     assert result.exit_code == 0
-    assert result.stderr.count("at least one tile per hart") == 1
-    assert result.stderr.count("from 0 to 64") == 1
+    said = " ".join(result.stderr.split())
+    assert said.count("left out 128 tight tiles on 4 harts") == 1
+    assert said.count("128 loose tiles on 4 harts and 128 stream tiles on 4 harts") == 1
+    assert said.count("from 0 to 64") == 1
 
 
 def test_second_run_computes_nothing_again(tightrope, net, tmp_path, monkeypatch):
@@ -114,7 +120,7 @@ def test_coverages_are_swept_and_the_front_is_in_summary_and_table(tightrope, ne
     assert result.exit_code == 0, result.output
     summary = json.loads((tmp_path / "s.json").read_text())
     rows = {row["key"]: row for row in summary["rows"]}
-    assert len(rows) == summary["points"] == 2 * 2 + 2 * 2 * (6 + 5)
+    assert len(rows) == summary["points"] == 2 * 2 + 2 * 2 * 3 * 3 * 2
     assert {row["asked_coverage"] for row in rows.values()} == {0.0, 0.3, 1.0}
     costs = ("tiles", "model_cycles", "model_energy_pj")
     front = [tuple(point[name] for name in costs) for point in summary["pareto"]]
@@ -134,7 +140,7 @@ def test_search_keeps_its_budget_and_says_what_it_found(tightrope, net, tmp_path
     assert len(summary["rows"]) == summary["points"] == 12
     best = summary["search"]["best"]
     assert best["model_cycles"] == min(row["model_cycles"] for row in summary["rows"])
-    assert "The best point by cycles of 12 evaluated ones (46 % of the grid's 26)" in result.stdout
+    assert "The best point by cycles of 12 evaluated ones (30 % of the grid's 40)" in result.stdout
     assert pyarrow.parquet.read_table(tmp_path / "o" / "results.parquet").num_rows == 12
     again = tightrope(*command, "--out", tmp_path / "o", "--json", "-")
     assert json.loads(again.stdout) == summary and "All 12 points were there" in again.stderr
@@ -173,8 +179,8 @@ def test_report_is_self_contained_and_escapes_names(tightrope, tmp_path):
     assert not re.search(r"<[^>]*\s(src|href)\s*=|@import|url\(|https?://(?!www\.w3\.org)", own)
     figures = re.search(r'id="figures">(.*?)</script>', report, re.S)
     data = json.loads(figures[1])
-    assert [figure["id"] for figure in data["layers"]] == ["layers-0", "layers-1", "layers-2"]
-    for index in range(3):
+    assert [figure["id"] for figure in data["layers"]] == [f"layers-{i}" for i in range(4)]
+    for index in range(4):
         assert f'<div id="layers-{index}">' in report
 
 
@@ -200,14 +206,14 @@ def fake_measure(problem=""):
     return run
 
 
-def test_live_checks_cover_every_body(tightrope, net, tmp_path, monkeypatch):
+def test_live_checks_cover_every_body(tightrope, tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "measure", fake_measure())
     result = tightrope(
-        "explore", net, *SMALL[:-1], "--live", "3", "--out", tmp_path / "o", "--json", "-"
+        "explore", "resnet8", *SMALL[:-1], "--live", "4", "--out", tmp_path / "o", "--json", "-"
     )
     assert result.exit_code == 0, result.output
     checks = json.loads(result.stdout)["live_checks"]
-    assert [check["body"] for check in checks] == ["tight", "loose", "dot4"]
+    assert [check["body"] for check in checks] == ["tight", "loose", "stream", "dot4"]
     for check in checks:
         assert {"name", "rtl_cycles", "model_cycles", "error"} <= set(check)
         assert check["error"] == pytest.approx(check["model_cycles"] / 1000 - 1)

@@ -157,7 +157,7 @@ def test_prediction(tightrope):
         ((KERNEL, "--harts", "0"), "harts"),
         ((KERNEL, "--harts", "0", "--coupling", "tight", "--tiles", "3"), "harts"),
         ((KERNEL, "--tiles", "4"), "--tiles"),
-        ((KERNEL, "--coupling", "tight", "--tiles", "3"), "multiple"),
+        ((KERNEL, "--coupling", "tight", "--tiles", "9"), "multiple"),
         ((KERNEL, "--coupling", "glued"), "--coupling"),
         (("maxpool:8x8x8:2x2", "--coupling", "tight"), "tiles"),
         ((KERNEL, "--on", "paper"), "--on"),

@@ -35,12 +35,12 @@ def test_all_networks_are_swept_once(sweeps, tmp_path):
     found = json.loads((tmp_path / "o" / "sweep.json").read_text())
     assert [answer["network"] for answer in found["networks"]] == NETWORKS.split(",")
     table = pyarrow.parquet.read_table(tmp_path / "o" / "results.parquet")
-    assert table.num_rows == found["points"] == 2 * 948
-    assert (found["reused"], found["networks"][0]["points"]) == (0, 948)
+    assert table.num_rows == found["points"] == 2 * 1628
+    assert (found["reused"], found["networks"][0]["points"]) == (0, 1628)
     assert len(set(table["key"].to_pylist())) == table.num_rows
     assert all(answer["pareto"] and answer["verdicts"] for answer in found["networks"])
     again = sweeps("--workers", "1")
-    assert again.exit_code == 0 and "1896 were there already" in again.stdout
+    assert again.exit_code == 0 and "3256 were there already" in again.stdout
 
 
 def test_sweep_that_takes_too_long_is_status_1(sweeps, monkeypatch):

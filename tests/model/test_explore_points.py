@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tightrope.hw.config import ClusterConfig, HwConfigError
+from tightrope.hw.config import ClusterConfig, HwConfigError, ScratchpadConfig
 from tightrope.sim.explore.alike import HeldGroups
 from tightrope.sim.explore.chart import lines_of, svg_chart
 from tightrope.sim.explore.errors import ExploreError
@@ -11,12 +11,17 @@ from tightrope.sim.explore.kernels import parse_kernel
 from tightrope.sim.explore.points import Coupling, Point, Sweep, make_points
 from tightrope.sim.explore.predictor import Cost, load_predictor
 from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.plan import Block, Group
+from tightrope.sim.model.predict import load_calibration, predict_layer
+from tightrope.sim.network.mapping import Balancing, map_network
 from tightrope.sim.sweeps.fingerprint import fingerprint
 from tightrope.sim.workload.layers import LayerOp, Network
+from tightrope.sim.workload.onnx_import import load_network
 
 BASE = ClusterConfig()
 BOTH = (Coupling.TIGHT, Coupling.LOOSE)
+EACH = (*BOTH, Coupling.STREAM)
 
 
 def sweep(**options):
@@ -33,15 +38,70 @@ def sweep(**options):
 def test_budget_is_shared_evenly_if_tight_and_whole_if_loose():
     points, skipped = make_points(sweep(), BASE)
     machines = [point.machine(BASE) for point in points]
-    assert [(m.tight_tiles_per_hart, m.loose_tiles) for m in machines] == [
-        (0, 0),
-        (0, 2),
-        (1, 0),
-        (0, 6),
-        (2, 0),
-        (0, 8),
+    assert [(m.tight_tiles_per_hart, m.tiled_harts, m.loose_tiles) for m in machines] == [
+        (0, 0, 0),
+        (1, 2, 0),
+        (0, 0, 2),
+        (1, 4, 0),
+        (0, 0, 6),
+        (2, 4, 0),
+        (0, 0, 8),
     ]
-    assert len(skipped) == 1 and skipped[0].startswith("left out 2 tight tiles on 4 harts")
+    assert [point.tiled_harts for point in points] == [m.tiled_harts for m in machines]
+    assert not skipped
+
+
+def test_tiles_stream_through_what_the_base_has_for_it_or_what_is_nominal():
+    one = Point(harts=4, coupling=Coupling.STREAM, tiles=2, balance=Balance.STATIC)
+    nominal = one.machine(BASE)
+    assert (nominal.loose_tiles, nominal.stream_ports) == (2, 2)
+    assert nominal.dma_bytes_per_cycle and nominal.tile.post_lanes and nominal.scratchpad.size_bytes
+    small = ScratchpadConfig(size_bytes=1 << 15, banks=4)
+    own = dataclasses.replace(BASE, loose_tiles=8, stream_ports=3, scratchpad=small)
+    found = one.machine(own)
+    assert (found.stream_ports, found.scratchpad) == (2, own.scratchpad)
+    assert found.tile == own.tile
+    wide = dataclasses.replace(one, tiles=8).machine(own)
+    assert wide.stream_ports == 3
+    for coupling in (Coupling.NONE, *BOTH):
+        assert not dataclasses.replace(one, coupling=coupling).machine(own).stream_ports
+
+
+def test_points_are_predicted_as_whole_networks_on_their_machines_are():
+    calibration, network = load_calibration(None), load_network("resnet8")
+    evaluator = Evaluator(network, BASE, load_predictor("gf22"))
+    for coupling, tiles in ((Coupling.STREAM, 3), (Coupling.STREAM, 16), (Coupling.TIGHT, 2)):
+        for balance in Balance:
+            one = point(coupling, tiles, balance)
+            row = evaluator.row(one)
+            mapping = map_network(
+                network, one.machine(BASE), balancing=Balancing[balance.name],
+                coupling="tight" if coupling is Coupling.TIGHT else "loose",
+                calibration=calibration,
+            )  # fmt: skip
+            cycles = [
+                predict_layer(layer, plan, mapping.machine, calibration).model_cycles
+                for layer, plan in zip(network.layers, mapping.plans, strict=True)
+            ]
+            assert row.model_cycles == pytest.approx(sum(cycles)), one
+            held = mapping.allocation
+            assert (row.coverage, row.tiles_used) == (held.coverage, held.used_tiles), one
+
+
+def test_harts_without_a_tile_that_is_not_exact_leave_its_layers_alone():
+    rough = dataclasses.replace(BASE, tile=dataclasses.replace(BASE.tile, adc_bits=8))
+    row = Evaluator(network(), rough, Counting()).row(point(Coupling.TIGHT, 2))
+    assert (row.split, row.tiled_harts, row.tiles_used) == ("channels", 2, 2)
+
+
+def test_layers_that_are_faster_without_tiles_do_not_count_as_on_tiles():
+    class Digital(Counting):
+        def helped(self, layer, plan, machine):
+            return plan_layer(layer, machine, Body.DOT4, Balance.STEAL) if plan.groups else plan
+
+    row = Evaluator(network(), BASE, Digital()).row(point(Coupling.LOOSE, 8, Balance.STEAL))
+    assert (row.coverage, row.mac_coverage, row.tiles_used) == (0, 0, 0)
+    assert row.speedup == 1.0
 
 
 def test_baseline_is_static_whatever_is_asked_for():
@@ -74,7 +134,7 @@ def test_machines_that_cannot_be_built_are_refused():
     with pytest.raises(ExploreError, match="at least one value"):
         sweep(tiles=())
     with pytest.raises(ExploreError, match="no machine with tiles"):
-        make_points(sweep(tiles=(2,), couplings=(Coupling.TIGHT,)), BASE)
+        make_points(sweep(tiles=(128,), couplings=EACH), BASE)
 
 
 class Counting:
@@ -89,6 +149,9 @@ class Counting:
 
     def helped(self, layer, plan, machine):
         return plan
+
+    def area_mm2(self, machine):
+        return 1.0
 
     def energy_factors(self, rng, samples):
         return {"harts": np.ones(samples)}
@@ -159,7 +222,7 @@ def test_points_of_another_network_machine_or_model_have_other_keys():
     ]
     for other in others:
         assert not keys & {other.key(p) for p in make_points(sweep(), BASE)[0]}
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 def test_coverage_bounds_what_is_on_tiles_and_names_the_row():

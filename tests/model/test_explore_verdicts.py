@@ -3,7 +3,7 @@ import time
 
 import numpy as np
 import pytest
-from tightrope.sim.explore.confidence import Samples, compare, draw_samples
+from tightrope.sim.explore.confidence import CONTENDERS, Samples, compare, draw_samples
 from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.explore.rows import Row
 from tightrope.sim.explore.verdicts import TOO_CLOSE, judge
@@ -12,8 +12,7 @@ from tightrope.sim.explore.words import around, count, gain, percent, sureness
 RNG = np.random.default_rng(11)
 COUNT = 4000
 SAMPLES = Samples(
-    first=RNG.standard_normal(COUNT),
-    second=RNG.standard_normal(COUNT),
+    normal=RNG.standard_normal((CONTENDERS, COUNT)),
     uncalibrated=2.0 ** RNG.uniform(-1, 1, COUNT),
     energy={"hart_active": 2.0 ** RNG.uniform(-1, 1, COUNT), "memory": np.ones(COUNT)},
 )
@@ -29,6 +28,7 @@ def row(coupling, cycles, *, tiles=4, balance="static", unknown=0.0, harts=2, er
         harts=harts,
         coupling=coupling,
         tiles=tiles,
+        tiled_harts=harts if coupling == "tight" else 0,
         tiles_used=tiles,
         balance=balance,
         split="",
@@ -43,6 +43,7 @@ def row(coupling, cycles, *, tiles=4, balance="static", unknown=0.0, harts=2, er
         model_energy_pj=sum(energy.values()),
         speedup=1000 / cycles,
         energy_gain=1000 / cycles,
+        model_area_mm2=1.0,
         uncalibrated_ratio=unknown,
         extrapolated_ratio=0.0,
         machine_hash="",
@@ -65,7 +66,7 @@ def test_clear_winner_is_named_with_its_margin_and_confidence():
     # Two errors of 2 % that are independent, and a ratio of 1.31.
     assert verdict.model_error == pytest.approx(1.31 * 0.02 * 2**0.5, rel=0.05)
     assert verdict.confidence == 1.0
-    assert verdict.words() == "tight wins by 31 % (+- 3.7 %), confidence 100 %"
+    assert verdict.words() == "tight wins over loose by 31 % (+- 3.7 %), confidence 100 %"
     assert verdict.bound_by == "compute"
 
 
@@ -75,11 +76,34 @@ def test_below_nine_in_ten_it_is_too_close_to_call():
     (verdict,) = judge(wide, SAMPLES)
     assert verdict.coupling == TOO_CLOSE
     assert verdict.confidence == pytest.approx(0.82, abs=0.02)
-    assert verdict.words().startswith("too close to call: loose by 4.0 %")
+    assert verdict.words().startswith("too close to call: loose over tight by 4.0 %")
     narrow = [DIGITAL, row("tight", 104.0, error=0.03), row("loose", 100.0, error=0.03)]
     (verdict,) = judge(narrow, SAMPLES)
     assert verdict.confidence == pytest.approx(0.94, abs=0.02)
     assert verdict.coupling == "loose"
+
+
+def test_winner_has_to_beat_every_other_coupling():
+    rows = [DIGITAL, row("tight", 100.0, error=0.05), row("loose", 105.0, error=0.05)]
+    (two,) = judge(rows, SAMPLES)
+    (three,) = judge([*rows, row("stream", 105.0, error=0.05)], SAMPLES)
+    # Two rivals as good as each other: more often one of them is ahead, but less than twice.
+    assert two.best.coupling == three.best.coupling == "tight"
+    lost = 1 - two.confidence, 1 - three.confidence
+    assert 1.3 * lost[0] < lost[1] < 2 * lost[0]
+    assert three.margin == two.margin and three.model_error == two.model_error
+    (far,) = judge([*rows, row("stream", 900.0)], SAMPLES)
+    assert (far.confidence, far.energy_confidence) == (two.confidence, two.energy_confidence)
+
+
+def test_thriftiest_of_three_needs_less_energy_than_each():
+    fast = row("stream", 100.0, error=0.0, pj={"memory": 100.0})
+    rows = [DIGITAL, fast, row("loose", 120.0, error=0.0, pj={"memory": 120.0})]
+    thrifty = row("tight", 130.0, error=0.0, pj={"memory": 90.0})
+    assert judge(rows, SAMPLES)[0].energy_confidence == 1.0
+    (verdict,) = judge([*rows, thrifty], SAMPLES)
+    assert (verdict.runner_up.coupling, verdict.confidence) == ("loose", 1.0)
+    assert verdict.energy_confidence == 0.0
 
 
 def test_best_balance_of_each_coupling_counts():
@@ -157,7 +181,7 @@ def test_verdicts_do_not_depend_on_their_company():
 def test_samples_of_the_calibrated_model_are_the_same_each_time():
     model = load_predictor("gf22")
     one, two = draw_samples(model), draw_samples(model)
-    assert len(one.first) == 1000 and np.array_equal(one.second, two.second)
+    assert one.normal.shape == (CONTENDERS, 1000) and np.array_equal(one.normal, two.normal)
     assert 0.5 <= one.uncalibrated.min() < one.uncalibrated.max() <= 2
     assert set(one.energy) == set(two.energy) >= {"hart_active", "static", "mvm_cells"}
     assert all(np.array_equal(one.energy[name], two.energy[name]) for name in one.energy)
@@ -199,7 +223,7 @@ def test_each_number_of_harts_and_tiles_has_a_verdict():
 
 def test_winner_that_is_slower_than_digital_says_so():
     (verdict,) = judge([DIGITAL, row("tight", 1100.0), row("loose", 2000.0)], SAMPLES)
-    assert verdict.words().startswith("tight wins by 82 %")
+    assert verdict.words().startswith("tight wins over loose by 82 %")
     assert verdict.words().endswith("digital is faster still")
 
 
