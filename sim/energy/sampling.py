@@ -1,15 +1,14 @@
 """What if the assumed numbers are wrong: profiles in which each is up to twice or half as large."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from .components import COMPONENTS
-from .energy import EnergyBreakdown
 from .profiles import NUMBERS, RATIO_GROUPS, EnergyError, Profile
 
-__all__ = ["SPREAD", "SampledProfile", "energy_factors", "sampled_total_pj", "sweep_assumed"]
+__all__ = ["SPREAD", "SampledProfile", "energy_factors", "sweep_assumed"]
 
 SPREAD = 2.0
 """An assumed number is multiplied with 1 / SPREAD to SPREAD."""
@@ -79,16 +78,3 @@ def energy_factors(sampled: SampledProfile) -> dict[str, np.ndarray]:
         ones = np.ones(sampled.samples)
         factors[component.name] = component.pj_of(sampled) / nominal if nominal else ones
     return factors
-
-
-def sampled_total_pj(nominal: EnergyBreakdown, sampled: SampledProfile) -> np.ndarray:
-    """Total energy in each sample, from a breakdown that was computed with the nominal profile.
-
-    The components of ``nominal`` are numbers or arrays of one shape, such as (points,) of a sweep;
-    the result has one more axis: (points, samples). It is the total that ``energy_of`` gives with
-    ``sampled``, without the counters and as one product of matrices.
-    """
-    factors: Mapping[str, np.ndarray] = energy_factors(sampled)
-    parts = nominal.to_dict()
-    energy = np.stack(np.broadcast_arrays(*(np.asarray(parts[name]) for name in factors)), axis=-1)
-    return energy @ np.stack(list(factors.values()))

@@ -38,7 +38,7 @@ def row_cells(row: NetworkRow, speedup: float | None) -> list[str]:
 
 
 def rows_table(title: str, rows: Sequence[NetworkRow]) -> Table:
-    """A line for each row; the speed-up is against digital code in equal shares."""
+    """A line for each row; the speed-up is that of ``speedups``."""
     table = Table(title=escape(title), title_justify="left")
     for index, name in enumerate(COLUMNS):
         table.add_column(name, justify="left" if index in LEFT else "right")

@@ -15,6 +15,7 @@ __all__ = [
     "LOSS_BAR",
     "PARTIAL",
     "Stealing",
+    "base_words",
     "bound",
     "gaining",
     "speedups",
@@ -121,6 +122,28 @@ def bound(row: NetworkRow) -> str:
 
 def speedups(rows: Sequence[NetworkRow]) -> list[float | None]:
     """Of each row, against digital code on as many harts; in equal shares, if that is there."""
+    base = _bases(rows)
+    digital = [base.get((row.network, row.harts)) for row in rows]
+    return [
+        None if found is None else found.cycles_per_input / row.cycles_per_input
+        for found, row in zip(digital, rows, strict=True)
+    ]
+
+
+def base_words(rows: Sequence[NetworkRow]) -> str:
+    """What their speed-ups are against; empty if there is nothing digital to compare with."""
+    says = {
+        Balancing.STATIC: "digital code in equal shares",
+        Balancing.WEIGHTED: "digital code in weighted shares",
+        Balancing.STEAL: "digital code with stealing",
+        Balancing.PIPELINE: "the digital pipeline",
+    }
+    there = dict.fromkeys(says[Balancing(row.balancing)] for row in _bases(rows).values())
+    return " or ".join(there)
+
+
+def _bases(rows: Sequence[NetworkRow]) -> dict[tuple[str, int], NetworkRow]:
+    """The digital row that others are compared with, by network and harts."""
     base: dict[tuple[str, int], NetworkRow] = {}
     for row in rows:
         place = row.network, row.harts
@@ -128,11 +151,7 @@ def speedups(rows: Sequence[NetworkRow]) -> list[float | None]:
             place not in base or row.balancing == Balancing.STATIC
         ):
             base[place] = row
-    digital = [base.get((row.network, row.harts)) for row in rows]
-    return [
-        None if found is None else found.cycles_per_input / row.cycles_per_input
-        for found, row in zip(digital, rows, strict=True)
-    ]
+    return base
 
 
 def _place(row: NetworkRow) -> tuple[object, ...]:

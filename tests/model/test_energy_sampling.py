@@ -15,7 +15,7 @@ from tightrope.sim.energy.profiles import (
     Profile,
     load_profile,
 )
-from tightrope.sim.energy.sampling import energy_factors, sampled_total_pj, sweep_assumed
+from tightrope.sim.energy.sampling import energy_factors, sweep_assumed
 
 SEED = 20261121
 SAMPLES = 400
@@ -146,17 +146,6 @@ def test_a_single_run_has_an_energy_per_sample():
     assert total.shape == (SAMPLES,) and total.std() > 0
     plain = energy_of(single, MACHINE, load_profile("gf22")).total_pj
     assert total.min() < plain < total.max(), SEED
-
-
-@pytest.mark.parametrize("name", PROFILE_NAMES)
-def test_total_from_a_breakdown_is_that_from_the_counters(name):
-    samples = sampled(name)
-    run = counters(np.random.default_rng(SEED))
-    nominal = energy_of(run, MACHINE, load_profile(name))
-    expected = energy_of(run, MACHINE, samples).total_pj
-    found = sampled_total_pj(nominal, samples)
-    assert found.shape == (POINTS, SAMPLES)
-    assert found == pytest.approx(expected), SEED
 
 
 def test_energy_without_assumptions_has_no_spread():

@@ -8,9 +8,10 @@ from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters
 from tightrope.sim.network.mapping import Balancing
 from tightrope.sim.network.points import Way, grid
+from tightrope.sim.network.report import headline
 from tightrope.sim.network.rows import NetworkRow, latency_cycles, terms_of
 from tightrope.sim.network.tables import COLUMNS, row_cells
-from tightrope.sim.network.verdicts import bound, gaining, speedups, stealing
+from tightrope.sim.network.verdicts import base_words, bound, gaining, speedups, stealing
 from tightrope.sim.network.whole import judge
 
 WORKING = {"work": 0.95, "memory": 0.02, "tile_wait": 0.01, "asleep": 0.02}
@@ -150,6 +151,16 @@ def test_grid_has_digital_rows_once_and_machines_that_fit_the_way():
     assert Way.FEW.coupling == "loose" and Way.FEW.machine(ClusterConfig(harts=1)).loose_tiles == 1
     eight = Way.UNEVEN.machine(ClusterConfig(harts=8))
     assert (eight.tight_harts, eight.tight_tiles_per_hart) == (2, 4)
+
+
+def test_words_say_what_speedups_are_against():
+    pipes = [row(Way.DIGITAL, "pipeline", 900), row(balancing="pipeline", cycles=450)]
+    assert base_words(pipes) == "the digital pipeline"
+    assert headline(pipes).endswith("450 cycles per input, 2.00x as fast as the digital pipeline.")
+    static = [*pipes, row(Way.DIGITAL, "static", 1200)]
+    assert base_words(static) == "digital code in equal shares"
+    assert headline(static).endswith("2.67x as fast as digital code in equal shares.")
+    assert base_words(pipes[1:]) == "" and headline(pipes[1:]).endswith("450 cycles per input.")
 
 
 def test_bars_hold_or_not():
