@@ -13,6 +13,7 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
 from tightrope.sim.model.cost import bus_queue
 from tightrope.sim.model.features import chunk_works, family_of
+from tightrope.sim.model.traffic import joinable_ratio
 from tightrope.sim.model.work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, total
 
 __all__ = ["WrongOutputError", "fit_calibration"]
@@ -83,7 +84,18 @@ class _Sample:
         if name == "compute":
             waits += FILL_CYCLES * value["dcache_fills"] + FETCH_CYCLES * value["icache_fills"]
             return max(0.0, self.cycles - value["sleep_cycles"] - waits)
+        if name == "joined_stores":
+            return self._joined_stores()
         return float(value[name])
+
+    def _joined_stores(self) -> float:
+        """What there would be if beats were endless; 0 where they hold a word, and tell nothing."""
+        width, value = self.machine.memory.bytes_per_cycle, self.counters
+        scratch_fills = value[HartCounter.SCRATCHPAD_ACCESSES] * 4 / LINE_BYTES
+        lines = value[HartCounter.ICACHE_FILLS] + value[HartCounter.DCACHE_FILLS] - scratch_fills
+        beats = value[HartCounter.MEMORY_BEATS] - lines * LINE_BYTES / width
+        joinable = joinable_ratio(width)
+        return max(0.0, float(value[HartCounter.STORES] - beats)) / joinable if joinable else 0.0
 
 
 def _samples(measurement: Measurement) -> list[_Sample]:

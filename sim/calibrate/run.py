@@ -12,6 +12,7 @@ from tightrope.sim.model.interval import Interval
 from tightrope.sim.model.predict import load_calibration, predict_layer
 
 from .cases import fit_cases
+from .counters import CounterErrors, judge_counters
 from .fit import fit_calibration
 from .held_out import held_out_cases
 from .residuals import cross_validate, ranges_of, residuals_of, shared_ratio
@@ -51,6 +52,8 @@ class Validation:
     cases: tuple[CaseError, ...]
     mismatches: int
     """Outputs of the RTL that were wrong."""
+    counters: tuple[CounterErrors, ...] = ()
+    """What else of the model was compared with the hardware's counters."""
 
     @property
     def mean_abs_error(self) -> float:
@@ -74,16 +77,18 @@ class Validation:
             "mean_abs_error": self.mean_abs_error,
             "worst_abs_error": self.worst_abs_error,
             "inside_interval": self.inside_interval,
+            "counters": [dataclasses.asdict(counter) for counter in self.counters],
             "mismatches": self.mismatches,
         }
 
 
 def judge(measurements: Sequence[Measurement], calibration: Calibration) -> Validation:
     """Predict what was measured."""
-    cases = []
+    cases, counters = [], []
     for found in measurements:
         case = found.case
         predicted = predict_layer(case.layer, found.plan, case.machine, calibration)
+        counters.append(predicted.counters)
         cases.append(
             CaseError(
                 name=case.name,
@@ -95,7 +100,9 @@ def judge(measurements: Sequence[Measurement], calibration: Calibration) -> Vali
             )
         )
     return Validation(
-        cases=tuple(cases), mismatches=sum(found.mismatches for found in measurements)
+        cases=tuple(cases),
+        counters=judge_counters(measurements, counters),
+        mismatches=sum(found.mismatches for found in measurements),
     )
 
 

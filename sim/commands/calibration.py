@@ -10,6 +10,7 @@ from .guard import EXIT_FAILED_CHECK
 from .output import Talk, write_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from tightrope.sim.calibrate.run import Validation
 
 __all__ = ["calibrate", "validate"]
@@ -91,6 +92,7 @@ def _tell(talk: Talk, validation: "Validation", json_file: str | None, title: st
     write_json(validation.to_dict(), json_file)
     talk.show(
         table,
+        _counters_table(validation),
         f"{len(validation.cases)} cases: mean absolute error "
         f"{100 * validation.mean_abs_error:.2f} %, worst {100 * validation.worst_abs_error:.2f} %; "
         f"{100 * validation.inside_interval:.1f} % of the truths lie in the model's intervals.",
@@ -98,3 +100,28 @@ def _tell(talk: Talk, validation: "Validation", json_file: str | None, title: st
     if validation.mismatches:
         talk.fail(f"{validation.mismatches} outputs of the RTL differ from the reference")
         raise typer.Exit(EXIT_FAILED_CHECK)
+
+
+def _counters_table(validation: "Validation") -> "Table":
+    """A line for each counter that energies rest on."""
+    from rich.markup import escape
+    from rich.table import Table
+    from tightrope.sim.calibrate.counters import COUNTER_BAR
+
+    bar = f"{100 * COUNTER_BAR:.0f} %"
+    table = Table(
+        title=f"The model's counters: at most {bar} off, exact where they can be counted",
+        title_justify="left",
+    )
+    table.add_column("counter")
+    for name in ("cases", "exact", f"within {bar}", "mean error", "worst", "all together"):
+        table.add_column(name, justify="right")
+    table.add_column("worst case")
+    for found in validation.counters:
+        worst = found.worst_case if found.exact < found.cases else ""
+        table.add_row(
+            found.name, str(found.cases), str(found.exact), str(found.within_bar),
+            f"{100 * found.mean_abs_error:.1f} %", f"{100 * found.worst_abs_error:.1f} %",
+            f"{100 * found.total_error:+.1f} %", escape(worst),
+        )  # fmt: skip
+    return table

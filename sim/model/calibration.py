@@ -22,9 +22,10 @@ MAX_FILE_BYTES = 4 << 20
 DEFAULT_FILE = Path(__file__).parents[1] / "calibrate" / "data" / "calibration.json"
 
 COUNTS = ("compute", "icache_fills", "dcache_fills", "stores", "cfu_commands",
-          "shared_accesses", "uncached")  # fmt: skip
+          "shared_accesses", "uncached", "joined_stores")  # fmt: skip
 """What is fitted for each kernel. ``compute`` is cycles neither asleep nor waiting for a bus or the
-CFU; the others are the hardware counters of that name."""
+CFU; ``joined_stores`` are those that go to main memory in one beat with another, if beats were
+endless (``traffic.joinable_ratio``); the others are the hardware counters of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ class Cost:
     cfu_commands: float = 0.0
     shared_accesses: float = 0.0
     uncached: float = 0.0
+    joined_stores: float = 0.0
     dispatch: float = 0.0
     """The part of ``compute`` that is overhead."""
     scratch_fills: float = 0.0
@@ -51,6 +52,7 @@ class Cost:
         self.cfu_commands += other.cfu_commands
         self.shared_accesses += other.shared_accesses
         self.uncached += other.uncached
+        self.joined_stores += other.joined_stores
         self.dispatch += other.dispatch
         self.scratch_fills += other.scratch_fills
         self.layers += other.layers

@@ -119,8 +119,7 @@ def _computed(
     found = agreed_outcome(plan, clock, costs, once, first)
     sums = _sums(found, costs, once, first)
     tiles = tile_counters(layer, plan, machine, on_tiles(plan, machine, found.owners))
-    beats = sum(clock.beats(share) for share in sums)
-    traffic = shared_traffic(layer, plan, machine, tiles, beats)
+    traffic = shared_traffic(layer, plan, machine, tiles, sums)
     return prediction(plan, clock, sums, found.waited, found.cycles, tiles, traffic)
 
 

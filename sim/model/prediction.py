@@ -12,7 +12,7 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan
 
 from .cost import Clock, Cost
 from .interval import Interval
-from .traffic import TRAFFIC, SharedTraffic
+from .traffic import TRAFFIC, SharedTraffic, hart_beats
 
 __all__ = ["TERMS", "LayerPrediction", "ModelCounters", "prediction", "repeated"]
 
@@ -103,7 +103,7 @@ def _hart_counters(
         HartCounter.UNCACHED: share.uncached,
         HartCounter.CFU_COMMANDS: share.cfu_commands,
         HartCounter.SHARED_ACCESSES: share.shared_accesses,
-        HartCounter.MEMORY_BEATS: clock.beats(share),
+        HartCounter.MEMORY_BEATS: hart_beats(share, clock.config.memory.bytes_per_cycle),
     }
 
 

@@ -25,6 +25,8 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tile
     tiles = [idle] * (tight + machine.loose_tiles)
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
     for group, pixels in zip(plan.groups, _pixels_of_groups(plan), strict=True):
+        # Whoever takes a chunk of a group that is not resident writes all of its weights.
+        times = len(pixels) / replicas if group.reprogram else 0.0
         computed = sum(end - begin for begin, end in pixels)
         for block in group.blocks:
             for replica in range(replicas):
@@ -44,9 +46,8 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tile
                 tile[TileStatusReg.ROWS_USED] += mvms * block.row_count
                 tile[TileStatusReg.COLS_USED] += mvms * block.col_count
                 tile[TileStatusReg.CELLS_USED] += mvms * block.row_count * block.col_count / 64
-                if group.reprogram:
-                    writes = block.row_count * block.col_count / 4
-                    tile[TileStatusReg.PROGRAM_WRITES] += writes
+                writes = block.row_count * block.col_count / 4
+                tile[TileStatusReg.PROGRAM_WRITES] += times * writes
                 if streams:
                     read = sum(_bytes_read(layer, block, *own) for own in pixels)
                     tile[TileStatusReg.STREAM_BYTES_IN] += read

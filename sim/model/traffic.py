@@ -10,7 +10,12 @@ from tightrope.sim.mapping.plan import LayerPlan
 from tightrope.sim.mapping.stream import bands_of, loaded_bytes, stream_geometry
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["TRAFFIC", "SharedTraffic", "shared_traffic"]
+from .cost import Cost
+from .work import LINE_BYTES
+
+__all__ = ["TRAFFIC", "SharedTraffic", "hart_beats", "joinable_ratio", "shared_traffic"]
+
+WORD_BYTES = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,28 +37,40 @@ TRAFFIC = tuple(field.name for field in dataclasses.fields(SharedTraffic))
 """The names of its numbers."""
 
 
+def joinable_ratio(bytes_per_cycle: int) -> float:
+    """The part of stores to neighbouring words that go to the beat of the one before."""
+    return 1 - WORD_BYTES / bytes_per_cycle
+
+
+def hart_beats(cost: Cost, bytes_per_cycle: int) -> float:
+    """Cycles for which a hart's lines and stores occupy main memory."""
+    lines = cost.icache_fills + cost.dcache_fills - cost.scratch_fills
+    joined = min(cost.stores, cost.joined_stores * joinable_ratio(bytes_per_cycle))
+    return max(0.0, lines) * LINE_BYTES / bytes_per_cycle + cost.stores - joined
+
+
 def shared_traffic(
     layer: Layer,
     plan: LayerPlan,
     machine: ClusterConfig,
     tiles: Sequence[Mapping[TileStatusReg, float]],
-    hart_beats: float,
+    harts: Sequence[Cost],
 ) -> SharedTraffic:
-    """Of a descriptor whose ``tiles`` count this, and whose harts' lines and stores take
-    ``hart_beats`` of main memory if all of them are there.
+    """Of a descriptor whose ``tiles`` count this, and whose ``harts`` do that.
 
     What the DMA engine moves follows from the plan, exactly, for an input that begins at a word.
     """
+    width = machine.memory.bytes_per_cycle
+    beats = sum(hart_beats(cost, width) for cost in harts)
     if plan.body is not Body.STREAM:
-        return SharedTraffic(memory_beats=hart_beats)
+        return SharedTraffic(memory_beats=beats)
     loads, stores = _dma_bytes(layer, plan, machine)
     read = sum(tile[TileStatusReg.STREAM_BYTES_IN] for tile in tiles)
     written = sum(tile[TileStatusReg.STREAM_BYTES_OUT] for tile in tiles)
     # Results that tiles have not requantised come to the harts as lines of the scratchpad.
     fetched = 0.0 if stores else written
-    beats = hart_beats + (loads + stores - fetched) / machine.memory.bytes_per_cycle
     return SharedTraffic(
-        memory_beats=max(0.0, beats),
+        memory_beats=beats + (loads + stores) / width,
         scratchpad_bytes=read + written + fetched + loads + stores,
         dma_load_bytes=loads,
         dma_store_bytes=stores,

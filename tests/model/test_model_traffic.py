@@ -4,20 +4,22 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tightrope.hw.config import TileConfig
+from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.hw.isa import TileStatusReg
 from tightrope.sim.calibrate.layers import conv_layer
 from tightrope.sim.calibrate.stream_cases import stream_machine
 from tightrope.sim.energy.energy import energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.experiment.case import Case, plan_case
+from tightrope.sim.explore.kernels import parse_kernel
 from tightrope.sim.golden import random_geometry
 from tightrope.sim.image.layout import Body
 from tightrope.sim.mapping.stream import load_bytes, loaded_bytes
 from tightrope.sim.model.calibration import load_calibration
+from tightrope.sim.model.cost import Cost
 from tightrope.sim.model.predict import predict_layer
 from tightrope.sim.model.tile_counters import tile_counters
-from tightrope.sim.model.traffic import shared_traffic
+from tightrope.sim.model.traffic import hart_beats, shared_traffic
 from tightrope.sim.workload.layers import LayerOp
 
 SHAPE = {"max_size": 9, "max_kernel": 4, "max_stride": 3, "max_channels": 40}
@@ -78,7 +80,8 @@ def test_a_load_holds_all_that_a_band_reads(seed):
 def test_a_posted_layer_moves_what_one_counts_by_hand():
     machine, layer = stream_machine(1), conv_layer(20, 64, 128)
     plan = streamed(layer, machine)
-    found = shared_traffic(layer, plan, machine, tile_counters(layer, plan, machine), 1000)
+    hart = Cost(stores=1000)
+    found = shared_traffic(layer, plan, machine, tile_counters(layer, plan, machine), [hart])
     assert (found.dma_load_bytes, found.dma_store_bytes) == (400 * 64, 400 * 128)
     assert found.memory_beats == 1000 + 400 * (64 + 128) / machine.memory.bytes_per_cycle
     # The engine fills and empties it, the tile reads and writes it.
@@ -88,12 +91,38 @@ def test_a_posted_layer_moves_what_one_counts_by_hand():
 def test_raw_results_are_lines_of_the_scratchpad():
     machine, layer = stream_machine(1, tile=TileConfig()), conv_layer(20, 64, 128)
     plan = streamed(layer, machine)
-    found = shared_traffic(layer, plan, machine, tile_counters(layer, plan, machine), 90_000)
     results = 400 * 128 * 4
+    lines = results / 32
+    hart = Cost(stores=50_000, dcache_fills=lines + 100, scratch_fills=lines)
+    found = shared_traffic(layer, plan, machine, tile_counters(layer, plan, machine), [hart])
     assert (found.dma_load_bytes, found.dma_store_bytes) == (400 * 64, 0)
     assert found.scratchpad_bytes == 2 * 400 * 64 + 2 * results
     width = machine.memory.bytes_per_cycle
-    assert found.memory_beats == 90_000 + (400 * 64 - results) / width
+    assert found.memory_beats == 50_000 + (400 * 64 + 100 * 32) / width
+
+
+@pytest.mark.parametrize(("bytes_per_cycle", "joined"), [(4, 0), (8, 20), (16, 30), (32, 35)])
+def test_stores_to_neighbouring_words_share_beats(bytes_per_cycle, joined):
+    hart = Cost(stores=100, joined_stores=40, icache_fills=1, dcache_fills=1)
+    beats = hart_beats(hart, bytes_per_cycle)
+    assert beats == 100 - joined + 2 * 32 / bytes_per_cycle
+    assert hart_beats(Cost(stores=10, joined_stores=40), 32) == 0
+
+
+def test_a_group_that_is_not_resident_is_written_by_each_chunk():
+    machine = dataclasses.replace(ClusterConfig(harts=3), tile=TileConfig(rows=64, cols=16))
+    dense = parse_kernel("dense:130:24")
+    plan = plan_case(Case(layer=dense, machine=machine, body=Body.TIGHT))
+    assert all(group.reprogram for group in plan.groups)
+    tiles = tile_counters(dense, plan, machine)
+    written = sum(tile[TileStatusReg.PROGRAM_WRITES] for tile in tiles)
+    expected = sum(
+        block.row_count * block.col_count / 4
+        for chunk in plan.chunks
+        for group in plan.groups[chunk.begin : chunk.end]
+        for block in group.blocks
+    )
+    assert written == pytest.approx(expected)
 
 
 def test_streaming_pays_for_scratchpad_and_engine():
