@@ -25,9 +25,11 @@ def explore(session):
 
 @nox.session
 def sweep(session):
-    """Six full-size networks over coverage, tiles, coupling, balancing and harts, predicted."""
+    """Six full-size networks over coverage, tiles, coupling, balancing and harts, predicted; and
+    their layers one by one over coupling, tile sizes and harts."""
     install(session)
     session.run("python", "-m", "tightrope.sim.sweeps", *session.posargs)
+    session.run("tightrope", "layers", "--out", "build/sweep/layers")
 
 
 @nox.session

@@ -14,7 +14,8 @@ from .points import Coupling
 from .rows import Row
 from .words import count, percent
 
-__all__ = ["energy_figure", "figures_json", "front_figure", "layer_figure", "sweep_figure"]
+__all__ = ["energy_figure", "figures_json", "front_figure", "layer_figure", "plain_layout",
+           "sweep_figure"]  # fmt: skip
 
 TERM_COLOURS = {
     "compute": "#1c7ed6",
@@ -93,7 +94,7 @@ def sweep_figure(rows: Sequence[Row], harts: int, field: str, title: str) -> dic
                 "marker": {"symbol": MARKERS.get(line.balance, "square"), "size": 7},
             }
         )
-    layout = _layout(f"{title}, {count(harts, 'hart')}")
+    layout = plain_layout(f"{title}, {count(harts, 'hart')}")
     layout["xaxis"] |= {"title": {"text": "parameters on tiles, %"}, "rangemode": "tozero"}
     layout["yaxis"] |= {"title": {"text": f"{title} (digital = 1)"}, "rangemode": "tozero"}
     return {"data": data, "layout": layout}
@@ -108,7 +109,7 @@ def front_figure(rows: Sequence[Row]) -> dict[str, Any]:
     ]
     ring = {"symbol": "circle-open", "size": 14, "color": "#212529", "line": {"width": 1.5}}
     data.append(_cloud(front_of(rows), "Pareto front") | {"marker": ring})
-    layout = _layout("")
+    layout = plain_layout("")
     layout |= {"legend": LEGEND_ABOVE}
     layout["xaxis"] |= {"title": {"text": "model cycles"}, "type": "log", "tickformat": "~s"}
     layout["yaxis"] |= {"title": {"text": "model energy, uJ"}, "type": "log", "tickformat": ",~r"}
@@ -152,7 +153,7 @@ def layer_figure(point: Evaluated) -> dict[str, Any]:
         for term in point.total.terms
         if any(layer.cost.terms.get(term) for layer in point.layers)
     ]
-    layout = _layout("")
+    layout = plain_layout("")
     layout |= {"barmode": "stack", "bargap": 0.15, "height": 320, "legend": LEGEND_ABOVE}
     layout["xaxis"] |= {"title": {"text": "layer, in order of execution"}}
     layout["yaxis"] |= {"title": {"text": "model cycles"}}
@@ -176,14 +177,15 @@ def energy_figure(shown: dict[str, Evaluated]) -> dict[str, Any]:
         for part in dict.fromkeys(part for energy in totals for part in energy)
         if any(energy.get(part) for energy in totals)
     ]
-    layout = _layout("")
+    layout = plain_layout("")
     layout |= {"barmode": "stack", "height": 360, "legend": LEGEND_ABOVE}
     layout["xaxis"] |= {"title": {"text": "model energy, uJ"}, "rangemode": "tozero"}
     layout["yaxis"] |= {"autorange": "reversed", "automargin": True}
     return {"data": data, "layout": layout}
 
 
-def _layout(title: str) -> dict[str, Any]:
+def plain_layout(title: str) -> dict[str, Any]:
+    """What all figures look like."""
     axis = {"gridcolor": "#e9ecef", "zerolinecolor": "#adb5bd"}
     return {
         "title": {"text": title, "font": {"size": 15}, "x": 0.02},

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from .errors import SweepError
 
-__all__ = ["file_error", "replace_file", "source_fingerprint", "write_text"]
+__all__ = ["file_error", "make_folder", "replace_file", "source_fingerprint", "write_text"]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder if it isn't there; raises SweepError if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise file_error("write to", folder, error) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -62,9 +62,18 @@ def swept(tightrope, rtl, net, tmp_path):  # noqa: F811 (the fixture)
     return tmp_path / "swept" / "report.html"
 
 
-@pytest.fixture(params=["explored", "swept"])
+@pytest.fixture
+def layered(tightrope, net, tmp_path):
+    """The report of single layers."""
+    out = tmp_path / "layered"
+    result = tightrope("layers", net, "--harts", "1,2", "--tile-sizes", "64,128", "--out", out)
+    assert result.exit_code == 0, result.output
+    return out / "report.html"
+
+
+@pytest.fixture(params=["explored", "swept", "layered"])
 def report(request):
-    """Either."""
+    """Each."""
     return request.getfixturevalue(request.param)
 
 
@@ -109,7 +118,7 @@ def test_verdict_then_plots_then_tables_then_method(explored):
 def test_exploration_opens_without_a_complaint_and_draws_everything(explored, tmp_path, width):
     opened = open_page(explored, tmp_path, width=width)
     assert opened.console == ()
-    for name in ("speedup", "energy", "front", "joules", "layers-0", "layers-1", "layers-2"):
+    for name in ("speedup", "energy", "front", "joules", "layers-0", "layers-3"):
         assert 'class="main-svg"' in drawn(opened.dom, name), name
     assert "speed-up, 2 harts" in opened.dom
 
@@ -119,6 +128,14 @@ def test_sweep_opens_without_a_complaint_and_draws_everything(swept, tmp_path):
     opened = open_page(swept, tmp_path)
     assert opened.console == ()
     for name in ("tight", "loose"):
+        assert 'class="main-svg"' in drawn(opened.dom, name), name
+
+
+@in_browser
+def test_layers_open_without_a_complaint_and_draw_both_figures(layered, tmp_path):
+    opened = open_page(layered, tmp_path)
+    assert opened.console == ()
+    for name in ("harts", "sizes"):
         assert 'class="main-svg"' in drawn(opened.dom, name), name
 
 
