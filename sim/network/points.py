@@ -42,13 +42,18 @@ class Way(enum.StrEnum):
     def machine(self, base: ClusterConfig, tiles: int | None = None) -> ClusterConfig:
         """``base`` with ``tiles`` of this kind and no others, or as many as is nominal.
 
-        A rest of tight tiles that doesn't make one for each hart is left out.
+        A rest of tight tiles that doesn't make one for each hart is left out; of fewer tiles than
+        harts, each is on a hart of its own.
         """
         machine = nominal_machine(base)
         if tiles is not None:
-            tight = tiles // base.harts if self.coupling == "tight" else 0
-            loose = tiles if self.coupling == "loose" else 0
-            machine = dataclasses.replace(base, tight_tiles_per_hart=tight, loose_tiles=loose)
+            tight = tiles if self.coupling == "tight" else 0
+            machine = dataclasses.replace(
+                base,
+                tight_tiles_per_hart=tight // base.harts or min(tight, 1),
+                tight_harts=tight if 0 < tight < base.harts else None,
+                loose_tiles=tiles if self.coupling == "loose" else 0,
+            )
         few = max(1, base.harts // FEW_PART)
         if self is Way.FEW:
             return dataclasses.replace(machine, loose_tiles=min(few, machine.loose_tiles))
@@ -56,8 +61,9 @@ class Way(enum.StrEnum):
             return streaming_machine(machine)
         if self is not Way.UNEVEN or not machine.tight_tiles_per_hart:
             return machine
-        each = machine.tight_tiles_per_hart * base.harts // few
-        return dataclasses.replace(machine, tight_harts=few, tight_tiles_per_hart=each)
+        every = machine.tight_tiles_per_hart * machine.tiled_harts
+        few = min(few, every)
+        return dataclasses.replace(machine, tight_harts=few, tight_tiles_per_hart=every // few)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

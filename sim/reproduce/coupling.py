@@ -2,9 +2,9 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from tightrope.hw.config import ClusterConfig, TileConfig
+from tightrope.hw.config import ClusterConfig
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.explore.words import percent
 from tightrope.sim.model.calibration import Calibration, load_calibration
@@ -13,53 +13,27 @@ from tightrope.sim.network.points import Way
 from tightrope.sim.workload.layers import Network
 from tightrope.sim.workload.onnx_import import load_network
 
+from .candidate import HARTS, SLACK, TILE, Candidate, at_coverage, bound_of, fastest
 from .core import constants_in_words
 from .coupling_cores import core_rows
-from .point import Inference, model_network, runnable
+from .coupling_trend import OTHER_BALANCINGS, TREND_COVERAGES, few_tiles_rows, trend_rows
+from .point import model_network, runnable
 from .published import load_published, not_published
 from .rows import Reproduction, Row
 
-__all__ = ["Candidate", "Setup", "Teller", "reproduce_coupling"]
+__all__ = ["Setup", "Teller", "reproduce_coupling"]
 
 Teller = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
-HARTS = 8
 NEAREST = "resnet50"
-"""The largest of our six CNNs of whose weights 41 % fit on the tiles of a machine of ours."""
+"""The largest of our six CNNs of whose weights 41 % fit on the tiles of each machine of ours."""
 NETWORKS = (NEAREST, "inception_v1", "squeezenet", "mobilenetv2", "alexnet", "vgg19")
 """Our six CNNs; theirs were not published."""
-TILE = TileConfig(rows=512, cols=512)
-"""The largest there is."""
 TILES = {Way.TIGHT: 16 * HARTS, Way.LOOSE: 64, Way.STREAM: 64}
 """As many as there can be."""
 PROFILES = ("gf22", "alpine-hp")
 """The first gives the machine's clock and tile latency; both give energies."""
-TREND_COVERAGES = (0.1, 0.2, 0.6, 0.8, 1.0)
-OTHER_BALANCINGS = (Balancing.STATIC, Balancing.STEAL)
-"""Of other networks, and of other coverages: the two that cost the model least."""
-SLACK = 0.02
-"""Coverage may be so much below what was asked for: channels are not divisible."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One way to run a network, predicted."""
-
-    way: Way
-    balancing: Balancing
-    coverage: float
-    """Of the weights, reached."""
-    mac_coverage: float
-    tiles: int
-    cost: Inference
-
-    def __str__(self) -> str:
-        return (
-            f"{HARTS} harts, {self.way}, {self.balancing}, {100 * self.coverage:.0f} % of the "
-            f"weights and {100 * self.mac_coverage:.0f} % of the MACs on {self.tiles} tiles of "
-            f"{TILE.rows} x {TILE.cols}"
-        )
 
 
 class Setup:
@@ -78,15 +52,17 @@ class Setup:
         """The fastest digital run, however it is balanced."""
         return fastest(self.candidate(Way.DIGITAL, balancing, 0.0) for balancing in Balancing)
 
-    def machine(self, way: Way) -> ClusterConfig:
-        """With all tiles of this kind that there can be, and no others."""
-        return way.machine(self._base, TILES.get(way, 0))
+    def machine(self, way: Way, tiles: int | None = None) -> ClusterConfig:
+        """With so many tiles of this kind, or all that there can be, and no others."""
+        return way.machine(self._base, TILES.get(way, 0) if tiles is None else tiles)
 
-    def candidate(self, way: Way, balancing: Balancing, coverage: float) -> Candidate:
+    def candidate(
+        self, way: Way, balancing: Balancing, coverage: float, tiles: int | None = None
+    ) -> Candidate:
         """Maps the network so, and predicts it."""
         mapping = map_network(
             self.network,
-            self.machine(way),
+            self.machine(way, tiles),
             coupling=way.coupling,
             balancing=balancing,
             calibration=self.calibration,
@@ -112,13 +88,8 @@ class Setup:
         return self.baseline.cost.energy_pj(energies) / found.cost.energy_pj(energies)
 
 
-def fastest(candidates: Iterable[Candidate]) -> Candidate:
-    """The one with the fewest cycles."""
-    return min(candidates, key=lambda found: found.cost.model_cycles)
-
-
 def reproduce_coupling(on_progress: Teller = lambda what, done, total: None) -> Reproduction:
-    """All rows. Takes about half a minute.
+    """All rows. Takes about a minute.
 
     Raises ModelError or WorkloadError if calibration or networks can't be read.
     """
@@ -160,13 +131,14 @@ def _way_rows(setup: Setup, way: Way, coverage: float) -> Iterator[Row]:
     for one in found if nearest else [best]:
         yield from _point_rows(setup, one, PROFILES if one is best else PROFILES[:1])
     if nearest:
-        yield from _trend_rows(setup, best)
+        yield from trend_rows(setup, best)
+        yield from few_tiles_rows(setup, way)
 
 
 def _short_row(setup: Setup, found: Candidate) -> Row:
     """A network whose tiles are too few for the published coverage."""
     return Row(
-        what=_at_coverage(setup, found),
+        what=at_coverage(setup.name, found),
         ours=setup.speedup(found),
         unit="x",
         configuration=str(found),
@@ -174,12 +146,8 @@ def _short_row(setup: Setup, found: Candidate) -> Row:
             f"Not compared: the fastest mapping on the {TILES[found.way]} tiles that there can be "
             "has less of the weights on them than the published point."
         ),
-        bound=_bound(found),
+        bound=bound_of(found),
     )
-
-
-def _at_coverage(setup: Setup, found: Candidate) -> str:
-    return f"{setup.name}, {found.way}: speed-up at {percent(found.coverage)} coverage"
 
 
 def _remarks(calibration: Calibration) -> tuple[str, ...]:
@@ -226,7 +194,7 @@ def _point_rows(setup: Setup, found: Candidate, profiles: Sequence[str]) -> Iter
         unit=speedup.unit,
         configuration=str(found),
         note=note,
-        bound=_bound(found),
+        bound=bound_of(found),
     )
     gain = printed["coupling.energy_gain"]
     for profile in profiles:
@@ -238,7 +206,7 @@ def _point_rows(setup: Setup, found: Candidate, profiles: Sequence[str]) -> Iter
             unit=gain.unit,
             configuration=f"{found}, energies of {profile}",
             note=note,
-            bound=_bound(found),
+            bound=bound_of(found),
         )
 
 
@@ -253,40 +221,3 @@ def _note(found: Candidate) -> str:
     if found.cost.uncalibrated_ratio >= 0.0005:
         text += f"; {100 * found.cost.uncalibrated_ratio:.1f} % of our cycles are uncalibrated"
     return f"{text}."
-
-
-def _bound(found: Candidate) -> str:
-    """The two largest causes of cycles."""
-    if found.balancing is Balancing.PIPELINE:
-        return "The cycles are those of the longest stage, or of main memory."
-    most = sorted(found.cost.terms, key=lambda name: -found.cost.terms[name])[:2]
-    parts = [f"{name.replace('_', ' ')} {100 * found.cost.terms[name]:.0f} %" for name in most]
-    return f"Most of our cycles: {', '.join(parts)}."
-
-
-def _trend_rows(setup: Setup, best: Candidate) -> Iterator[Row]:
-    """Speed-ups over coverage; then how much of the greatest is left at the published one."""
-    note = "Of the trend nothing but a sentence was published."
-    reached = {best.coverage: best}
-    for coverage in TREND_COVERAGES:
-        found = fastest(setup.candidate(best.way, how, coverage) for how in OTHER_BALANCINGS)
-        # Where there are too few tiles for more, the same comes out again.
-        if all(abs(found.coverage - other) > SLACK for other in reached):
-            reached[found.coverage] = found
-    for _, found in sorted(reached.items()):
-        yield Row(
-            what=_at_coverage(setup, found),
-            ours=setup.speedup(found),
-            unit="x",
-            configuration=str(found),
-            note=note,
-            bound=_bound(found),
-        )
-    most = max(reached.values(), key=setup.speedup)
-    yield Row(
-        what=f"{setup.name}, {best.way}: part of the greatest speed-up that is there at 41 %",
-        ours=setup.speedup(best) / setup.speedup(most),
-        unit="1",
-        configuration=f"the greatest: {most}",
-        note=note,
-    )

@@ -10,6 +10,7 @@ from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.network.mapping import Balancing, map_network
 from tightrope.sim.network.points import Way
 from tightrope.sim.reproduce import coupling
+from tightrope.sim.reproduce.coupling_trend import TREND_TILES
 from tightrope.sim.reproduce.point import model_network, runnable
 from tightrope.sim.reproduce.published import load_published
 from tightrope.sim.workload.layers import Layer, LayerOp
@@ -145,6 +146,23 @@ def test_the_trend_has_several_coverages_and_no_published_number(found):
     assert len(trend) >= 4 and all(row.paper is None for row in trend)
     part = next(row for row in found.rows if row.what.startswith(f"{NET}, tight: part"))
     assert part.ours <= 1
+
+
+def test_the_trend_compares_coverages_with_the_balancing_of_the_published_one(found):
+    for way in ("tight", "loose", "stream"):
+        rows = [r for r in found.rows if r.what.startswith(f"{NET}, {way}: speed-up at")]
+        part = next(r for r in found.rows if r.what.startswith(f"{NET}, {way}: part"))
+        at = min(rows, key=lambda row: abs(float(row.what.split()[-3]) - 41))
+        assert part.ours == pytest.approx(at.ours / max(row.ours for row in rows))
+
+
+def test_a_few_tiles_are_tried_too_on_fewer_harts_if_tight(found):
+    for way in ("tight", "loose", "stream"):
+        few = [r for r in found.rows if r.what.startswith(f"{NET}, {way}: speed-up with")]
+        assert [row.what.split()[4] for row in few] == list(map(str, TREND_TILES))
+        assert all(row.paper is None and row.ours > 0 for row in few)
+    machine = coupling.Setup(NET, load_network(NET), CALIBRATION).machine(Way.TIGHT, 2)
+    assert (machine.tiled_harts, machine.tight_tiles_per_hart, machine.loose_tiles) == (2, 1, 0)
 
 
 def test_networks_whose_tiles_are_too_few_are_not_compared(monkeypatch):
