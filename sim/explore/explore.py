@@ -145,7 +145,7 @@ def _shown(evaluator: Evaluator, result: SweepResult) -> dict[str, Evaluated]:
 
 
 def _title(row: Row, point: Point) -> str:
-    tiles = count(row.tiles, f"{row.coupling} tile")
+    tiles = count(row.tiles, point.coupling.tile)
     what = "Digital" if point.coupling is Coupling.NONE else tiles
     return (
         f"{what} on {count(row.harts, 'hart')}, {row.balance}: {row.model_cycles:,.0f} cycles, "

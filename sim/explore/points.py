@@ -24,6 +24,11 @@ class Coupling(enum.StrEnum):
     STREAM = "stream"
     """Loose tiles that read and write a scratchpad by themselves, and a DMA engine."""
 
+    @property
+    def tile(self) -> str:
+        """What one of its tiles is called."""
+        return "streaming tile" if self is Coupling.STREAM else f"{self} tile"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Point:
@@ -145,12 +150,12 @@ def _why_not(point: Point, base: ClusterConfig) -> str:
 
 
 def _sentence(reason: str, absent: list[Point]) -> str:
-    by_harts: dict[tuple[int, str], list[int]] = {}
+    by_harts: dict[tuple[int, Coupling], list[int]] = {}
     for point in absent:
         by_harts.setdefault((point.harts, point.coupling), []).append(point.tiles)
     parts = [
         f"{', '.join(map(str, tiles[:-1]))}{', ' if tiles[1:] else ''}"
-        f"{count(tiles[-1], f'{coupling} tile')} on {count(harts, 'hart')}"
+        f"{count(tiles[-1], coupling.tile)} on {count(harts, 'hart')}"
         for (harts, coupling), tiles in by_harts.items()
     ]
     return f"left out {' and '.join(parts)}, because {reason}"

@@ -86,7 +86,7 @@ def front_table(name: str, rows: Sequence[Row]) -> Table:
 def found_best(result: SearchResult) -> str:
     """What a search found, and how much of the grid it looked at."""
     best = result.best
-    tiles = count(best.tiles, f"{best.coupling} tile") if best.tiles else "no tile"
+    tiles = count(best.tiles, Coupling(best.coupling).tile) if best.tiles else "no tile"
     part = percent(len(result.rows) / result.grid_points)
     return (
         f"The best point by {result.objective} of {len(result.rows)} evaluated ones ({part} of "
@@ -106,7 +106,7 @@ def headline(outcome: Outcome) -> str:
     text = (
         f"The highest speed-up of {len(outcome.sweep.rows)} points is {best.speedup:.2f}x, with "
         f"{gain(best.energy_gain)}, against digital code on the same harts: with "
-        f"{count(best.tiles, f'{best.coupling} tile')} on {count(best.harts, 'hart')}, "
+        f"{count(best.tiles, Coupling(best.coupling).tile)} on {count(best.harts, 'hart')}, "
         f"{best.balance} balancing, and {percent(best.coverage)} of the parameters on tiles, in "
         f"{_cycles(best)}"
     )
@@ -123,7 +123,7 @@ def headline(outcome: Outcome) -> str:
     ]
     close = sum(verdict.coupling == TOO_CLOSE for verdict in compared)
     return (
-        f"{text}. Of {len(compared)} tile budgets where several couplings can be built, "
+        f"{text}. Of {count(len(compared), 'tile budget')} where several couplings can be built, "
         f"{', '.join(wins)}, and {close} {'is' if close == 1 else 'are'} too close to call."
     )
 

@@ -84,7 +84,7 @@ def test_points_that_cannot_exist_are_said_once(tightrope, net, tmp_path):
     assert result.exit_code == 0
     said = " ".join(result.stderr.split())
     assert said.count("left out 128 tight tiles on 4 harts") == 1
-    assert said.count("128 loose tiles on 4 harts and 128 stream tiles on 4 harts") == 1
+    assert said.count("128 loose tiles on 4 harts and 128 streaming tiles on 4 harts") == 1
     assert said.count("from 0 to 64") == 1
 
 
