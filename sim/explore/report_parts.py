@@ -83,7 +83,7 @@ def verdict_section(outcome: Outcome) -> str:
         (
             verdict.best.harts,
             verdict.best.tiles,
-            verdict.words(),
+            "; ".join(verdict.every_word()),
             verdict.best.balance,
             verdict.bound_by.replace("_", " "),
             percent(verdict.best.coverage),

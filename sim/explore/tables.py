@@ -115,17 +115,24 @@ def headline(outcome: Outcome) -> str:
     compared = [verdict for verdict in outcome.verdicts if not verdict.is_only]
     if not compared:
         return f"{text}."
-    there = {row.coupling for row in outcome.sweep.rows}
-    wins = [
-        f"{name} wins {sum(verdict.coupling == name for verdict in compared)}"
-        for name in Coupling
-        if name in there and name is not Coupling.NONE
-    ]
-    close = sum(verdict.coupling == TOO_CLOSE for verdict in compared)
-    return (
-        f"{text}. Of {count(len(compared), 'tile budget')} where several couplings can be built, "
-        f"{', '.join(wins)}, and {close} {'is' if close == 1 else 'are'} too close to call."
+    there = [name for name in Coupling if any(r.coupling == name for r in outcome.sweep.rows)]
+    names = [name for name in there if name is not Coupling.NONE]
+    text += (
+        f". Of {count(len(compared), 'tile budget')} where several couplings can be built, "
+        f"{_wins(compared, names)}."
     )
+    unstreamed = [v.unstreamed for v in compared if v.unstreamed and not v.unstreamed.is_only]
+    if not unstreamed:
+        return text
+    names.remove(Coupling.STREAM)
+    return f"{text} Without streaming, {_wins(unstreamed, names)}."
+
+
+def _wins(verdicts: Sequence[Verdict], names: Sequence[Coupling]) -> str:
+    """Who wins how many of them."""
+    wins = [f"{name} wins {sum(v.coupling == name for v in verdicts)}" for name in names]
+    close = sum(verdict.coupling == TOO_CLOSE for verdict in verdicts)
+    return f"{', '.join(wins)}, and {close} {'is' if close == 1 else 'are'} too close to call"
 
 
 def _cycles(row: Row) -> str:
@@ -145,13 +152,14 @@ def effort(sweep: SweepResult | SearchResult) -> str:
 
 def _add_verdict(table: Table, verdict: Verdict) -> None:
     best = verdict.best
-    colour = COLOURS[verdict.coupling]
+    judged = [one.coupling for one in (verdict, verdict.unstreamed) if one]
+    said = zip(map(COLOURS.__getitem__, judged), verdict.every_word(), strict=True)
     table.add_row(
         str(best.harts),
         str(best.tiles),
         percent(best.coverage),
         percent(best.mac_coverage),
-        f"[{colour}]{escape(verdict.words())}[/]",
+        "\n".join(f"[{colour}]{escape(words)}[/]" for colour, words in said),
         best.balance,
         f"{best.speedup:.2f}x",
         f"{best.energy_gain:.2f}x",

@@ -18,6 +18,10 @@ from .words import percent, sureness
 __all__ = ["SURE", "TOO_CLOSE", "Verdict", "judge"]
 
 TOO_CLOSE = "too close to call"
+UNSTREAMED_FIELDS = (
+    *("coupling", "fastest", "runner_up", "margin", "model_error", "confidence"),
+    *("energy_confidence", "balance", "speedup", "energy_gain", "model_cycles", "words"),
+)
 SURE = 0.9
 """The confidence from which on there is a winner."""
 
@@ -38,6 +42,8 @@ class Verdict:
     """The share of samples in which ``best`` is faster than all other couplings."""
     energy_confidence: float
     """The share of samples in which it needs less energy."""
+    unstreamed: "Verdict | None" = None
+    """The same among couplings that don't stream; None if none does."""
 
     @property
     def is_sure(self) -> bool:
@@ -80,9 +86,17 @@ class Verdict:
             return f"{TOO_CLOSE}: {self.best.coupling} {over} {by}, {sure}{digital}"
         return f"{self.coupling} wins {over} {by}, {sure}{digital}"
 
+    def every_word(self) -> list[str]:
+        """The verdict, and if tiles stream, what it would be if they didn't."""
+        if self.unstreamed is None:
+            return [self.words()]
+        return [self.words(), f"without streaming: {self.unstreamed.words()}"]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the fields of ``summary.json``."""
+        plain = self.unstreamed
         return {
+            "unstreamed": plain and {name: plain.to_dict()[name] for name in UNSTREAMED_FIELDS},
             "harts": self.best.harts,
             "tiled_harts": self.best.tiled_harts,
             "tiles": self.best.tiles,
@@ -112,6 +126,23 @@ class Verdict:
 
 def judge(rows: Sequence[Row], samples: Samples) -> list[Verdict]:
     """A verdict for each number of harts and tile budget of ``rows``, in their order."""
+    found = _judged(rows, samples)
+    unstreamed = [row for row in rows if row.coupling != Coupling.STREAM]
+    if len(unstreamed) == len(rows):
+        return found
+    others = {
+        (verdict.best.harts, verdict.best.tiles): verdict
+        for verdict in _judged(unstreamed, samples)
+    }
+    return [
+        dataclasses.replace(
+            verdict, unstreamed=others.get((verdict.best.harts, verdict.best.tiles))
+        )
+        for verdict in found
+    ]
+
+
+def _judged(rows: Sequence[Row], samples: Samples) -> list[Verdict]:
     best: dict[tuple[int, int], dict[str, Row]] = {}
     for row in rows:
         of_budget = best.setdefault((row.harts, row.tiles), {})

@@ -68,6 +68,11 @@ class _Answer:
         """Tile budgets at which a coupling wins, where several can be built."""
         return sum(v.coupling == coupling for v in self.verdicts if not v.is_only)
 
+    def wins_unstreamed(self, coupling: str) -> int:
+        """The same without tiles that stream."""
+        plain = [v.unstreamed for v in self.verdicts if v.unstreamed]
+        return sum(v.coupling == coupling for v in plain if not v.is_only)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -158,7 +163,8 @@ def _table(answers: Sequence[_Answer]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("coupling, balance")
     wins = (*(f"{coupling} wins" for coupling in SWEEP.couplings), TOO_CLOSE)
-    for name in ("coverage", "MACs", *wins, "Pareto points"):
+    alone = "without streaming: tight, loose, close"
+    for name in ("coverage", "MACs", *wins, alone, "Pareto points"):
         table.add_column(name, justify="right")
     for answer in answers:
         best = answer.best
@@ -175,6 +181,10 @@ def _table(answers: Sequence[_Answer]) -> Table:
             percent(best.coverage),
             percent(best.mac_coverage),
             *(str(answer.wins(name)) for name in (*SWEEP.couplings, TOO_CLOSE)),
+            ", ".join(
+                str(answer.wins_unstreamed(name))
+                for name in (Coupling.TIGHT, Coupling.LOOSE, TOO_CLOSE)
+            ),
             str(len(front_of(answer.rows))),
         )
     return table

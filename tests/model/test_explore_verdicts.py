@@ -106,6 +106,18 @@ def test_thriftiest_of_three_needs_less_energy_than_each():
     assert verdict.energy_confidence == 0.0
 
 
+def test_what_would_win_without_streaming_is_judged_too():
+    rows = [DIGITAL, row("tight", 100.0), row("loose", 131.0)]
+    (alone,) = judge(rows, SAMPLES)
+    (verdict,) = judge([*rows, row("stream", 40.0)], SAMPLES)
+    assert alone.unstreamed is None and alone.to_dict()["unstreamed"] is None
+    assert verdict.coupling == "stream" and verdict.unstreamed == alone
+    assert verdict.every_word() == [verdict.words(), f"without streaming: {alone.words()}"]
+    assert verdict.to_dict()["unstreamed"]["words"] == alone.words()
+    (only,) = judge([DIGITAL, row("stream", 40.0)], SAMPLES)
+    assert only.is_only and only.unstreamed is None
+
+
 def test_best_balance_of_each_coupling_counts():
     rows = [
         DIGITAL,
