@@ -64,7 +64,8 @@ def misses_if_weights_stay(
     first = later = 0
     for place in range(places):
         panel = round(place * max(0, panels - 2) / max(1, places - 1))
-        found = _missed_by_two(row_bytes, pixels, (begin + panel * step) % CACHE_BYTES, step, blocks)
+        where = (begin + panel * step) % CACHE_BYTES
+        found = _missed_by_two(row_bytes, pixels, where, step, blocks)
         first += found[0]
         later += found[1]
     return first / (blocks * places), later / (blocks * places)
@@ -116,7 +117,7 @@ def _missed_from(
 ) -> int:
     """The same for patches from ``phase`` on, and weights ``beside`` bytes behind that."""
     weights = _FAR + phase + beside + 4 * row_bytes * np.array(blocks)
-    walk = block_lines(row_bytes, weights, phase, pixels)
+    walk = block_lines(row_bytes, weights, np.array([phase]), pixels)
     missed = direct_mapped_misses(walk.lines.ravel(), warm * walk.lines.shape[1])
     return missed + int(walk.again[warm:].sum())
 
@@ -128,7 +129,8 @@ def _missed_by_two(
     """Lines that all blocks miss on a first panel at ``begin`` and on the next, ``step`` bytes
     later."""
     weights = _FAR + WEIGHTS_PHASE_BYTES + 4 * row_bytes * np.arange(blocks)
-    walks = [block_lines(row_bytes, weights, begin + i * step, pixels) for i in range(2)]
+    panels = np.array([[begin], [begin + step]])
+    walks = [block_lines(row_bytes, weights, panel, pixels) for panel in panels]
     both = np.concatenate([walk.lines.ravel() for walk in walks])
     mask = miss_mask(both)
     half = len(both) // 2

@@ -28,17 +28,18 @@ class BlockLines(NamedTuple):
 
 
 def block_lines(
-    row_bytes: int, weights: np.ndarray, patches: int, pixels: int
+    row_bytes: int, weights: np.ndarray, patches: np.ndarray, pixels: int
 ) -> BlockLines:
-    """Of rows of ``row_bytes``: ``weights`` are the addresses of the blocks' first ones (blocks,),
-    ``patches`` that of the panel's first one, ``pixels`` how many it has. Four patches are read
-    together, those that are left one by one."""
-    step = _round_bytes(row_bytes, int(weights[0]) | int(weights[-1]) | patches)
+    """Of rows of ``row_bytes``: ``weights`` (blocks,) are the addresses of each block's first one,
+    ``patches`` (blocks,) or (1,) those of the first one of its panel, which has so many ``pixels``.
+    Four patches are read together, those that are left one by one. Addresses of a kind are a
+    multiple of ``row_bytes`` apart."""
+    step = _round_bytes(row_bytes, int(weights[0]) | int(patches[0]))
     own = weights[:, None] + np.arange(4) * row_bytes
     whole = pixels // 4 * 4
-    rows = patches + np.arange(pixels) * row_bytes
+    rows = patches[:, None] + np.arange(pixels) * row_bytes
     parts = [
-        _part(row_bytes, step, own, rows[begin:end].reshape(-1, together))
+        _part(row_bytes, step, own, rows[:, begin:end].reshape(len(rows), -1, together))
         for begin, end, together in ((0, whole, 4), (whole, pixels, 1))
         if end > begin
     ]
@@ -56,9 +57,9 @@ def _round_bytes(row_bytes: int, addrs: int) -> int:
 
 
 def _part(row_bytes: int, step: int, own: np.ndarray, groups: np.ndarray) -> BlockLines:
-    """``own`` (blocks, 4) and ``groups`` (groups, patches) are addresses of rows."""
-    blocks, together = len(own), groups.shape[1]
-    bases = np.empty((blocks, len(groups), 4 + together), np.int32)
+    """``own`` (blocks, 4) and ``groups`` (blocks or 1, groups, patches) are addresses of rows."""
+    blocks, (_, count, together) = len(own), groups.shape
+    bases = np.empty((blocks, count, 4 + together), np.int32)
     bases[:, :, :4] = own[:, None]
     bases[:, :, 4:] = groups
     offsets = np.arange(0, row_bytes, step, dtype=np.int32)

@@ -4,7 +4,7 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
@@ -12,7 +12,8 @@ from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .kernel_dot4 import dot4_work, is_small_chunk
+from .dot4_walk import Ends
+from .kernel_dot4 import dot4_work, is_small_chunk, walked_misses
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
@@ -22,7 +23,7 @@ from .pixels import WALKED_PIXELS, classes_of
 from .places import Places, places_of
 from .work import Work
 
-__all__ = ["chunk_work", "chunk_works", "family_of", "residual_class"]
+__all__ = ["chunk_works", "family_of", "residual_class"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -43,6 +44,8 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     geometry = stream_geometry(layer, machine, plan) if plan.body is Body.STREAM else None
     places = places_of(layer, plan)
     known: dict[Hashable, Work] = {}
+    is_matrix = layer.op in (LayerOp.CONV, LayerOp.DENSE)
+    walked = walked_misses(layer, plan, places) if is_matrix else {}
     works = []
     for chunk in plan.chunks:
         body = plan.body_of(chunk)
@@ -51,7 +54,7 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
             known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
                 if body is Body.STREAM and geometry
-                else chunk_work(layer, plan, chunk, machine, places)
+                else chunk_work(layer, plan, chunk, machine, places, walked)
             )
         works.append(known[key])
     return works
@@ -86,15 +89,19 @@ def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:
 
 
 def chunk_work(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places
-) -> Work:
-    """Counts of one chunk of any body but STREAM, on a hart that computes with that body."""
+    layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places,
+    walked: Mapping[Ends, int],
+) -> Work:  # fmt: skip
+    """Counts of one chunk of any body but STREAM, on a hart that computes with that body.
+
+    ``walked`` are the plan's ``walked_misses``.
+    """
     if layer.op in (LayerOp.CONV, LayerOp.DENSE):
         if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
             return tile_work(layer, plan, chunk, machine.tile.output_bytes, places)
-        return dot4_work(layer, plan, chunk, places)
+        return dot4_work(layer, plan, chunk, places, walked)
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk, places)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):

@@ -1,16 +1,18 @@
 """Loops and cache lines of sw/kernels/conv_dot4.c (and of the plain conv_scalar.c)."""
 
+from collections.abc import Mapping
+
 from tightrope.sim.image.tables import pitch_of_patch
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
-from .dot4_walk import WALKED_MACS, misses_of_chunk
+from .dot4_walk import WALKED_MACS, Ends, misses_of_chunks
 from .pixels import classes_of
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["dot4_work", "is_small_chunk"]
+__all__ = ["dot4_work", "is_small_chunk", "walked_misses"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 
@@ -19,6 +21,35 @@ def is_small_chunk(layer: Layer, chunk: Chunk) -> bool:
     """Whether a chunk is walked from its beginning to its end."""
     outputs = (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
     return outputs * layer.patch <= WALKED_MACS and layer.groups == 1
+
+
+def walked_misses(layer: Layer, plan: LayerPlan, places: Places) -> dict[Ends, int]:
+    """Lines that small digital chunks of a plan miss on an empty cache: of all in one walk, which
+    takes little longer than one's."""
+    pitch = pitch_of_patch(layer.patch)
+    ends = [
+        _ends_of(chunk)
+        for chunk in plan.chunks
+        if plan.body_of(chunk) in DIGITAL_BODIES
+        and is_small_chunk(layer, chunk)
+        and not _is_two_sided(chunk, pitch)
+    ]
+    gathered = not _is_patches(layer, pitch)
+    return misses_of_chunks(layer, places, pitch, _panel_pixels(pitch), gathered, ends)
+
+
+def _ends_of(chunk: Chunk) -> Ends:
+    return (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end)
+
+
+def _is_two_sided(chunk: Chunk, pitch: int) -> bool:
+    """Whether weights pass each panel in two turns."""
+    exceed = (chunk.end - chunk.begin) * pitch > CACHE_BYTES
+    return exceed and chunk.pixel_end - chunk.pixel_begin > 4 and 4 * pitch <= PANEL_BYTES
+
+
+def _panel_pixels(pitch: int) -> int:
+    return max(4, PANEL_BYTES // pitch // 4 * 4)
 
 
 def _is_patches(layer: Layer, pitch: int) -> bool:
@@ -40,15 +71,17 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Work:
-    """Counts of one chunk."""
+def dot4_work(
+    layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places, walked: Mapping[Ends, int]
+) -> Work:
+    """Counts of one chunk; ``walked`` are the plan's :func:`walked_misses`."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
     pitch = pitch_of_patch(layer.patch)
     words = pitch // 4
     direct = _is_patches(layer, pitch)
-    two_sided = channels * pitch > CACHE_BYTES and pixels > 4 and 4 * pitch <= PANEL_BYTES
-    size = max(4, PANEL_BYTES // pitch // 4 * 4)
+    two_sided = _is_two_sided(chunk, pitch)
+    size = _panel_pixels(pitch)
     panels = -(-pixels // size)
     fours = pixels // size * (size // 4) + pixels % size // 4
     ones = pixels % 4
@@ -72,7 +105,12 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Wo
         "copy_word": pixels * words * two_sided,
         "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
-    lines = _lines(layer, plan, chunk, places, pitch, size, direct, two_sided)
+    missed = walked.get(_ends_of(chunk))
+    if missed is not None:
+        warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        lines: Features = {"walked": max(0.0, missed - warm)}
+    else:
+        lines = _lines(layer, plan, chunk, pitch, size, direct, two_sided)
     code: Features = {"code_gather": 0.0 if direct else panels}
     if ones:
         code["code_one"] = blocks
@@ -83,18 +121,11 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Wo
 
 
 def _lines(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places, pitch: int, size: int,
-    direct: bool, two_sided: bool,
+    layer: Layer, plan: LayerPlan, chunk: Chunk, pitch: int, size: int, direct: bool,
+    two_sided: bool,
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
-    if not two_sided and is_small_chunk(layer, chunk):
-        missed = misses_of_chunk(
-            layer, places, pitch, size, not direct,
-            (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end),
-        )  # fmt: skip
-        warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
-        return {"walked": max(0.0, missed - warm)}
     panels, rest = divmod(pixels, size)
     blocks = -(-channels // 4)
     group_in_c = layer.in_shape[2] // layer.groups
