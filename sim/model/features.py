@@ -4,7 +4,7 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
@@ -12,8 +12,7 @@ from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .dot4_walk import Ends
-from .kernel_dot4 import dot4_work, is_small_chunk, walked_misses
+from .kernel_dot4 import DigitalChunks, digital_chunks, dot4_work, is_small_chunk
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
@@ -45,16 +44,21 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     places = places_of(layer, plan)
     known: dict[Hashable, Work] = {}
     is_matrix = layer.op in (LayerOp.CONV, LayerOp.DENSE)
-    walked = walked_misses(layer, plan, places) if is_matrix else {}
+    digital = digital_chunks(layer, plan, places) if is_matrix else None
     works = []
     for chunk in plan.chunks:
         body = plan.body_of(chunk)
-        key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
+        part = (
+            digital.part_of(layer, body, chunk)
+            if digital and body in DIGITAL_BODIES
+            else _part_of(layer, plan, chunk)
+        )
+        key = (body, part, _pixels_of(layer, chunk, body))
         if key not in known:
             known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
                 if body is Body.STREAM and geometry
-                else chunk_work(layer, plan, chunk, machine, places, walked)
+                else chunk_work(layer, plan, chunk, machine, places, digital)
             )
         works.append(known[key])
     return works
@@ -90,18 +94,19 @@ def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:
 
 def chunk_work(
     layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places,
-    walked: Mapping[Ends, int],
+    digital: DigitalChunks | None,
 ) -> Work:  # fmt: skip
     """Counts of one chunk of any body but STREAM, on a hart that computes with that body.
 
-    ``walked`` are the plan's ``walked_misses``.
+    ``digital`` is what is known of the plan's digital chunks, if the layer has a matrix.
     """
-    if layer.op in (LayerOp.CONV, LayerOp.DENSE):
-        if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
+    if digital is not None:
+        body = plan.body_of(chunk)
+        if body in (Body.TIGHT, Body.LOOSE):
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
             return tile_work(layer, plan, chunk, machine.tile.output_bytes, places)
-        return dot4_work(layer, plan, chunk, places, walked)
+        return dot4_work(layer, body, chunk, digital)
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk, places)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):

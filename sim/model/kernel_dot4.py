@@ -1,7 +1,11 @@
 """Loops and cache lines of sw/kernels/conv_dot4.c (and of the plain conv_scalar.c)."""
 
-from collections.abc import Mapping
+import collections
+import math
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
+from tightrope.sim.image.layout import Body
 from tightrope.sim.image.tables import pitch_of_patch
 from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer
@@ -12,7 +16,7 @@ from .pixels import classes_of
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["dot4_work", "is_small_chunk", "walked_misses"]
+__all__ = ["DigitalChunks", "digital_chunks", "dot4_work", "is_small_chunk"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 
@@ -23,19 +27,49 @@ def is_small_chunk(layer: Layer, chunk: Chunk) -> bool:
     return outputs * layer.patch <= WALKED_MACS and layer.groups == 1
 
 
-def walked_misses(layer: Layer, plan: LayerPlan, places: Places) -> dict[Ends, int]:
-    """Lines that small digital chunks of a plan miss on an empty cache: of all in one walk, which
-    takes little longer than one's."""
+class DigitalChunks(NamedTuple):
+    """What is known of the digital chunks of a plan before one looks at each."""
+
+    walked: Mapping[Ends, int]
+    """Lines that small ones miss on an empty cache."""
+    cold_ratio: Mapping[tuple[Body, int, int], float]
+    """Of chunks of one body and the same channels, those that a hart takes first."""
+
+    def part_of(self, layer: Layer, body: Body, chunk: Chunk) -> Hashable:
+        """What of a chunk's channels its work depends on: of a large one, how many there are, and
+        where in the cache their weights begin."""
+        if _ends_of(chunk) in self.walked:
+            return (chunk.begin, chunk.end)
+        cold = self.cold_ratio[body, chunk.begin, chunk.end]
+        first = _first_block(chunk, pitch_of_patch(layer.patch))
+        return (chunk.end - chunk.begin, first, cold)
+
+
+def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChunks:
+    """Those of a plan; to walk all small ones together takes little longer than one."""
     pitch = pitch_of_patch(layer.patch)
+    chunks = [
+        (body, chunk)
+        for chunk in plan.chunks
+        if (body := plan.body_of(chunk)) in DIGITAL_BODIES
+    ]
     ends = [
         _ends_of(chunk)
-        for chunk in plan.chunks
-        if plan.body_of(chunk) in DIGITAL_BODIES
-        and is_small_chunk(layer, chunk)
-        and not _is_two_sided(chunk, pitch)
+        for _, chunk in chunks
+        if is_small_chunk(layer, chunk) and not _is_two_sided(chunk, pitch)
     ]
     gathered = not _is_patches(layer, pitch)
-    return misses_of_chunks(layer, places, pitch, _panel_pixels(pitch), gathered, ends)
+    alike = collections.Counter((body, chunk.begin, chunk.end) for body, chunk in chunks)
+    harts = len(plan.hart_first) - 1
+    return DigitalChunks(
+        misses_of_chunks(layer, places, pitch, _panel_pixels(pitch), gathered, ends),
+        {key: min(1.0, harts / count) for key, count in alike.items()},
+    )
+
+
+def _first_block(chunk: Chunk, pitch: int) -> int:
+    """The first block of channels; or an earlier one whose weights lie at the same lines."""
+    return chunk.begin // 4 % (CACHE_BYTES // math.gcd(4 * pitch, CACHE_BYTES))
 
 
 def _ends_of(chunk: Chunk) -> Ends:
@@ -72,9 +106,9 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
 
 
 def dot4_work(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places, walked: Mapping[Ends, int]
+    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks
 ) -> Work:
-    """Counts of one chunk; ``walked`` are the plan's :func:`walked_misses`."""
+    """Counts of one chunk, which a digital ``body`` computes."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
     pitch = pitch_of_patch(layer.patch)
@@ -105,12 +139,13 @@ def dot4_work(
         "copy_word": pixels * words * two_sided,
         "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
-    missed = walked.get(_ends_of(chunk))
+    cold_ratio = known.cold_ratio[body, chunk.begin, chunk.end]
+    missed = known.walked.get(_ends_of(chunk))
     if missed is not None:
-        warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
         lines: Features = {"walked": max(0.0, missed - warm)}
     else:
-        lines = _lines(layer, plan, chunk, pitch, size, direct, two_sided)
+        lines = _lines(layer, chunk, cold_ratio, pitch, size, direct, two_sided)
     code: Features = {"code_gather": 0.0 if direct else panels}
     if ones:
         code["code_one"] = blocks
@@ -121,7 +156,7 @@ def dot4_work(
 
 
 def _lines(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, pitch: int, size: int, direct: bool,
+    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
     two_sided: bool,
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
@@ -131,7 +166,7 @@ def _lines(
     group_in_c = layer.in_shape[2] // layer.groups
     lines: Features = {
         "scales": (panels + (rest > 0)) * blocks * 1.0,
-        "passes": _passes(layer, plan, chunk, pitch, size, direct, two_sided),
+        "passes": _passes(layer, chunk, cold_ratio, pitch, size, direct, two_sided),
     }
     if two_sided:
         # The panel, then its copy.
@@ -155,7 +190,7 @@ def _layer_blocks(layer: Layer) -> int:
 
 
 def _passes(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, pitch: int, size: int, direct: bool,
+    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
     two_sided: bool,
 ) -> float:  # fmt: skip
     """Lines that weights and patches miss as they pass each other."""
@@ -163,14 +198,15 @@ def _passes(
     blocks = -(-(chunk.end - chunk.begin) // 4)
     all_stay = _weights_stay(layer, pitch)
     stays = all_stay or 4 * blocks * pitch <= CACHE_BYTES
-    cold = _cold_ratio(plan, chunk) if all_stay else 1.0
+    cold = cold_ratio if all_stay else 1.0
     passes = 0.0
     for width, count in ((size, panels), (rest, 1)):
         if not width or not count:
             continue
         # Gathered panels lie all at one place, others wherever the layer has some.
         of_layer = -(-layer.pixels // width)
-        shape = (pitch, width, blocks, of_layer if direct else 1, not direct, chunk.begin // 4)
+        shape = (pitch, width, blocks, of_layer if direct else 1, not direct,
+                 _first_block(chunk, pitch))
         if two_sided:
             missed = count * misses_in_two_turns(*shape)
         elif stays:
@@ -183,16 +219,6 @@ def _passes(
             missed = count * misses_per_block(*shape)
         passes += blocks * missed
     return passes
-
-
-def _cold_ratio(plan: LayerPlan, chunk: Chunk) -> float:
-    """Of chunks of the same channels, those that a hart takes first."""
-    alike = sum(
-        (other.begin, other.end) == (chunk.begin, chunk.end)
-        and plan.body_of(other) is plan.body_of(chunk)
-        for other in plan.chunks
-    )
-    return min(1.0, (len(plan.hart_first) - 1) / alike)
 
 
 def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:

@@ -55,28 +55,26 @@ def classes_of(
 
 @functools.lru_cache(maxsize=65536)
 def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
-    classes, places = _classes(in_shape, out_size, kernel, stride, pad)
+    classes, before = _classes(in_shape, out_size, kernel, stride, pad)
     if len(classes) == 1:
         return ((classes[0], end - begin),)
-    counts = np.bincount(places[begin:end], minlength=len(classes))
-    return tuple((classes[i], int(counts[i])) for i in np.flatnonzero(counts))
+    counts = (before[end] - before[begin]).tolist()
+    return tuple(pair for pair in zip(classes, counts, strict=True) if pair[1])
 
 
 @functools.lru_cache(maxsize=1024)
 def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass], np.ndarray]:
-    """All classes of an image, and the class of each pixel."""
-    in_h, in_w, channels = in_shape
-    tops = np.arange(out_size[0]) * stride[0] - pad[0]
-    lefts = np.arange(out_size[1]) * stride[1] - pad[1]
-    rows = np.stack([np.clip(-tops, 0, kernel[0]), np.clip(in_h - tops, 0, kernel[0])])
-    cols = np.stack([np.clip(-lefts, 0, kernel[1]), np.clip(in_w - lefts, 0, kernel[1])])
-    step = in_w * channels % 4
-    phases = (tops[:, None] * step + lefts[None, :] * (channels % 4)) % 4
+    """All classes of an image, and (pixels + 1, classes) how many of each come before a pixel."""
+    in_w, channels = in_shape[1:]
     span = max(*kernel, 3) + 1
-    code = np.zeros(tuple(out_size), np.int64)
-    for part in (rows[0][:, None], rows[1][:, None], cols[0], cols[1], phases):
-        code = code * span + part
-    found, places = np.unique(code.ravel(), return_inverse=True)
+    rows, tops = _inside(in_shape[0], out_size[0], kernel[0], stride[0], pad[0], span)
+    cols, lefts = _inside(in_w, out_size[1], kernel[1], stride[1], pad[1], span)
+    step = in_w * channels % 4
+    code = (rows[:, None] * span * span + cols) * span
+    if channels % 4:
+        code += (tops[:, None] * step + lefts * (channels % 4)) % 4
+    used = np.bincount(code.ravel(), minlength=1)
+    found = np.flatnonzero(used)
     classes = []
     for value in found.tolist():
         parts = []
@@ -85,4 +83,17 @@ def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass],
             parts.append(part)
         phase, x_end, x_begin, y_end, y_begin = parts
         classes.append(PixelClass((y_begin, y_end), (x_begin, x_end), phase, step))
-    return classes, places.ravel()
+    if len(classes) == 1:
+        return classes, np.zeros((0, 1), np.int64)
+    before = np.zeros((code.size + 1, len(found)), np.int64)
+    np.cumsum(code.reshape(-1, 1) == found, axis=0, out=before[1:])
+    return classes, before
+
+
+def _inside(inputs: int, outputs: int, kernel: int, stride: int, pad: int, span: int):
+    """Of each output's row or column: the first of the kernel's inside the image times ``span``,
+    plus the one past the last; and where its first one lies."""
+    begins = np.arange(outputs) * stride - pad
+    first = np.minimum(np.maximum(-begins, 0), kernel)
+    last = np.minimum(np.maximum(inputs - begins, 0), kernel)
+    return first * span + last, begins
