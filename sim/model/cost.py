@@ -85,8 +85,7 @@ class PriceList:
         for work in works:
             rounds = work.loops | work.lines | work.code
             rows.append([rounds.get(name, 0.0) for name in self._names])
-        # A row alone would be multiplied by another routine, which rounds otherwise.
-        priced = (np.array([*rows, [0.0] * len(self._names)]) @ self._costs).tolist()
+        priced = (np.array(rows) @ self._costs).tolist() if rows else []
         return [
             Cost(
                 *values,
@@ -95,7 +94,7 @@ class PriceList:
                 pipeline=work.pipeline,
                 unseen=any(n and name not in self._seen for name, n in work.loops.items()),
             )
-            for work, values in zip(works, priced[:-1], strict=True)
+            for work, values in zip(works, priced, strict=True)
         ]
 
 
