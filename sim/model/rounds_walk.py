@@ -1,7 +1,7 @@
 """Misses of walks that read the same lines in every round, and in between other ones.
 
 Of the same lines, how many a round misses is known once. What comes in between costs its own
-misses, and one where it stands between two reads of a set of which the second would have hit.
+misses, and changes whether the next of those that are always read finds its line.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,14 @@ class Fixed:
     reads: np.ndarray
     """(SETS,) of each set, in a round."""
     begins: np.ndarray
-    """(SETS,) where those of each set begin in ``missed``."""
+    """(SETS,) where those of each set begin in ``found``."""
     before: np.ndarray
     """(gaps, SETS) reads of each set before each gap."""
-    missed: np.ndarray
-    """(reads,) uint8: whether each misses in a round that is not the first, if nothing comes in
-    between; set after set."""
+    found: np.ndarray
+    """(reads,) lines, set after set."""
+    previous: np.ndarray
+    """(reads,) what the set holds before, in a round that is not the first, if nothing comes in
+    between."""
     lines: int
     """Different ones."""
 
@@ -51,22 +53,30 @@ class Fixed:
             reads=reads,
             begins=begins,
             before=np.array(before),
-            missed=(found != previous).astype(np.uint8),
+            found=found,
+            previous=previous,
             lines=len(set(lines.tolist())),
         )
 
     @property
+    def misses(self) -> int:
+        """Of a round that is not the first, if nothing comes in between."""
+        return int(np.count_nonzero(self.found != self.previous))
+
+    @property
     def hits_of_first(self) -> int:
-        """Reads that the first round misses beyond what others do, if nothing comes in between."""
-        return int((1 - self.missed[self.begins[self.reads > 0]]).sum())
+        """Reads that only the first round misses, if nothing comes in between."""
+        first = self.begins[self.reads > 0]
+        return int(np.count_nonzero(self.found[first] == self.previous[first]))
 
 
 @dataclass(frozen=True)
 class Between:
-    """What some walks read in the gaps: no line that is fixed. Arrays of (reads,), ordered by
-    walk, then by set, then by time."""
+    """What some walks read in the gaps. Arrays of (reads,), ordered by walk, then by set, then by
+    time."""
 
     walks: np.ndarray
+    lines: np.ndarray
     sets: np.ndarray
     rounds: np.ndarray
     gaps: np.ndarray
@@ -97,6 +107,7 @@ class Between:
         differs[1:] = found[1:] != found[:-1]
         return cls(
             walks=walk[in_round],
+            lines=found,
             sets=keys % SETS,
             rounds=rounds[in_round],
             gaps=gaps[gap],
@@ -115,17 +126,22 @@ def misses_of_rounds(fixed: Fixed, between: Between) -> np.ndarray:
     place = between.rounds * reads + done
     opens = between.opens.copy()
     opens[1:] |= place[1:] != place[:-1]
+    last = np.append(opens[1:], True)
+    # The fixed read that comes next: of this round, or the first of the next one.
+    follows = between.rounds + (done == reads)
+    index = fixed.begins[between.sets] + np.where(done == reads, 0, done)
+    some = reads > 0
+    index[~some] = 0
+    held = np.where(some & (place > 0), fixed.previous[index], -1)
     warm = between.warm[between.walks]
-    own = (opens | between.differs) & (between.rounds >= warm)
-    # The read that comes next misses in any case. Of an empty cache, so does the first.
-    wraps = done == reads
-    closes = between.rounds + wraps
-    closed = opens & (place > 0) & (closes >= warm) & (closes < between.rounds_of[between.walks])
-    closed &= reads > 0
-    index = (fixed.begins[between.sets] + np.where(wraps, 0, done))[closed]
+    own = np.where(opens, between.lines != held, between.differs) & (between.rounds >= warm)
+    closed = last & some & (follows >= warm) & (follows < between.rounds_of[between.walks])
+    line = fixed.found[index]
+    more = closed & (between.lines != line) & (held == line)
+    less = closed & (between.lines == line) & (held != line)
     count = len(between.warm)
     missed = np.bincount(between.walks[own], minlength=count)
-    walks = between.walks[closed][fixed.missed[index] == 0]
-    missed += np.bincount(walks, minlength=count)
-    missed += (between.rounds_of - between.warm) * int(fixed.missed.sum())
+    missed += np.bincount(between.walks[more], minlength=count)
+    missed -= np.bincount(between.walks[less], minlength=count)
+    missed += (between.rounds_of - between.warm) * fixed.misses
     return missed + (between.warm == 0) * fixed.hits_of_first
