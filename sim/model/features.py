@@ -12,7 +12,7 @@ from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .kernel_dot4 import DigitalChunks, digital_chunks, dot4_work, is_small_chunk
+from .kernel_dot4 import DigitalChunks, digital_chunks, dot4_work
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
@@ -43,17 +43,16 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     geometry = stream_geometry(layer, machine, plan) if plan.body is Body.STREAM else None
     places = places_of(layer, plan)
     known: dict[Hashable, Work] = {}
+    key: Hashable
     is_matrix = layer.op in (LayerOp.CONV, LayerOp.DENSE)
     digital = digital_chunks(layer, plan, places) if is_matrix else None
     works = []
     for chunk in plan.chunks:
         body = plan.body_of(chunk)
-        part = (
-            digital.part_of(layer, body, chunk)
-            if digital and body in DIGITAL_BODIES
-            else _part_of(layer, plan, chunk)
-        )
-        key = (body, part, _pixels_of(layer, chunk, body))
+        if digital and body in DIGITAL_BODIES:
+            key = (body, digital.key(layer, body, chunk))
+        else:
+            key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
         if key not in known:
             known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
@@ -85,11 +84,7 @@ def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:
         return pixels
     if layer.op in (LayerOp.ADD, LayerOp.CLIP):
         return pixels[1] - pixels[0]
-    if layer.op in (LayerOp.CONV, LayerOp.DENSE) and body in DIGITAL_BODIES:
-        is_walked = is_small_chunk(layer, chunk)
-    else:
-        is_walked = layer.pixels <= WALKED_PIXELS
-    return pixels if is_walked else classes_of(layer, *pixels)
+    return pixels if layer.pixels <= WALKED_PIXELS else classes_of(layer, *pixels)
 
 
 def chunk_work(

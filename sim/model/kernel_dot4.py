@@ -16,15 +16,9 @@ from .pixels import classes_of
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["DigitalChunks", "digital_chunks", "dot4_work", "is_small_chunk"]
+__all__ = ["DigitalChunks", "digital_chunks", "dot4_work"]
 
 PANEL_BYTES = CACHE_BYTES // 2
-
-
-def is_small_chunk(layer: Layer, chunk: Chunk) -> bool:
-    """Whether a chunk is walked from its beginning to its end."""
-    outputs = (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
-    return outputs * layer.patch <= WALKED_MACS and layer.groups == 1
 
 
 class DigitalChunks(NamedTuple):
@@ -34,20 +28,30 @@ class DigitalChunks(NamedTuple):
     """Lines that small ones miss on an empty cache."""
     cold_ratio: Mapping[tuple[Body, int, int], float]
     """Of chunks of one body and the same channels, those that a hart takes first."""
+    small_outputs: int
+    """Outputs of a small chunk, at the most."""
+    pitch: int
+    """Bytes from a patch to the next."""
 
-    def part_of(self, layer: Layer, body: Body, chunk: Chunk) -> Hashable:
-        """What of a chunk's channels its work depends on: of a large one, how many there are, and
-        where in the cache their weights begin."""
-        if _ends_of(chunk) in self.walked:
-            return (chunk.begin, chunk.end)
+    def key(self, layer: Layer, body: Body, chunk: Chunk) -> Hashable:
+        """What the work of a chunk depends on. Of a large one, not where its pixels lie, but of
+        what class they are; and of its channels how many there are, and where in the cache their
+        weights begin."""
+        ends = _ends_of(chunk)
+        if ends in self.walked:
+            return ends
+        pixels: Hashable = ends[0]
+        if _outputs(chunk) > self.small_outputs:
+            pixels = classes_of(layer, *ends[0])
         cold = self.cold_ratio[body, chunk.begin, chunk.end]
-        first = _first_block(chunk, pitch_of_patch(layer.patch))
-        return (chunk.end - chunk.begin, first, cold)
+        first = _first_block(chunk, self.pitch)
+        return (chunk.end - chunk.begin, first, cold, pixels)
 
 
 def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChunks:
     """Those of a plan; to walk all small ones together takes little longer than one."""
     pitch = pitch_of_patch(layer.patch)
+    small_outputs = WALKED_MACS // layer.patch if layer.groups == 1 else -1
     chunks = [
         (body, chunk)
         for chunk in plan.chunks
@@ -56,7 +60,7 @@ def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChun
     ends = [
         _ends_of(chunk)
         for _, chunk in chunks
-        if is_small_chunk(layer, chunk) and not _is_two_sided(chunk, pitch)
+        if _outputs(chunk) <= small_outputs and not _is_two_sided(chunk, pitch)
     ]
     gathered = not _is_patches(layer, pitch)
     alike = collections.Counter((body, chunk.begin, chunk.end) for body, chunk in chunks)
@@ -64,12 +68,18 @@ def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChun
     return DigitalChunks(
         misses_of_chunks(layer, places, pitch, _panel_pixels(pitch), gathered, ends),
         {key: min(1.0, harts / count) for key, count in alike.items()},
+        small_outputs,
+        pitch,
     )
 
 
 def _first_block(chunk: Chunk, pitch: int) -> int:
     """The first block of channels; or an earlier one whose weights lie at the same lines."""
     return chunk.begin // 4 % (CACHE_BYTES // math.gcd(4 * pitch, CACHE_BYTES))
+
+
+def _outputs(chunk: Chunk) -> int:
+    return (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
 
 
 def _ends_of(chunk: Chunk) -> Ends:

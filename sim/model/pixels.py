@@ -61,16 +61,16 @@ def classes_of(
 
 @functools.lru_cache(maxsize=65536)
 def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
-    classes, before = _classes(in_shape, out_size, kernel, stride, pad)
+    classes, places = _classes(in_shape, out_size, kernel, stride, pad)
     if len(classes) == 1:
         return ((classes[0], end - begin),)
-    counts = (before[end] - before[begin]).tolist()
-    return tuple(pair for pair in zip(classes, counts, strict=True) if pair[1])
+    counts = np.bincount(places[begin:end], minlength=len(classes)).tolist()
+    return tuple([pair for pair in zip(classes, counts, strict=True) if pair[1]])
 
 
 @functools.lru_cache(maxsize=1024)
 def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass], np.ndarray]:
-    """All classes of an image, and (pixels + 1, classes) how many of each come before a pixel."""
+    """All classes of an image, and the class of each pixel."""
     in_w, channels = in_shape[1:]
     span = max(*kernel, 3) + 1
     rows, tops = _inside(in_shape[0], out_size[0], kernel[0], stride[0], pad[0], span)
@@ -79,7 +79,8 @@ def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass],
     code = (rows[:, None] * span * span + cols) * span
     if channels % 4:
         code += (tops[:, None] * step + lefts * (channels % 4)) % 4
-    used = np.bincount(code.ravel(), minlength=1)
+    # Not numpy.unique, which sorts all pixels.
+    used = np.bincount(code.ravel()) > 0
     found = np.flatnonzero(used)
     classes = []
     for value in found.tolist():
@@ -89,11 +90,7 @@ def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass],
             parts.append(part)
         phase, x_end, x_begin, y_end, y_begin = parts
         classes.append(PixelClass((y_begin, y_end), (x_begin, x_end), phase, step))
-    if len(classes) == 1:
-        return classes, np.zeros((0, 1), np.int64)
-    before = np.zeros((code.size + 1, len(found)), np.int64)
-    np.cumsum(code.reshape(-1, 1) == found, axis=0, out=before[1:])
-    return classes, before
+    return classes, (np.cumsum(used) - 1)[code.ravel()]
 
 
 def _inside(inputs: int, outputs: int, kernel: int, stride: int, pad: int, span: int):
