@@ -66,7 +66,7 @@ def predict(
 ) -> Predicted:
     """Predict layers; raises ModelError, EnergyError or ExploreError if that is impossible."""
     model = predictor.load_predictor(profile, calibration)
-    costs = tuple(model.costs(work, machine))
+    costs = tuple(model.costs([(layer, plan, machine) for layer, plan in work]))
     return Predicted(
         costs=costs,
         total=total_of(costs),

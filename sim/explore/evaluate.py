@@ -211,8 +211,8 @@ class Evaluator:
         return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
 
     def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:
-        """Predict layers, those that want the same machine together."""
-        by_machine: dict[ClusterConfig, list[tuple[_Key, tuple[Layer, LayerPlan]]]] = {}
+        """Predict layers, all in one call."""
+        work: list[tuple[Layer, LayerPlan, ClusterConfig]] = []
         for key, held in wanted.items():
             machine = with_tiles(
                 self.base, key.harts, key.coupling, held.tiles if held else 0, key.tiled_harts
@@ -221,11 +221,10 @@ class Evaluator:
             plan = _plan(layer, machine, key, groups)
             if key.balance is Balance.STEAL:
                 plan = self.predictor.helped(layer, plan, machine)
-            by_machine.setdefault(machine, []).append((key, (layer, plan)))
-        for machine, work in by_machine.items():
-            costs = self.predictor.costs([task for _, task in work], machine)
-            for (key, (_, plan)), cost in zip(work, costs, strict=True):
-                self._costs[key] = _Known(plan.body, cost)
+            work.append((layer, plan, machine))
+        costs = self.predictor.costs(work)
+        for key, (_, plan, _), cost in zip(wanted, work, costs, strict=True):
+            self._costs[key] = _Known(plan.body, cost)
 
 
 def _plan(

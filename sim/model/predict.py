@@ -125,7 +125,7 @@ def _computed(
 
 def _sums(found: Outcome, costs: list[list[Cost]], once: Cost, first: Cost) -> list[Cost]:
     """What each hart did in all."""
-    sums = [dataclasses.replace(once) for _ in costs]
+    sums = [once.copy() for _ in costs]
     for hart in set(found.owners):
         sums[hart].add(first)
     for chunk, owner in enumerate(found.owners):

@@ -12,9 +12,9 @@ from tightrope.sim.image.layout import BLOCK, size_bytes
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import direct_mapped_misses
 from .input_lines import lines_of_patches
 from .places import Places
+from .rounds_walk import Between, Fixed, misses_of_rounds
 from .work import CACHE_BYTES, LINE_BYTES
 
 __all__ = ["TileTables", "misses_per_pixel", "table_lines"]
@@ -91,49 +91,63 @@ def misses_per_pixel(
 ) -> float:
     """Lines that one of some pixels misses, in the mean, once the constants were read."""
     slices = tuple((block.k_begin, block.row_count) for block in group.blocks)
-    count = -(-layer.pixels // WINDOW_PIXELS)
-    step = max(1.0, count / WINDOWS_MAX)
+    step = _window_step(layer.pixels)
     first, last = (
         min(int(pixel / WINDOW_PIXELS / step), WINDOWS_MAX - 1)
         for pixel in (pixel_begin, max(pixel_begin, pixel_end - 1))
     )
     shape = (layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2])
-    found = [
-        _window_misses(shape, slices, tables, round(index * step) * WINDOW_PIXELS)
-        for index in range(first, last + 1)
-    ]
+    found = _misses_of_windows(shape, slices, tables)[first : last + 1]
     return sum(found) / len(found)
 
 
-@functools.lru_cache(maxsize=16384)
-def _window_misses(shape, slices, tables: TileTables, begin: int) -> float:
-    """Of the pixels of one window."""
-    (out_h, out_w) = shape[1]
-    begin = min(begin, max(0, out_h * out_w - WINDOW_PIXELS))
-    first = max(0, begin - WARM_PIXELS)
-    pixels = np.arange(first, min(begin + WINDOW_PIXELS, out_h * out_w))
-    columns: list[np.ndarray] = []
-    for index, (k_begin, rows) in enumerate(slices):
-        columns.append(_fixed(_before_queue(len(slices), index, tables), len(pixels)))
-        read = lines_of_patches(shape[0], out_w, *shape[2:], k_begin, rows, pixels)
-        columns.append(read + _INPUT // LINE_BYTES)
-        columns.append(_fixed(_take(len(slices), index, tables), len(pixels)))
-    walk = np.concatenate(columns, axis=1)
+def _window_step(pixels: int) -> float:
+    """Windows of a layer for each one that is walked."""
+    return max(1.0, -(-pixels // WINDOW_PIXELS) / WINDOWS_MAX)
+
+
+@functools.lru_cache(maxsize=4096)
+def _misses_of_windows(shape, slices, tables: TileTables) -> list[float]:
+    """Of the pixels of each window that is walked."""
+    inputs, fixed = _input_reads(shape, slices), _fixed_reads(len(slices), tables)
+    counted = inputs.rounds_of - inputs.warm
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
-    warm = walk.shape[1] * min(WARM_PIXELS, begin - first) if begin else 0
-    misses = direct_mapped_misses(walk.ravel(), warm)
-    if not warm:
-        misses -= len(np.unique(walk[:, walk[0] < _INPUT // LINE_BYTES])) + len(
-            np.unique(walk[:, walk[0] >= _ACC // LINE_BYTES])
-        )
-    return max(0.0, misses / (len(pixels) - min(WARM_PIXELS, begin - first) * bool(warm)))
+    misses = misses_of_rounds(fixed, inputs) - (inputs.warm == 0) * fixed.lines
+    return [max(0.0, found) for found in (misses / counted).tolist()]
 
 
-def _fixed(addrs: np.ndarray, pixels: int) -> np.ndarray:
-    return np.broadcast_to(addrs // LINE_BYTES, (pixels, len(addrs)))
+@functools.lru_cache(maxsize=1024)
+def _input_reads(shape, slices) -> Between:
+    """What the pixels of all windows read of the input, block by block."""
+    out_w, count = shape[1][1], shape[1][0] * shape[1][1]
+    step = _window_step(count)
+    firsts, begins = [], []
+    for index in range(min(WINDOWS_MAX, -(-count // WINDOW_PIXELS))):
+        begins.append(min(round(index * step) * WINDOW_PIXELS, max(0, count - WINDOW_PIXELS)))
+        firsts.append(max(0, begins[-1] - WARM_PIXELS))
+    ends = [min(begin + WINDOW_PIXELS, count) for begin in begins]
+    pixels = np.concatenate([np.arange(*ends_of) for ends_of in zip(firsts, ends, strict=True)])
+    reads = [lines_of_patches(shape[0], out_w, *shape[2:], *part, pixels) for part in slices]
+    gaps = np.arange(len(slices)).repeat([lines.shape[1] for lines in reads])
+    return Between.of(
+        np.concatenate(reads, axis=1) + _INPUT // LINE_BYTES,
+        gaps,
+        [end - first for first, end in zip(firsts, ends, strict=True)],
+        [begin - first for first, begin in zip(firsts, begins, strict=True)],
+    )
 
 
-def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+@functools.lru_cache(maxsize=4096)
+def _fixed_reads(blocks: int, tables: TileTables) -> Fixed:
+    """What each pixel reads beside the input: before the first block's, between two, and last."""
+    segments: list[list[int]] = [[]]
+    for index in range(blocks):
+        segments[-1] += _before_queue(blocks, index, tables)
+        segments.append(_take(blocks, index, tables))
+    return Fixed.of([[addr // LINE_BYTES for addr in segment] for segment in segments])
+
+
+def _before_queue(blocks: int, index: int, tables: TileTables) -> list[int]:
     frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
     block = tables.blocks + size_bytes(BLOCK) * index
     block = _CODE_DATA + _FAR + block
@@ -142,27 +156,28 @@ def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
         addrs += [*frames["loop"], _SLICES + _SLICE_BYTES * index, block, block + 28]
         addrs += [_CODE_DATA + tables.io, _CODE_DATA + tables.io + 8]
     addrs += [*frames["queue"], *_LAYER]
-    return np.array([*addrs, *(_CODE_DATA + tail for tail in tables.tails)])
+    return [*addrs, *(_CODE_DATA + tail for tail in tables.tails)]
 
 
-def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+def _take(blocks: int, index: int, tables: TileTables) -> list[int]:
     """Bias, sums and scales of four channels after another."""
     frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
-    quads = 16 * np.arange(-(-tables.channels // 4))
     constants = _CODE_DATA + _FAR
-    bias, scales = constants + tables.bias + quads, constants + tables.scales + quads
-    sums = _ACC + tables.acc + quads
+    bias, scales = constants + tables.bias, constants + tables.scales
+    sums = _ACC + tables.acc
     if blocks == 1:
-        read = np.stack([bias, scales], axis=1).ravel()
+        read = (bias, scales)
     elif index == 0:
-        read = bias
+        read = (bias,)
     elif index < blocks - 1:
-        read = sums
+        read = (sums,)
     else:
-        read = np.stack([sums, scales], axis=1).ravel()
+        read = (sums, scales)
     block = constants + tables.blocks + size_bytes(BLOCK) * index
     before = [*frames["queue"], *frames["loop"], block, block + 28]
     if blocks > 1:
         before += [_CODE_DATA + tables.io + (16 if index == blocks - 1 else 12)]
     before += [*frames["take"], *_LAYER[-4:]]
-    return np.concatenate([before, read, frames["take"]]).astype(np.int64)
+    size = 16 * -(-tables.channels // 4)
+    after = [begin + offset for offset in range(0, size, 16) for begin in read]
+    return [*before, *after, *frames["take"]]

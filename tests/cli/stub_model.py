@@ -32,8 +32,8 @@ class StubPredictor:
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         return {"harts": 2.0 ** rng.uniform(-1, 1, samples), "tiles": np.ones(samples)}
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
-        return [self.cost(layer, plan, machine) for layer, plan in work]
+    def costs(self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]]) -> list[Cost]:
+        return [self.cost(*task) for task in work]
 
     def cost(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> Cost:
         work = (layer.macs or layer.pixels * layer.out_shape[2]) / machine.harts
