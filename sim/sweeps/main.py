@@ -115,7 +115,7 @@ def sweeps(
         "networks": [answer.to_dict() for answer in answers],
     }
     write_json(content, str(out / JSON_NAME))
-    talk.show(_table(answers), _effort(run, out))
+    talk.show(_best_table(answers), _wins_table(answers), _effort(run, out))
     if run.seconds > SECONDS_BAR:
         talk.fail(f"it took {run.seconds:.0f} s, which must be at most {SECONDS_BAR:.0f} s")
         raise typer.Exit(EXIT_FAILED_CHECK)
@@ -155,17 +155,14 @@ def _effort(run: Run[NetworkPoint, Row], out: Path) -> str:
     )
 
 
-def _table(answers: Sequence[_Answer]) -> Table:
-    table = Table(title="Highest speed-up, and who wins at how many tile budgets",
-                  title_justify="left")  # fmt: skip
+def _best_table(answers: Sequence[_Answer]) -> Table:
+    table = Table(title="Highest speed-up", title_justify="left")
     table.add_column("network")
     for name in ("points", "model cycles", "not calibrated, extrapolated", "speed-up", "energy",
                  "harts", "tiles"):  # fmt: skip
         table.add_column(name, justify="right")
     table.add_column("coupling, balance")
-    wins = (*(f"{coupling} wins" for coupling in SWEEP.couplings), TOO_CLOSE)
-    alone = "without streaming: tight, loose, close"
-    for name in ("coverage", "MACs", *wins, alone, "Pareto points"):
+    for name in ("coverage", "MACs", "Pareto points"):
         table.add_column(name, justify="right")
     for answer in answers:
         best = answer.best
@@ -181,11 +178,19 @@ def _table(answers: Sequence[_Answer]) -> Table:
             f"{best.coupling}, {best.balance}",
             percent(best.coverage),
             percent(best.mac_coverage),
-            *(str(answer.wins(name)) for name in (*SWEEP.couplings, TOO_CLOSE)),
-            ", ".join(
-                str(answer.wins_unstreamed(name))
-                for name in (Coupling.TIGHT, Coupling.LOOSE, TOO_CLOSE)
-            ),
             str(len(front_of(answer.rows))),
         )
+    return table
+
+
+def _wins_table(answers: Sequence[_Answer]) -> Table:
+    table = Table(title="Who wins at how many tile budgets", title_justify="left")
+    table.add_column("network")
+    every = (*SWEEP.couplings, TOO_CLOSE)
+    unstreamed = [name for name in every if name != Coupling.STREAM]
+    for name in (*every, *(f"without streaming: {name}" for name in unstreamed)):
+        table.add_column(name, justify="right")
+    for answer in answers:
+        wins = [*map(answer.wins, every), *map(answer.wins_unstreamed, unstreamed)]
+        table.add_row(escape(answer.best.network), *map(str, wins))
     return table
