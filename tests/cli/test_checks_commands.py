@@ -6,6 +6,7 @@ import pytest
 from test_bad_input import refused
 from tightrope.sim import doctor
 from tightrope.sim.calibrate import run
+from tightrope.sim.calibrate.counters import CounterErrors
 from tightrope.sim.calibrate.fit import WrongOutputError
 from tightrope.sim.commands.guard import EXIT_FAILED_CHECK, EXIT_INTERRUPTED
 from tightrope.sim.model import predict
@@ -19,6 +20,16 @@ class Judgement:
     mean_abs_error: float = 0.03
     worst_abs_error: float = 0.03
     inside_interval: float = 1.0
+    counters = (
+        CounterErrors(
+            name="MVMs", cases=7, exact=7, within_bar=7, mean_abs_error=0.0, worst_abs_error=0.0,
+            worst_case="never", total_error=0.0,
+        ),
+        CounterErrors(
+            name="stores", cases=9, exact=0, within_bar=8, mean_abs_error=0.02,
+            worst_abs_error=0.336, worst_case="dense:9:9", total_error=-0.004,
+        ),
+    )  # fmt: skip
 
     @property
     def cases(self):
@@ -55,6 +66,12 @@ def test_report_goes_to_json(tightrope, judgement, tmp_path, command):
     assert json.loads((tmp_path / "v.json").read_text()) == judgement.to_dict()
     assert "+3.0 %" in result.stdout and "mean absolute error 3.00 %" in result.stdout
     assert "98 .. 109" in result.stdout and "100.0 % of the truths lie" in result.stdout
+
+
+def test_counters_have_a_table_with_their_worst_case(tightrope, judgement):
+    lines = [" ".join(line.split()) for line in tightrope("validate").stdout.splitlines()]
+    assert "│ MVMs │ 7 │ 7 │ 7 │ 0.0 % │ 0.0 % │ +0.0 % │ │" in lines
+    assert "│ stores │ 9 │ 0 │ 8 │ 2.0 % │ 33.6 % │ -0.4 % │ dense:9:9 │" in lines
 
 
 @pytest.mark.parametrize("command", ["validate", "calibrate"])
