@@ -7,11 +7,14 @@ from rich.table import Table
 from tightrope.sim.explore.points import Coupling
 from tightrope.sim.explore.tables import COLOURS
 from tightrope.sim.explore.words import count, percent
+from tightrope.sim.image.layout import Body
 
 from .rows import LayerRow, together
 
 __all__ = ["by_layer", "columns", "headline", "layer_lines", "layers_table", "meaning"]
 
+UNSTREAMED = "*"
+"""Marks a layer that is too large for the scratchpad."""
 Line = tuple[str, str, list[str]]
 """Layer, coupling, and a text for each of the columns of numbers."""
 
@@ -36,10 +39,13 @@ def columns(rows: Sequence[LayerRow]) -> list[str]:
 def meaning(rows: Sequence[LayerRow]) -> str:
     """What the columns of numbers are."""
     harts, _ = _axes(rows)
-    return (
+    text = (
         f"speed-up against {count(harts[0], 'hart')}, with tiles of the best size; and on "
         f"{count(harts[-1], 'hart')} against digital code, by tile size"
     )
+    if any(map(_unstreamed, rows)):
+        text += f" ({UNSTREAMED} can't be streamed, moved by loads and stores)"
+    return text
 
 
 def layer_lines(rows: Sequence[LayerRow]) -> Iterator[Line]:
@@ -62,7 +68,11 @@ def _against(row: LayerRow | None) -> str:
     if row is None:
         return ""
     part = "" if row.coverage > 0.9995 else f" ({percent(row.coverage)})"
-    return f"{row.speedup:.2f}x{part}"
+    return f"{row.speedup:.2f}x{UNSTREAMED if _unstreamed(row) else ''}{part}"
+
+
+def _unstreamed(row: LayerRow) -> bool:
+    return row.coupling == Coupling.STREAM and row.body == Body.LOOSE.name.lower()
 
 
 def layers_table(name: str, rows: Sequence[LayerRow]) -> Table:

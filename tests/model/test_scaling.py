@@ -12,7 +12,7 @@ from tightrope.sim.explore.predictor import load_predictor
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.scaling.layers import Picked, Space, pick_layers, scale_layers
 from tightrope.sim.scaling.rows import TOGETHER, together
-from tightrope.sim.scaling.tables import columns, layer_lines
+from tightrope.sim.scaling.tables import columns, layer_lines, meaning
 from tightrope.sim.workload.layers import Network
 
 ALL = (Coupling.TIGHT, Coupling.LOOSE, Coupling.STREAM)
@@ -107,6 +107,15 @@ def test_lines_of_the_table_are_those_of_the_rows(rows):
     gains = [cell.split()[0] for cell in lines["b", "tight"][1:]]
     assert gains == [f"{row.speedup:.2f}x" for row in at]
     assert lines["b", "none"][1:] == ["", ""]
+
+
+def test_layers_that_cannot_be_streamed_are_marked(rows):
+    marked = [
+        dataclasses.replace(row, body="loose") if row.coupling == "stream" else row for row in rows
+    ]
+    cells = {(layer, coupling): line for layer, coupling, line in layer_lines(marked)}
+    assert "x*" in cells["a", "stream"][-1] and "*" not in cells["a", "loose"][-1]
+    assert "can't be streamed" in meaning(marked) and "*" not in meaning(rows)
 
 
 def test_spaces_that_make_no_sense_are_refused():
