@@ -88,6 +88,12 @@ class _Sample:
             return self._joined_stores()
         return float(value[name])
 
+    def size(self, name: str) -> float:
+        """What an error of a count is judged against; stores are joined to save beats."""
+        if name == "joined_stores":
+            return float(self.counters[HartCounter.MEMORY_BEATS])
+        return self.count(name)
+
     def _joined_stores(self) -> float:
         """What there would be if beats were endless; 0 where they hold a word, and tell nothing."""
         width, value = self.machine.memory.bytes_per_cycle, self.counters
@@ -269,7 +275,7 @@ def _fit_kernel(
                 row = {name: sample.loops.get(name, 0.0) for name in _SMALL_DATA}
                 row |= sample.lines
             rows.append(row)
-        weights = [1.0 / (sample.count(count) + RARE * sample.cycles) for sample in samples]
+        weights = [1.0 / (sample.size(count) + RARE * sample.cycles) for sample in samples]
         known_cycles = CYCLES if count == "compute" else None
         costs[count] = _solve(rows, values, weights, wanted, known_cycles) | dict(fixed)
     return costs
