@@ -21,6 +21,7 @@ import zlib
 from tightrope.hw.config import ClusterConfig
 
 __all__ = [
+    "BAUD",
     "BLOCK_BYTES",
     "BLOCK_WORDS",
     "CHECK_BYTES",
@@ -40,9 +41,11 @@ __all__ = [
 ]
 
 VERSION = 1
-"""Of this protocol. What a frame looks like, and IDENTIFY, never changes."""
+"""Of this protocol. What a frame looks like never changes."""
 MAGIC = 0x4C52_4954
 """'TIRL' in memory order."""
+BAUD = 1_000_000
+"""Of boards: what every USB bridge can do, and clocks of whole megahertz divide to."""
 REQUEST_MARK = 0xA5
 REPLY_MARK = 0x5A
 BLOCK_WORDS = 512
