@@ -165,6 +165,14 @@ class Identity:
         """``ClusterConfig.hash`` of its machine."""
         return f"{self.config_hash_high:08x}{self.config_hash_low:08x}"
 
+    def __str__(self) -> str:
+        harts = f"{self.harts} hart" + "s" * (self.harts != 1)
+        kinds = {"tight": self.tight_tiles, "loose": self.loose_tiles}
+        tiles = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        size = f"{self.tile_rows}x{self.tile_cols}"
+        held = f"tiles of {size}: {tiles}" if tiles else "no tiles"
+        return f"{harts}, {held}, {self.memory_bytes >> 10} KiB of memory"
+
     def words(self) -> tuple[int, ...]:
         """In the order of IDENTITY."""
         return tuple(getattr(self, name) for name, _ in IDENTITY)
