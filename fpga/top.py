@@ -9,7 +9,7 @@ from .machine import FAULTS
 
 __all__ = ["BoardTop", "Top"]
 
-STATUS = ("done", "exit_status", "cycles", *(f"fault_{name}" for name in FAULTS))
+STATUS = ("done", "exit_status", "cycles", *(f"fault_{name}" for name in FAULTS), "late")
 
 
 class Top(wiring.Component):

@@ -1,9 +1,11 @@
 """What can go wrong between a host and a board."""
 
+from tightrope.sim.image.running import RunError
+
 __all__ = ["BoardError", "LinkLostError", "NoAnswerError"]
 
 
-class BoardError(Exception):
+class BoardError(RunError):
     """A board that can't be used, or a run on it that failed; one sentence for the user."""
 
 

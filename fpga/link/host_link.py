@@ -40,7 +40,8 @@ class HostLink(wiring.Component):
     silence_cycles : int
         A frame ends if its next byte does not come for so long.
     drain_cycles : int
-        The run has ended so many cycles after ``done``: stores may be on their way.
+        The run has ended so many of the machine's cycles after ``done``: stores may be on their
+        way.
 
     Members
     -------
@@ -52,6 +53,8 @@ class HostLink(wiring.Component):
         Used only while ``hold``.
     done, exit_status, cycles, fault_hart, fault_cause, fault_addr, fault_pc
         As of Cluster.
+    late : In(1)
+        The machine's clock has no edge at the end of this cycle.
 
     Raises
     ------
@@ -71,7 +74,7 @@ class HostLink(wiring.Component):
         self._drain_cycles = drain_cycles
         members = {"rx": In(1, init=1), "tx": Out(1, init=1), "hold": Out(1, init=1)}
         members |= {"memory": Out(HostMemoryPort()), "done": In(1), "exit_status": In(8)}
-        members |= {"cycles": In(32)}
+        members |= {"cycles": In(32), "late": In(1)}
         members |= {f"fault_{name}": In(32) for name in ("cause", "addr", "pc", "hart")}
         super().__init__(members)
 
@@ -106,15 +109,14 @@ class HostLink(wiring.Component):
                     m.next = "OBEY"
             with m.State("OBEY"):
                 m.next = "REPLY"
-                with m.If(sender.answer == Answer.OK):
-                    with m.Switch(request.command):
-                        with m.Case(Command.HOLD):
-                            m.d.sync += self.hold.eq(1)
-                        with m.Case(Command.START):
-                            m.d.sync += self.hold.eq(0)
-                        with m.Case(*_MOVES), m.If(request.count != 0):
-                            m.d.comb += mover.start.eq(1)
-                            m.next = "MOVE"
+                with m.If(sender.answer == Answer.OK), m.Switch(request.command):
+                    with m.Case(Command.HOLD):
+                        m.d.sync += self.hold.eq(1)
+                    with m.Case(Command.START):
+                        m.d.sync += self.hold.eq(0)
+                    with m.Case(*_MOVES), m.If(request.count != 0):
+                        m.d.comb += mover.start.eq(1)
+                        m.next = "MOVE"
             with m.State("MOVE"), m.If(mover.done):
                 m.next = "REPLY"
             with m.State("REPLY"):
@@ -200,7 +202,7 @@ class HostLink(wiring.Component):
         left = Signal(range(self._drain_cycles + 1), init=self._drain_cycles)
         with m.If(~self.done | self.hold):
             m.d.sync += left.eq(self._drain_cycles)
-        with m.Elif(left != 0):
+        with m.Elif((left != 0) & ~self.late):
             m.d.sync += left.eq(left - 1)
         found = {"held": self.hold, "done": self.done & (left == 0)}
         return found | {name: getattr(self, name) for name, _ in STATUS if name not in found}

@@ -21,6 +21,7 @@ import zlib
 from tightrope.hw.config import ClusterConfig
 
 __all__ = [
+    "BAUD",
     "BLOCK_BYTES",
     "BLOCK_WORDS",
     "CHECK_BYTES",
@@ -40,9 +41,11 @@ __all__ = [
 ]
 
 VERSION = 1
-"""Of this protocol. What a frame looks like, and IDENTIFY, never changes."""
+"""Of this protocol. What a frame looks like never changes."""
 MAGIC = 0x4C52_4954
 """'TIRL' in memory order."""
+BAUD = 1_000_000
+"""Of boards: what every USB bridge can do, and clocks of whole megahertz divide to."""
 REQUEST_MARK = 0xA5
 REPLY_MARK = 0x5A
 BLOCK_WORDS = 512
@@ -161,6 +164,14 @@ class Identity:
     def config_hash(self) -> str:
         """``ClusterConfig.hash`` of its machine."""
         return f"{self.config_hash_high:08x}{self.config_hash_low:08x}"
+
+    def __str__(self) -> str:
+        harts = f"{self.harts} hart" + "s" * (self.harts != 1)
+        kinds = {"tight": self.tight_tiles, "loose": self.loose_tiles}
+        tiles = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        size = f"{self.tile_rows}x{self.tile_cols}"
+        held = f"tiles of {size}: {tiles}" if tiles else "no tiles"
+        return f"{harts}, {held}, {self.memory_bytes >> 10} KiB of memory"
 
     def words(self) -> tuple[int, ...]:
         """In the order of IDENTITY."""

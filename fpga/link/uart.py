@@ -18,7 +18,7 @@ MIN_DIVISOR = 4
 
 
 def check_divisor(divisor):
-    """Raise TypeError or ValueError unless ``divisor`` is a number of cycles that a bit may take."""
+    """Raise TypeError or ValueError unless a bit may take ``divisor`` cycles."""
     if not isinstance(divisor, int) or isinstance(divisor, bool):
         raise TypeError(f"divisor must be an integer, not {divisor!r}")
     if divisor < MIN_DIVISOR:
@@ -65,12 +65,11 @@ class UartReceiver(wiring.Component):
         timer = Signal(range(self._divisor))
         bits_left = Signal(range(FRAME_BITS + 1))
         m.d.sync += self.valid.eq(0)
-        with m.If(bits_left == 0):
-            with m.If(~line):
-                m.d.sync += [timer.eq(self._divisor // 2 - 1), bits_left.eq(FRAME_BITS)]
+        with m.If((bits_left == 0) & ~line):
+            m.d.sync += [timer.eq(self._divisor // 2 - 1), bits_left.eq(FRAME_BITS)]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
-        with m.Else():
+        with m.Elif(bits_left != 0):
             m.d.sync += [timer.eq(self._divisor - 1), bits_left.eq(bits_left - 1)]
             with m.If(bits_left == 1):
                 m.d.sync += self.valid.eq(line)
@@ -124,16 +123,15 @@ class UartTransmitter(wiring.Component):
         bits_left = Signal(range(FRAME_BITS + 1))
         bits = Signal(FRAME_BITS, init=(1 << FRAME_BITS) - 1)
         m.d.comb += [self.tx.eq(bits[0]), self.ready.eq(bits_left == 0)]
-        with m.If(self.ready):
-            with m.If(self.valid):
-                m.d.sync += [
-                    bits.eq(Cat(Const(0, 1), self.data, Const(1, 1))),
-                    bits_left.eq(FRAME_BITS),
-                    timer.eq(self._divisor - 1),
-                ]
+        with m.If(self.ready & self.valid):
+            m.d.sync += [
+                bits.eq(Cat(Const(0, 1), self.data, Const(1, 1))),
+                bits_left.eq(FRAME_BITS),
+                timer.eq(self._divisor - 1),
+            ]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
-        with m.Else():
+        with m.Elif(~self.ready):
             m.d.sync += [
                 bits.eq(Cat(bits[1:], Const(1, 1))),
                 bits_left.eq(bits_left - 1),

@@ -5,7 +5,9 @@ from tightrope.fpga.link.host_link import HostLink
 from tightrope.fpga.link.uart import UartReceiver, UartTransmitter
 
 
-@pytest.mark.parametrize(("divisor", "kind"), [(3, ValueError), (True, TypeError), (8.0, TypeError)])
+@pytest.mark.parametrize(
+    ("divisor", "kind"), [(3, ValueError), (True, TypeError), (8.0, TypeError)]
+)
 @pytest.mark.parametrize("end", [UartReceiver, UartTransmitter])
 def test_a_divisor_that_cannot_be_is_refused(end, divisor, kind):
     with pytest.raises(kind, match="^divisor must be"):
