@@ -1,8 +1,7 @@
 // Models of the two ECP5 blocks that Yosys has as black boxes only, as its synth_ecp5 uses them.
-// What it does not use, output registers, resets of a port, chip select, cascades, is refused.
+// What nothing of ours needs is refused: we could not say whether a model of it is right.
 
-// 16 Kbit as 2048 bytes of 9 bits. With a width of 1, 2 or 4 a port sees the lower eight of each.
-// A port of 36 bits is both of the ports' pins: port A writes, port B reads.
+// 16 Kbit as 2048 bytes of 9 bits. A port of 36 bits is both of the ports' pins: A writes, B reads.
 module DP16KD #(
     parameter DATA_WIDTH_A = 18,
     parameter DATA_WIDTH_B = 18,
@@ -52,6 +51,7 @@ module DP16KD #(
     if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") $error("no model of a chip select");
     if (WRITEMODE_A == "WRITETHROUGH" || WRITEMODE_B == "WRITETHROUGH")
         $error("no model of a write through");
+    if (DATA_WIDTH_A < 9 || DATA_WIDTH_B < 9) $error("no model of a port of less than a byte");
 
     wire [35:0] write = {
         DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9,
@@ -91,9 +91,6 @@ module DP16KD #(
 
     function [35:0] load(input integer width, input [13:0] addr);
         case (width)
-            1: load = mem[addr[13:3]][addr[2:0]];
-            2: load = mem[addr[13:3]][{addr[2:1], 1'b0} +: 2];
-            4: load = mem[addr[13:3]][{addr[2], 2'b0} +: 4];
             9: load = mem[addr[13:3]];
             18: load = {mem[{addr[13:4], 1'd1}], mem[{addr[13:4], 1'd0}]};
             default:
@@ -105,9 +102,6 @@ module DP16KD #(
     // With more than a byte, low bits of the address say which are written.
     task store(input integer width, input [13:0] addr, input [35:0] data);
         case (width)
-            1: mem[addr[13:3]][addr[2:0]] <= data[0];
-            2: mem[addr[13:3]][{addr[2:1], 1'b0} +: 2] <= data[1:0];
-            4: mem[addr[13:3]][{addr[2], 2'b0} +: 4] <= data[3:0];
             9: mem[addr[13:3]] <= data[8:0];
             18: begin
                 if (addr[0]) mem[{addr[13:4], 1'd0}] <= data[8:0];

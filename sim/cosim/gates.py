@@ -30,7 +30,7 @@ endmodule
 """What Yosys has to know of the one thing that stays a model."""
 
 _SCRIPT = """\
-read_verilog memory.v {sources}
+read_verilog -sv memory.v {sources}
 synth_ecp5 -top cluster
 delete t:$scopeinfo
 opt_clean -purge
