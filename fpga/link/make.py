@@ -16,9 +16,14 @@ MAX_BAUD_ERROR_RATIO = 0.015
 
 
 def make_link(
-    config: ClusterConfig, *, lanes: int | None, clock_hz: float, baud: int = BAUD
+    config: ClusterConfig,
+    *,
+    lanes: int | None,
+    clock_hz: float,
+    baud: int = BAUD,
+    silence_cycles: int | None = None,
 ) -> HostLink:
-    """The link of a board whose clock is ``clock_hz``.
+    """The link of a board whose clock is ``clock_hz``; SILENCE_S unless ``silence_cycles`` says so.
 
     Raises
     ------
@@ -31,6 +36,6 @@ def make_link(
     return HostLink(
         identity=Identity.of(config, lanes=lanes or 0, clock_hz=round(clock_hz)),
         divisor=divisor,
-        silence_cycles=max(round(SILENCE_S * clock_hz), 1),
+        silence_cycles=silence_cycles or round(SILENCE_S * clock_hz),
         drain_cycles=config.memory.latency_cycles + DRAIN_MARGIN_CYCLES,
     )
