@@ -1,4 +1,4 @@
-"""The simulator of a bitstream's design: one binary per machine, kept like those of cosimulation."""
+"""The simulator of a bitstream's design: one binary per machine, kept in the cache."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def build_board(preset: Preset, *, on_message: Message = lambda text: None) -> P
 
 
 def _generate(preset: Preset, folder: Path) -> list[Path]:
-    """Write the Verilog of all that is in the FPGA, but clock gate and pins; returns all sources."""
+    """Write the Verilog of all but clock gate and pins; returns all sources."""
     # Imported late: only this needs Amaranth.
     from amaranth.back import verilog
     from tightrope.fpga.gate import SimulationGate
@@ -117,7 +117,5 @@ def _sources() -> list[tuple[str, str]]:
     paths = [path for folder in folders for path in folder.rglob("*")] + list(fpga.glob("*.py"))
     paths += list(_HERE.glob("*.py"))
     return [
-        (path.name, path.read_text())
-        for path in sorted(paths)
-        if path.suffix in (".py", ".sv")
+        (path.name, path.read_text()) for path in sorted(paths) if path.suffix in (".py", ".sv")
     ]
