@@ -1,6 +1,7 @@
 """A preset's machine with its host link, at the pins of a board."""
 
 from .boards import Board
+from .errors import FpgaError
 from .link.make import make_link
 from .machine import BoardMachine
 from .presets import Preset
@@ -17,7 +18,10 @@ def board_top(board: Board, preset: Preset, frequency_mhz: float) -> BoardTop:
     HwConfigError, FpgaError
         If a machine or clock like that can't be made.
     """
-    link = make_link(preset.config, lanes=preset.lanes, frequency_hz=round(frequency_mhz * 1e6))
+    try:
+        link = make_link(preset.config, lanes=preset.lanes, clock_hz=frequency_mhz * 1e6)
+    except ValueError as error:
+        raise FpgaError(str(error)) from None
     machine = BoardMachine(config=preset.config, lanes=preset.lanes)
     return BoardTop(
         top=Top(machine=machine, link=link), board=board, frequency_mhz=frequency_mhz
