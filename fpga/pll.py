@@ -44,6 +44,10 @@ def find_dividers(input_mhz: float, wanted_mhz: float) -> PllDividers:
     FpgaError
         If nothing is near enough.
     """
+    if not OUTPUT_MHZ[0] <= wanted_mhz <= OUTPUT_MHZ[1]:
+        raise FpgaError(
+            f"the clock must be {OUTPUT_MHZ[0]} to {OUTPUT_MHZ[1]} MHz, not {wanted_mhz}"
+        )
     found = [
         PllDividers(input=divider, feedback=feedback, loop=loop, output=output)
         for divider in range(1, MAX_INPUT_DIVIDER + 1)
@@ -51,10 +55,6 @@ def find_dividers(input_mhz: float, wanted_mhz: float) -> PllDividers:
         for feedback, loop in _loops(input_mhz / divider)
         for output in _outputs(input_mhz / divider * feedback * loop, wanted_mhz)
     ]
-    if not OUTPUT_MHZ[0] <= wanted_mhz <= OUTPUT_MHZ[1] or not found:
-        raise FpgaError(
-            f"the clock must be {OUTPUT_MHZ[0]} to {OUTPUT_MHZ[1]} MHz, not {wanted_mhz}"
-        )
     best = min(found, key=lambda one: (abs(one.output_mhz(input_mhz) - wanted_mhz), -one.input))
     reached_mhz = best.output_mhz(input_mhz)
     if abs(reached_mhz / wanted_mhz - 1) > TOLERANCE_RATIO:

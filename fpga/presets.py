@@ -1,13 +1,12 @@
 """Machines that fit boards, by name."""
 
-import dataclasses
 from dataclasses import dataclass
 
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
 
 from .errors import FpgaError
 
-__all__ = ["PRESETS", "Preset", "find_preset", "lanes_of"]
+__all__ = ["PRESETS", "Preset", "find_preset", "lanes_of", "own_machine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +75,7 @@ def lanes_of(config: ClusterConfig) -> int | None:
     return 1 << (wanted.bit_length() - 1)
 
 
+def own_machine(config: ClusterConfig, *, lanes: int | None = None) -> Preset:
+    """A machine of the user's own; arrays get :func:`lanes_of` multipliers if None."""
+    chosen = lanes_of(config) if lanes is None else lanes
+    return Preset(name="own", title="a machine of your own", config=config, lanes=chosen)
