@@ -66,7 +66,9 @@ def run(
     port: Annotated[
         str | None, typer.Option(help="Serial port of the board, such as /dev/ttyUSB0.")
     ] = None,
-    baud: Annotated[int, typer.Option(min=1, help="Of that port.")] = 1_000_000,
+    baud: Annotated[
+        int | None, typer.Option(min=1, help="Of that port, if not that of our bitstreams.")
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(help="Machine of a board, see tightrope fpga --list; for any --on."),
@@ -132,7 +134,7 @@ def run(
             mvm_latency=mvm_latency,
         ),
         exact=exact is not None,
-        harts=harts or DEFAULT_HARTS,
+        harts=DEFAULT_HARTS if harts is None else harts,
         coupling=coupled,
         tiles=tiles,
         stream=stream,
@@ -191,7 +193,7 @@ class _Asked:
 def _place(
     on: str,
     port: str | None,
-    baud: int,
+    baud: int | None,
     preset: str | None,
     machine: Path | None,
     varied: dict[str, Any],

@@ -7,7 +7,7 @@ from typing import Any
 
 from tightrope.fpga.boards import BOARDS
 from tightrope.fpga.host.board import Board, check_machine
-from tightrope.fpga.link.protocol import Identity
+from tightrope.fpga.link.protocol import BAUD, Identity
 from tightrope.fpga.presets import PRESETS, find_preset
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.running import RunImages
@@ -42,14 +42,14 @@ class Place:
         }
 
 
-def find_place(name: str, port: str | None, baud: int) -> Place:
+def find_place(name: str, port: str | None, baud: int | None) -> Place:
     """The board that answers on ``port``; raises OptionError, BoardError."""
     wanted = name.lower()
     if not any(board == wanted or board.startswith(f"{wanted}-") for board in BOARDS):
         raise OptionError(f"--on must be rtl, model or a board ({', '.join(BOARDS)}), not {name!r}")
     if port is None:
         raise OptionError(f"--on {name} needs --port, the serial port of the board")
-    board = Board(port=port, baud=baud)
+    board = Board(port=port, baud=baud or BAUD)
     return Place(name=wanted, board=board, identity=board.identify())
 
 

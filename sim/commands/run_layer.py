@@ -218,22 +218,18 @@ def on_model(job: Job, calibration: Path | None = None) -> dict[str, Any]:
     found = predict(job.work(), job.machine, job.profile, calibration)
     cost = found.total
     one = {"name": job.layer.name, "op": job.layer.op.value, "model_cycles": cost.model_cycles}
-    return (
-        job.header()
-        | found.fields()
-        | {
-            "on": "model",
-            "checked": False,
-            "mismatches": 0,
-            "problem": "",
-            "model_error": found.mean_abs_error,
-            "terms": dict(cost.terms),
-            "energy_pj": cost.model_energy_pj,
-            "energy": dict(cost.energy),
-            "counters": {"harts": [], "tiles": [], "memory": {}},
-            "layers": [one],
-        }
-    )
+    return job.header() | found.fields() | {
+        "on": "model",
+        "checked": False,
+        "mismatches": 0,
+        "problem": "",
+        "model_error": found.mean_abs_error,
+        "terms": dict(cost.terms),
+        "energy_pj": cost.model_energy_pj,
+        "energy": dict(cost.energy),
+        "counters": {"harts": [], "tiles": [], "memory": {}},
+        "layers": [one],
+    }
 
 
 def tables(content: dict[str, Any]) -> list[Table | str]:

@@ -219,32 +219,28 @@ def on_model(job: NetworkJob, calibration: Path | None = None) -> dict[str, Any]
     found = predict(job.work(), mapping.machine, job.profile, calibration)
     inputs = len(job.inputs)
     prediction = scaled(run_fields(found, mapping.stage_harts, inputs), 1 / inputs)
-    return (
-        job.header()
-        | prediction
-        | {
-            "on": "model",
-            "checked": False,
-            "mismatches": 0,
-            "problem": "",
-            "model_error": found.mean_abs_error,
-            "energy_pj": found.total.model_energy_pj,
-            "energy": dict(found.total.energy),
-            "counters": {"harts": [], "tiles": [], "memory": {}},
-            "layers": [
-                {
-                    "name": layer.name,
-                    "op": layer.op.value,
-                    "body": body,
-                    "input": 0,
-                    "model_cycles": cost.model_cycles,
-                }
-                for layer, body, cost in zip(
-                    mapping.network.layers, job.bodies(), found.costs, strict=True
-                )
-            ],
-        }
-    )
+    return job.header() | prediction | {
+        "on": "model",
+        "checked": False,
+        "mismatches": 0,
+        "problem": "",
+        "model_error": found.mean_abs_error,
+        "energy_pj": found.total.model_energy_pj,
+        "energy": dict(found.total.energy),
+        "counters": {"harts": [], "tiles": [], "memory": {}},
+        "layers": [
+            {
+                "name": layer.name,
+                "op": layer.op.value,
+                "body": body,
+                "input": 0,
+                "model_cycles": cost.model_cycles,
+            }
+            for layer, body, cost in zip(
+                mapping.network.layers, job.bodies(), found.costs, strict=True
+            )
+        ],
+    }
 
 
 def tables(job: NetworkJob, content: dict[str, Any]) -> list[Table | str]:
