@@ -23,6 +23,4 @@ def board_top(board: Board, preset: Preset, frequency_mhz: float) -> BoardTop:
     except ValueError as error:
         raise FpgaError(str(error)) from None
     machine = BoardMachine(config=preset.config, lanes=preset.lanes)
-    return BoardTop(
-        top=Top(machine=machine, link=link), board=board, frequency_mhz=frequency_mhz
-    )
+    return BoardTop(top=Top(machine=machine, link=link), board=board, frequency_mhz=frequency_mhz)

@@ -16,14 +16,9 @@ MAX_BAUD_ERROR_RATIO = 0.015
 
 
 def make_link(
-    config: ClusterConfig,
-    *,
-    lanes: int | None,
-    clock_hz: float,
-    baud: int = BAUD,
-    silence_cycles: int | None = None,
+    config: ClusterConfig, *, lanes: int | None, clock_hz: float, baud: int = BAUD
 ) -> HostLink:
-    """The link of a board whose clock is ``clock_hz``; SILENCE_S unless ``silence_cycles`` says so.
+    """The link of a board whose clock is ``clock_hz``.
 
     Raises
     ------
@@ -36,6 +31,6 @@ def make_link(
     return HostLink(
         identity=Identity.of(config, lanes=lanes or 0, clock_hz=round(clock_hz)),
         divisor=divisor,
-        silence_cycles=silence_cycles or round(SILENCE_S * clock_hz),
+        silence_cycles=max(round(SILENCE_S * clock_hz), 1),
         drain_cycles=config.memory.latency_cycles + DRAIN_MARGIN_CYCLES,
     )
