@@ -38,6 +38,8 @@ class FakeBoard:
         """(command, first, count) of each that was whole."""
         self.answers = None
         """Instead of replies, if set: what it says to a request's number."""
+        self.on_start = lambda memory: None
+        """What a run does."""
 
     def __enter__(self):
         self._theirs, self._ours = socket.socketpair()
@@ -102,5 +104,7 @@ class FakeBoard:
         else:
             if command == Command.WRITE:
                 self.memory[begin:end] = payload
+            elif command == Command.START:
+                self.on_start(self.memory)
             words = []
         return struct.pack(f"<{len(words)}I", *words)
