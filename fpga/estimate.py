@@ -1,6 +1,6 @@
 """What a machine will take of a board, without synthesis: near enough to choose one."""
 
-from tightrope.hw.config import ClusterConfig, TileConfig
+from tightrope.hw.config import TileConfig
 
 from .presets import Preset
 from .usage import Usage
