@@ -51,9 +51,7 @@ class Build:
             "blocks": {name: usage.to_dict() for name, usage in self.blocks.items()},
             "total": total_of(self.blocks).to_dict(),
             "available": self.board.device.to_dict(),
-            "seeds": [
-                {"seed": one.seed, **one.timing.to_dict()} for one in self.placements
-            ],
+            "seeds": [{"seed": one.seed, **one.timing.to_dict()} for one in self.placements],
             "best_seed": self.best.seed,
             "fmax_mhz": self.best.timing.fmax_mhz,
             "meets_timing": self.meets_timing,

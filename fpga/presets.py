@@ -39,13 +39,13 @@ _ALL = (
     Preset(
         name="small",
         title="2 harts with a tight 64x64 tile each",
-        config=ClusterConfig(harts=2, tile=_tile(64), memory=_memory(128)),
+        config=ClusterConfig(harts=2, tile=_tile(64), memory=_memory(256)),
         lanes=8,
     ),
     Preset(
         name="tight4",
         title="4 harts with a tight 128x128 tile each",
-        config=ClusterConfig(harts=4, tile=_tile(128), memory=_memory(192)),
+        config=ClusterConfig(harts=4, tile=_tile(128), memory=_memory(240)),
         lanes=16,
     ),
     Preset(
