@@ -4,7 +4,7 @@
 import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator
 from tightrope.fpga import machine
 from tightrope.fpga.gate import NoGate
