@@ -5,7 +5,7 @@ from tightrope.hw.config import ClusterConfig, TileConfig
 from .presets import Preset
 from .usage import Usage
 
-__all__ = ["estimate"]
+__all__ = ["estimate", "memory_usage"]
 
 BRAM_BYTES = 2048
 """A DP16KD without its parity bits, of the widths that we use."""
@@ -26,12 +26,20 @@ def estimate(preset: Preset) -> Usage:
     or stream ports."""
     config = preset.config
     tiles = sum(map(config.tight_tiles_of, range(config.harts))) + config.loose_tiles
-    found = _BASE + _times(config.harts, _HART) + Usage(bram=_blocks(config.memory.size_bytes))
+    found = _BASE + _times(config.harts, _HART) + memory_usage(config)
     if tiles:
         found += _times(tiles, _tile(config.tile, preset.lanes))
     if config.scratchpad.size_bytes:
-        bank_bytes = config.scratchpad.size_bytes // config.scratchpad.banks
-        found += _times(config.scratchpad.banks, _BANK + Usage(bram=_blocks(bank_bytes)))
+        found += _times(config.scratchpad.banks, _BANK)
+    return found
+
+
+def memory_usage(config: ClusterConfig) -> Usage:
+    """Blocks of main memory and scratchpad."""
+    found = Usage(bram=_blocks(config.memory.size_bytes))
+    if config.scratchpad.size_bytes:
+        banks = config.scratchpad.banks
+        found += _times(banks, Usage(bram=_blocks(config.scratchpad.size_bytes // banks)))
     return found
 
 

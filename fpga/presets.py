@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.hw.tile.synth.weights import check_lanes
 
 from .errors import FpgaError
 
@@ -76,6 +77,15 @@ def lanes_of(config: ClusterConfig) -> int | None:
 
 
 def own_machine(config: ClusterConfig, *, lanes: int | None = None) -> Preset:
-    """A machine of the user's own; arrays get :func:`lanes_of` multipliers if None."""
-    chosen = lanes_of(config) if lanes is None else lanes
+    """A machine of the user's own; arrays get :func:`lanes_of` multipliers if None.
+
+    Raises
+    ------
+    HwConfigError
+        If ``lanes`` does not suit its tiles.
+    """
+    chosen = lanes_of(config)
+    if chosen is not None and lanes is not None:
+        check_lanes(config.tile, lanes)
+        chosen = lanes
     return Preset(name="own", title="a machine of your own", config=config, lanes=chosen)

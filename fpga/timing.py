@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 __all__ = ["Timing", "read_timing"]
 
+_ASYNC = "<async>"
+BOARD_NET = "crg.board_clk"
+"""What Yosys calls the board's clock; nextpnr puts a prefix before it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
@@ -36,12 +40,13 @@ def read_timing(report: Mapping) -> Timing:
     paths_ns: dict[str, float] = {}
     periods_ns: dict[str, float] = {}
     for path in report["critical_paths"]:
-        if "async" in (path["from"], path["to"]) or _is_oscillator(path):
+        ends = path["from"], path["to"]
+        if _ASYNC in ends:
             continue
-        name = f"{_edge(path['from'])} to {_edge(path['to'])}"
         delay_ns = sum(step["delay"] for step in path["path"])
-        half = path["from"].split()[0] != path["to"].split()[0]
+        name = " to ".join(map(_clock, ends))
         paths_ns[name] = round(delay_ns, 3)
+        half = _edge(ends[0]) != _edge(ends[1])
         periods_ns[name] = delay_ns * (2 if half else 1)
     limit = max(periods_ns, key=periods_ns.__getitem__)
     used = {name: counts["used"] for name, counts in report["utilization"].items()}
@@ -51,3 +56,14 @@ def read_timing(report: Mapping) -> Timing:
         fmax_mhz=1000.0 / periods_ns[limit],
         used={name: count for name, count in used.items() if count},
     )
+
+
+def _edge(end: str) -> str:
+    """posedge or negedge."""
+    return end.split()[0]
+
+
+def _clock(end: str) -> str:
+    """Whose clock: the board's is named after what makes it, the machine's after anything."""
+    clock = "board" if end.endswith(BOARD_NET) else "machine"
+    return clock if _edge(end) == "posedge" else f"{clock}, falling"
