@@ -75,6 +75,16 @@ def calibrate(session):
 
 
 @nox.session
+def fpga(session):
+    """A board end to end: two harts with tight tiles as a bitstream for a ULX3S."""
+    install(session, "fpga")
+    session.run(
+        "tightrope", "fpga", "ulx3s-85f", "--preset", "small", "--seeds", "1",
+        "--json", "build/fpga.json", *session.posargs,
+    )
+
+
+@nox.session
 def docs(session):
     """The guide as a site, build/site/index.html; a broken link is an error."""
     install(session, "docs")

@@ -1,8 +1,10 @@
 """A preset's machine with its host link, at the pins of a board."""
 
 from .boards import Board
+from .errors import FpgaError
 from .link.make import make_link
 from .machine import BoardMachine
+from .pll import find_dividers
 from .presets import Preset
 from .top import BoardTop, Top
 
@@ -14,11 +16,16 @@ def board_top(board: Board, preset: Preset, frequency_mhz: float) -> BoardTop:
 
     Raises
     ------
-    HwConfigError, FpgaError
-        If a machine or clock like that can't be made.
+    FpgaError
+        If a clock like that can't be made of the board's, or the line's rate of the clock.
     """
-    link = make_link(preset.config, lanes=preset.lanes, frequency_hz=round(frequency_mhz * 1e6))
+    # First all that may be refused: Amaranth complains of components that are made and not used.
+    dividers = None
+    if frequency_mhz != board.oscillator_mhz:
+        dividers = find_dividers(board.oscillator_mhz, frequency_mhz)
+    try:
+        link = make_link(preset.config, lanes=preset.lanes, clock_hz=frequency_mhz * 1e6)
+    except ValueError as error:
+        raise FpgaError(str(error)) from None
     machine = BoardMachine(config=preset.config, lanes=preset.lanes)
-    return BoardTop(
-        top=Top(machine=machine, link=link), board=board, frequency_mhz=frequency_mhz
-    )
+    return BoardTop(top=Top(machine=machine, link=link), board=board, dividers=dividers)

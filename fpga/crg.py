@@ -6,8 +6,6 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from tightrope.hw.board import BOARD_DOMAIN
 
-from .pll import find_dividers
-
 __all__ = ["Crg", "PowerOnReset"]
 
 POWER_ON_BITS = 10
@@ -50,39 +48,35 @@ class PowerOnReset(wiring.Component):
 
 
 class Crg(wiring.Component):
-    """Makes the domain ``board``, of the wanted frequency, from the board's oscillator.
+    """Makes clock and reset of the domain ``board``, which it is in, from the oscillator.
 
     Parameters
     ----------
-    oscillator_mhz, frequency_mhz : float
+    dividers : PllDividers or None
+        None: the clock is the oscillator's.
 
     Members
     -------
     oscillator : In(1)
-
-    Raises
-    ------
-    FpgaError
-        If the frequency can't be made of the oscillator's.
+    board_clk, board_rst : Out(1)
     """
 
     oscillator: In(1)
+    board_clk: Out(1)
+    board_rst: Out(1)
 
-    def __init__(self, *, oscillator_mhz, frequency_mhz):
-        self._dividers = None
-        if frequency_mhz != oscillator_mhz:
-            self._dividers = find_dividers(oscillator_mhz, frequency_mhz)
+    def __init__(self, *, dividers):
+        self._dividers = dividers
         super().__init__()
 
     def elaborate(self, platform):
         m = Module()
-        m.domains.board = board = ClockDomain(BOARD_DOMAIN)
         m.submodules.power_on = power_on = PowerOnReset()
         if self._dividers is None:
-            m.d.comb += [board.clk.eq(self.oscillator), power_on.locked.eq(1)]
+            m.d.comb += [self.board_clk.eq(self.oscillator), power_on.locked.eq(1)]
         else:
-            m.submodules.pll = self._pll(board.clk, power_on.locked)
-        m.d.comb += board.rst.eq(power_on.reset)
+            m.submodules.pll = self._pll(self.board_clk, power_on.locked)
+        m.d.comb += self.board_rst.eq(power_on.reset)
         return m
 
     def _pll(self, clk, locked):

@@ -18,7 +18,7 @@ from .boards import Board
 from .errors import FpgaError
 from .presets import Preset
 
-__all__ = ["CONSTRAINTS", "Design", "RTL", "TOP", "make_design"]
+__all__ = ["CONSTRAINTS", "RTL", "TOP", "Design", "digest", "make_design"]
 
 TOP = "top"
 RTL = f"{TOP}.il"
@@ -104,12 +104,18 @@ def _packages() -> list[str]:
         raise FpgaError(f"{error.name} is needed: pip install 'tightrope[fpga]'") from None
 
 
+_MODULES = ("bitstream_top", "boards", "crg", "design", "gate", "machine", "pll", "top")
+"""What of this package, besides the link, a design is made by; the rest is about netlists."""
+
+
 def _sources() -> list[tuple[str, str]]:
     """Everything of ours that a design is made from."""
-    folders = [Path(package.__file__).parent for package in (tightrope.hw, tightrope.fpga)]
-    paths = sorted(
-        path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".sv")
-    )
+    hw, fpga = (Path(package.__file__).parent for package in (tightrope.hw, tightrope.fpga))
+    paths = [
+        *(path for path in sorted(hw.rglob("*")) if path.suffix in (".py", ".sv")),
+        *(fpga / f"{name}.py" for name in _MODULES),
+        *sorted((fpga / "link").glob("*.py")),
+    ]
     return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .boards import Board
 from .design import make_design
+from .estimate import memory_usage
 from .place import Placement, pack, place
 from .presets import Preset
 from .steps import Step
@@ -51,9 +52,7 @@ class Build:
             "blocks": {name: usage.to_dict() for name, usage in self.blocks.items()},
             "total": total_of(self.blocks).to_dict(),
             "available": self.board.device.to_dict(),
-            "seeds": [
-                {"seed": one.seed, **one.timing.to_dict()} for one in self.placements
-            ],
+            "seeds": [{"seed": one.seed, **one.timing.to_dict()} for one in self.placements],
             "best_seed": self.best.seed,
             "fmax_mhz": self.best.timing.fmax_mhz,
             "meets_timing": self.meets_timing,
@@ -91,9 +90,12 @@ def build_bitstream(
     """
     check_tools()
     step = Step(say)
+    what = f"the machine ({preset.name})"
+    # Without synthesis, which would take hours with a memory that no chip has.
+    check_fit(what, memory_usage(preset.config), board)
     design = make_design(board, preset, frequency_mhz)
     netlist = synthesise(design, step)
-    check_fit(f"preset {preset.name}", total_of(netlist.blocks), board)
+    check_fit(what, total_of(netlist.blocks), board)
 
     def placed(seed: int) -> Placement:
         return place(netlist, design, board, frequency_mhz, seed, step)

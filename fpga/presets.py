@@ -1,13 +1,13 @@
 """Machines that fit boards, by name."""
 
-import dataclasses
 from dataclasses import dataclass
 
 from tightrope.hw.config import ClusterConfig, MemoryConfig, TileConfig
+from tightrope.hw.tile.synth.weights import check_lanes
 
 from .errors import FpgaError
 
-__all__ = ["PRESETS", "Preset", "find_preset", "lanes_of"]
+__all__ = ["PRESETS", "Preset", "find_preset", "lanes_of", "own_machine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +39,13 @@ _ALL = (
     Preset(
         name="small",
         title="2 harts with a tight 64x64 tile each",
-        config=ClusterConfig(harts=2, tile=_tile(64), memory=_memory(128)),
+        config=ClusterConfig(harts=2, tile=_tile(64), memory=_memory(256)),
         lanes=8,
     ),
     Preset(
         name="tight4",
         title="4 harts with a tight 128x128 tile each",
-        config=ClusterConfig(harts=4, tile=_tile(128), memory=_memory(192)),
+        config=ClusterConfig(harts=4, tile=_tile(128), memory=_memory(240)),
         lanes=16,
     ),
     Preset(
@@ -76,3 +76,16 @@ def lanes_of(config: ClusterConfig) -> int | None:
     return 1 << (wanted.bit_length() - 1)
 
 
+def own_machine(config: ClusterConfig, *, lanes: int | None = None) -> Preset:
+    """A machine of the user's own; arrays get :func:`lanes_of` multipliers if None.
+
+    Raises
+    ------
+    HwConfigError
+        If ``lanes`` does not suit its tiles.
+    """
+    chosen = lanes_of(config)
+    if chosen is not None and lanes is not None:
+        check_lanes(config.tile, lanes)
+        chosen = lanes
+    return Preset(name="own", title="a machine of your own", config=config, lanes=chosen)

@@ -1,8 +1,9 @@
 """The whole of what is in the FPGA: machine, host link, clock and pins."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out, connect
+from tightrope.hw.board import BOARD_DOMAIN
 
 from .crg import Crg
 from .machine import FAULTS
@@ -57,25 +58,21 @@ class BoardTop(wiring.Component):
     ----------
     top : Top
     board : Board
-    frequency_mhz : float
-        Of the domain ``board``.
-
-    Raises
-    ------
-    FpgaError
-        If the frequency can't be made of the oscillator's.
+    dividers : PllDividers or None
+        See :class:`Crg`.
     """
 
-    def __init__(self, *, top, board, frequency_mhz):
+    def __init__(self, *, top, board, dividers):
         self._top = top
         self._board = board
-        self._crg = Crg(oscillator_mhz=board.oscillator_mhz, frequency_mhz=frequency_mhz)
+        self._dividers = dividers
         super().__init__({})
 
     def elaborate(self, platform):
         m = Module()
         board = self._board
-        m.submodules.crg = crg = self._crg
+        m.domains.board = domain = ClockDomain(BOARD_DOMAIN)
+        m.submodules.crg = crg = Crg(dividers=self._dividers)
         m.submodules.top = top = self._top
         m.submodules.oscillator = oscillator = io.Buffer(
             "i", platform.request(board.oscillator, dir="-")
@@ -83,5 +80,8 @@ class BoardTop(wiring.Component):
         uart = platform.request("uart", dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
-        m.d.comb += [crg.oscillator.eq(oscillator.i), top.rx.eq(rx.i), tx.o.eq(top.tx)]
+        m.d.comb += [
+            crg.oscillator.eq(oscillator.i), domain.clk.eq(crg.board_clk),
+            domain.rst.eq(crg.board_rst), top.rx.eq(rx.i), tx.o.eq(top.tx),
+        ]  # fmt: skip
         return m

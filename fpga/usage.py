@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .boards import Board
 from .errors import FpgaError
 
-__all__ = ["BLOCKS", "Usage", "check_fit", "netlist_usage", "total_of"]
+__all__ = ["BLOCKS", "Usage", "check_fit", "netlist_usage", "shortages", "total_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +78,17 @@ def total_of(blocks: Mapping[str, Usage]) -> Usage:
 _WORDS = {"lut": "LUTs", "ff": "flip-flops", "bram": "block RAMs", "dsp": "multipliers"}
 
 
+def shortages(needed: Usage, board: Board) -> dict[str, tuple[int, int]]:
+    """What is needed and what there is, of each resource of which there isn't enough."""
+    has = board.device.to_dict()
+    return {
+        name: (count, has[name]) for name, count in needed.to_dict().items() if count > has[name]
+    }
+
+
 def check_fit(what: str, needed: Usage, board: Board) -> None:
     """Raise FpgaError, with what is needed and what there is, if it isn't enough."""
-    has = board.device.to_dict()
-    short = [
-        f"{count} {_WORDS[name]} of {has[name]}"
-        for name, count in needed.to_dict().items()
-        if count > has[name]
-    ]
+    short = shortages(needed, board)
     if short:
-        raise FpgaError(f"{what} does not fit {board.name}: it needs {', '.join(short)}")
+        counts = [f"{need} {_WORDS[name]} of {has}" for name, (need, has) in short.items()]
+        raise FpgaError(f"{what} does not fit {board.name}: it needs {', '.join(counts)}")

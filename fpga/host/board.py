@@ -84,9 +84,7 @@ class Board:
                 def report(cycles: int, image_idx: int = image_idx) -> None:
                     if on_progress is not None:
                         on_progress(
-                            Progress(
-                                image_idx=image_idx, image_count=len(images), cycles=cycles
-                            )
+                            Progress(image_idx=image_idx, image_count=len(images), cycles=cycles)
                         )
 
                 run = _Run(f"image {image_idx}", limit_cycles, deadline, report)
@@ -94,18 +92,16 @@ class Board:
             report(0, len(images))
         return results
 
-    def _run_image(
-        self, link: Link, image: ImageLike, firmware: bytes, run: "_Run"
-    ) -> RunResult:
+    def _run_image(self, link: Link, image: ImageLike, firmware: bytes, run: "_Run") -> RunResult:
         link.hold()
         loaded = _content(image, firmware)
         load(link, loaded, lambda done, total: self.tell("blocks loaded", done, total))
         link.start()
         status = run.wait(link)
         link.hold()
-        memory = read_back(
-            link, loaded, lambda done, total: self.tell("blocks read", done, total)
-        )[IMAGE_ADDR - MAIN_MEMORY.base_addr :]
+        memory = read_back(link, loaded, lambda done, total: self.tell("blocks read", done, total))[
+            IMAGE_ADDR - MAIN_MEMORY.base_addr :
+        ]
         fault = Fault(**{name: status[f"fault_{name}"] for name in ("hart", "cause", "addr", "pc")})
         return RunResult(
             status=status["exit_status"],

@@ -66,9 +66,7 @@ def open_line(port: str, baud: int) -> Iterator[Line]:
         If it can't be opened.
     """
     try:
-        opened = serial.Serial(
-            port, baudrate=baud, write_timeout=WRITE_TIMEOUT_S, exclusive=True
-        )
+        opened = serial.Serial(port, baudrate=baud, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
     except (serial.SerialException, OSError, ValueError) as error:
         raise BoardError(f"can't open the port {port}: {_reason(error)}") from error
     with opened:

@@ -130,9 +130,7 @@ def check_image(config: ClusterConfig, image: ImageLike, image_idx: int, firmwar
     """Raise RunError unless firmware and image fit the machine's memory."""
     memory_end = MAIN_MEMORY.base_addr + config.memory.size_bytes
     if len(firmware) > FIRMWARE_BYTES:
-        raise RunError(
-            f"the firmware must be at most {FIRMWARE_BYTES} bytes, not {len(firmware)}"
-        )
+        raise RunError(f"the firmware must be at most {FIRMWARE_BYTES} bytes, not {len(firmware)}")
     if not IMAGE_ADDR + len(image.data) <= image.memory_end <= memory_end:
         raise RunError(
             f"image {image_idx} must lie between 0x{IMAGE_ADDR:08x} and the end of the machine's "
