@@ -10,7 +10,6 @@ from tightrope.hw.cpu.vexriscv import core_sources
 from tightrope.hw.mem.scratchpad import bank_sources
 
 from ..gate import EcpGate
-from ..link.make import make_link
 from ..machine import BoardMachine
 from ..top import Top
 from .wishbone_memory import BeatBus, WishboneArray
@@ -28,8 +27,7 @@ class ExternalMachine(wiring.Component):
     config : ClusterConfig
     lanes : int
         See :class:`BoardMachine`.
-    clock_hz : float
-        Of the domain ``board``.
+    link : HostLink
     gate : callable
         See :class:`BoardMachine`.
 
@@ -42,16 +40,15 @@ class ExternalMachine(wiring.Component):
 
     Raises
     ------
-    ValueError, HwConfigError
-        If the link can't be made of that clock; if ``lanes`` does not suit the tiles.
+    HwConfigError
+        If ``lanes`` does not suit the tiles.
     """
 
-    def __init__(self, *, config, lanes, clock_hz, gate=EcpGate):
+    def __init__(self, *, config, lanes, link, gate=EcpGate):
         self._storage = storage = WishboneArray(config=config.memory)
         machine = BoardMachine(
             config=config, lanes=lanes, gate=gate, memory=lambda config: storage
         )
-        link = make_link(config, lanes=lanes, clock_hz=clock_hz)
         self._top = Top(machine=machine, link=link)
         super().__init__(
             {"rx": In(1, init=1), "tx": Out(1, init=1), "bus": Out(BeatBus(config=config.memory))}
@@ -65,16 +62,9 @@ class ExternalMachine(wiring.Component):
         return m
 
 
-def write_machine(config, out_dir: Path, *, lanes: int | None, clock_hz: float) -> list[Path]:
-    """Write the Verilog of module MODULE; returns it and the sources that it instantiates.
-
-    Raises
-    ------
-    ValueError, HwConfigError
-        See :class:`ExternalMachine`.
-    """
-    machine = ExternalMachine(config=config, lanes=lanes, clock_hz=clock_hz)
-    path = out_dir / f"{MODULE}.v"
+def write_machine(machine: ExternalMachine, config, folder: Path) -> list[Path]:
+    """Write the Verilog of module MODULE; returns it and the sources that it instantiates."""
+    path = folder / f"{MODULE}.v"
     path.write_text(verilog.convert(machine, name=MODULE, emit_src=False))
     banks = bank_sources() if config.scratchpad.size_bytes else []
     return [path, *core_sources(), *banks]

