@@ -49,7 +49,7 @@ def networks(session):
 @nox.session
 def tests(session):
     """All tests: unit, formal, model, command, then cosimulation."""
-    install(session, "test", "docs")
+    install(session, "test", "docs", "litex")
     session.run("python", "-m", "pytest", *session.posargs)
 
 

@@ -35,7 +35,7 @@ class Timing:
         }  # fmt: skip
 
 
-def read_timing(report: Mapping) -> Timing:
+def read_timing(report: Mapping, *, board_net: str = BOARD_NET) -> Timing:
     """Of the JSON that nextpnr's ``--report`` writes."""
     paths_ns: dict[str, float] = {}
     periods_ns: dict[str, float] = {}
@@ -44,7 +44,7 @@ def read_timing(report: Mapping) -> Timing:
         if _ASYNC in ends:
             continue
         delay_ns = sum(step["delay"] for step in path["path"])
-        name = " to ".join(map(_clock, ends))
+        name = " to ".join(_clock(end, board_net) for end in ends)
         paths_ns[name] = round(delay_ns, 3)
         half = _edge(ends[0]) != _edge(ends[1])
         periods_ns[name] = delay_ns * (2 if half else 1)
@@ -63,7 +63,7 @@ def _edge(end: str) -> str:
     return end.split()[0]
 
 
-def _clock(end: str) -> str:
+def _clock(end: str, board_net: str) -> str:
     """Whose clock: the board's is named after what makes it, the machine's after anything."""
-    clock = "board" if end.endswith(BOARD_NET) else "machine"
+    clock = "board" if end.endswith(board_net) else "machine"
     return clock if _edge(end) == "posedge" else f"{clock}, falling"
