@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (FpgaError, HwConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"The bitstream is {found.bitstream}.")
+    print(f"The bitstream is {found.bitstream}, its machine {found.machine}.")
     fmax_mhz = found.timing.fmax_mhz
     print(f"{fmax_mhz:.1f} MHz, limited by {found.timing.limit}; {TARGET_MHZ:g} are needed.")
     return 0 if fmax_mhz >= TARGET_MHZ else 1

@@ -33,6 +33,8 @@ class External:
     """A bitstream whose main memory is the board's SDRAM."""
 
     bitstream: Path
+    machine: Path
+    """What ``tightrope run --machine`` wants, to run something on the board."""
     timing: Timing
 
 
@@ -69,8 +71,12 @@ def build_external(
         arguments = ["--compress", "--input", "top.config", "--bit", BITSTREAM]
         run_tool(PACK, arguments, folder=folder, log_name="ecppack.log")
     report = json.loads((folder / "report.json").read_text())
+    machine = folder / "machine.json"
+    machine.write_text(json.dumps(preset.config.to_dict(), indent=1))
     return External(
-        bitstream=folder / BITSTREAM, timing=read_timing(report, board_net=_CLOCK_NET)
+        bitstream=folder / BITSTREAM,
+        machine=machine,
+        timing=read_timing(report, board_net=_CLOCK_NET),
     )
 
 

