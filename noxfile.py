@@ -51,7 +51,7 @@ def networks(session):
 @nox.session
 def tests(session):
     """All tests: unit, formal, model, command, then cosimulation."""
-    install(session, "test", "docs")
+    install(session, "test", "docs", "litex")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -74,6 +74,16 @@ def calibrate(session):
     """Measure the microbenchmarks on RTL again and refit the model."""
     install(session)
     session.run("tightrope", "calibrate", *session.posargs)
+
+
+@nox.session
+def fpga(session):
+    """A board end to end: two harts with tight tiles as a bitstream for a ULX3S."""
+    install(session, "fpga")
+    session.run(
+        "tightrope", "fpga", "ulx3s-85f", "--preset", "small", "--seeds", "1",
+        "--json", "build/fpga.json", *session.posargs,
+    )
 
 
 @nox.session

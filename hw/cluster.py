@@ -32,6 +32,9 @@ class Cluster(wiring.Component):
     config : ClusterConfig
     array : callable
         The body of the tiles' arrays, see :class:`Tile`.
+    memory : callable
+        The body of main memory: called in ``elaborate`` with ``config``, a MemoryConfig; returns a
+        component with :func:`storage_members`.
 
     Members
     -------
@@ -45,13 +48,16 @@ class Cluster(wiring.Component):
     tile_busy : Out
         A bit per tile: the tight ones hart by hart, 0 where a hart has none, then the loose ones.
     late : Out(1)
-        An array is late, see ArrayInterface: the cluster's clock must have no edge at the end of
-        this cycle.
+        An array or main memory is late, see ArrayInterface: the cluster's clock must have no edge
+        at the end of this cycle.
     """
 
-    def __init__(self, *, config, array=BehaviouralArray):
+    def __init__(
+        self, *, config, array=BehaviouralArray, memory=main_memory.BehaviouralArray
+    ):
         self._config = config
         self._array = array
+        self._memory = memory
         tile_count = config.harts * config.tight_tiles_per_hart + config.loose_tiles
         members = {"done": Out(1), "exit_status": Out(8), "cycles": Out(32), "late": Out(1)}
         members |= {"tile_busy": Out(max(tile_count, 1))}
@@ -63,10 +69,11 @@ class Cluster(wiring.Component):
         m = Module()
         config = self._config
         has_dma = config.dma_bytes_per_cycle != 0
+        storage = self._memory(config=config.memory)
         m.submodules.memory = memory = MainMemory(
             config=config.memory,
             port_count=2 * config.harts + has_dma,
-            array=main_memory.BehaviouralArray(config=config.memory),
+            array=storage,
             writer_count=int(has_dma),
         )
         m.submodules.sync = sync = SyncUnit(hart_count=config.harts)
@@ -83,6 +90,8 @@ class Cluster(wiring.Component):
         dma = self._add_dma(m, memory, scratchpad, host) if has_dma else None
         tile_busy = []
         late = [tile.late for tile in loose]
+        if "late" in storage.signature.members:
+            late.append(storage.late)
         for i in range(config.harts):
             m.submodules[f"hart_{i}"] = hart = Hart(hart=i, config=config, array=self._array)
             connect(m, hart.fetch_memory, memory.ports[2 * i])

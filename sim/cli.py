@@ -6,6 +6,7 @@ import typer
 from tightrope.sim.commands.calibration import calibrate, validate
 from tightrope.sim.commands.doctor import doctor
 from tightrope.sim.commands.explore import explore
+from tightrope.sim.commands.fpga import fpga
 from tightrope.sim.commands.guard import EXIT_INTERRUPTED, GuardedGroup
 from tightrope.sim.commands.layers import layers
 from tightrope.sim.commands.profiles import profiles
@@ -22,7 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="How to couple analog in-memory-computing tiles to a RISC-V cluster, for a given CNN.",
 )
-for command in (explore, layers, run, sweep, calibrate, validate, reproduce, profiles, doctor):
+COMMANDS = (
+    explore, layers, run, sweep, calibrate, validate, reproduce, fpga, profiles, doctor,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -11,13 +11,31 @@ from ..bus.arbiter import RoundRobin
 from ..bus.onehot import onehot_mux
 from .port import BeatWritePort, MemoryPort
 
-__all__ = ["BehaviouralArray", "MainMemory", "memory_sources"]
+__all__ = ["BehaviouralArray", "MainMemory", "memory_sources", "storage_members"]
 
 
 def memory_sources():
     """Verilog and C++ that :class:`BehaviouralArray` needs."""
     here = Path(__file__).parent
     return [here / "main_memory.sv", here / "main_memory.cpp"]
+
+
+def storage_members(config):
+    """Members of a memory array, whatever its body: see :class:`BehaviouralArray`.
+
+    A body whose answer or write may take more of the board's time than a cycle has a ``late :
+    Out(1)`` besides. While it is 1, the machine's clock has no edge; so the cycle after ``en`` ends
+    when ``rdata`` is there, and the rules of ``late`` are those of ArrayInterface.
+    """
+    width = config.bytes_per_cycle
+    return {
+        "en": In(1),
+        "addr": In(32),
+        "we": In(1),
+        "wdata": In(8 * width),
+        "wmask": In(width),
+        "rdata": Out(8 * width),
+    }
 
 
 class BehaviouralArray(wiring.Component):
@@ -28,17 +46,7 @@ class BehaviouralArray(wiring.Component):
 
     def __init__(self, *, config):
         self._config = config
-        width = config.bytes_per_cycle
-        super().__init__(
-            {
-                "en": In(1),
-                "addr": In(32),
-                "we": In(1),
-                "wdata": In(8 * width),
-                "wmask": In(width),
-                "rdata": Out(8 * width),
-            }
-        )
+        super().__init__(storage_members(config))
 
     def elaborate(self, platform):
         m = Module()

@@ -28,6 +28,7 @@ __all__ = [
     "base_machine",
     "fractions",
     "integers",
+    "read_machine",
     "shapes",
     "words",
 ]
@@ -135,7 +136,7 @@ def base_machine(
     latency = load_profile(profile).mvm_latency_cycles
     base = ClusterConfig()
     if machine_file is not None:
-        base = _read_machine(machine_file, ClusterConfig.from_dict)
+        base = read_machine(machine_file, ClusterConfig.from_dict)
         latency = base.tile.mvm_latency_cycles
     given = {
         "rows": tile_rows,
@@ -147,7 +148,8 @@ def base_machine(
     return dataclasses.replace(base, tile=dataclasses.replace(base.tile, **changes))
 
 
-def _read_machine(path: Path, make: "Callable[[dict], ClusterConfig]") -> "ClusterConfig":
+def read_machine(path: Path, make: "Callable[[dict], ClusterConfig]") -> "ClusterConfig":
+    """The machine of a JSON file; raises OptionError or HwConfigError, with its name."""
     from tightrope.hw.config import HwConfigError
 
     try:

@@ -1,4 +1,4 @@
-"""``tightrope run``: one layer on the RTL, checked bit by bit, or through the model."""
+"""``tightrope run``: a layer or network on RTL or a board, checked bit by bit, or modelled."""
 
 import dataclasses
 from pathlib import Path
@@ -12,6 +12,7 @@ from .output import Talk, write_json
 
 if TYPE_CHECKING:
     from tightrope.hw.config import ClusterConfig
+    from tightrope.sim.commands.run_board import Place
 
 __all__ = ["run"]
 
@@ -19,7 +20,9 @@ COUPLINGS = ("none", "tight", "loose")
 BALANCES = ("static", "weighted", "pipeline", "steal")
 OF_A_LAYER = ("static", "steal")
 POLICIES = ("macs_per_weight", "in_order", "columns")
-PLACES = ("rtl", "model")
+SIMULATED = ("rtl", "model")
+"""Where a run may be that is not on a board."""
+DEFAULT_HARTS = 8
 
 
 def run(
@@ -33,7 +36,7 @@ def run(
     rows: Annotated[
         int | None, typer.Option(min=1, help="Compute only the first output rows.")
     ] = None,
-    harts: Annotated[int, typer.Option(help="1 to 8.")] = 8,
+    harts: Annotated[int | None, typer.Option(help="1 to 8; 8 if not given.")] = None,
     coupling: Annotated[str, typer.Option(help="none (digital), tight or loose.")] = "none",
     tiles: Annotated[
         int | None, typer.Option(help="Of the whole machine; 1 per hart and 4 loose if not given.")
@@ -59,7 +62,17 @@ def run(
     check_layers: Annotated[
         bool, typer.Option("--check-layers", help="Compare every layer of a MODEL, not the end.")
     ] = False,
-    on: Annotated[str, typer.Option(help="rtl or model.")] = "rtl",
+    on: Annotated[str, typer.Option(help="rtl, model, or a board such as ulx3s-85f.")] = "rtl",
+    port: Annotated[
+        str | None, typer.Option(help="Serial port of the board, such as /dev/ttyUSB0.")
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(min=1, help="Of that port, if not that of our bitstreams.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Machine of a board, see tightrope fpga --list; for any --on."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random weights and inputs.")] = 0,
     profile: options.Profile = "gf22",
     tile_rows: options.TileRows = None,
@@ -87,13 +100,12 @@ def run(
     """
     from tightrope.sim.explore.kernels import is_kernel
 
-    (where,) = options.words("--on", on, PLACES)[:1]
     (coupled,) = options.words("--coupling", coupling, COUPLINGS)[:1]
     whole = layer is None and not is_kernel(workload)
     (balanced,) = options.words("--balance", balance, BALANCES if whole else OF_A_LAYER)[:1]
     (chosen_policy,) = options.words("--policy", policy, POLICIES)[:1]
-    if trace is not None and where == "model":
-        raise options.OptionError("--trace needs --on rtl: the model has no waveform")
+    if trace is not None and on != "rtl":
+        raise options.OptionError(f"--trace needs --on rtl: {on} has no waveform")
     if stream and coupled != "loose":
         raise options.OptionError(f"--stream needs --coupling loose, not {coupled}")
     if whole and rows is not None:
@@ -103,11 +115,17 @@ def run(
             "--coverage, --samples, --images and --check-layers are for a whole MODEL"
         )
     talk = Talk(quiet=quiet, json_file=json_file)
+    varied = {
+        "--harts": harts, "--tiles": tiles, "--stream": stream or None, "--tile-rows": tile_rows,
+        "--tile-cols": tile_cols, "--adc-bits": adc_bits, "--mvm-latency": mvm_latency,
+    }  # fmt: skip
+    place, exact = _place(on, port, baud, preset, machine, varied)
     asked = _Asked(
         workload=workload,
         layer=layer,
         rows=rows,
-        base=options.base_machine(
+        base=exact
+        or options.base_machine(
             machine,
             profile=profile,
             tile_rows=tile_rows,
@@ -115,7 +133,8 @@ def run(
             adc_bits=adc_bits,
             mvm_latency=mvm_latency,
         ),
-        harts=harts,
+        exact=exact is not None,
+        harts=DEFAULT_HARTS if harts is None else harts,
         coupling=coupled,
         tiles=tiles,
         stream=stream,
@@ -125,7 +144,8 @@ def run(
         images=images,
         samples=samples,
         check_layers=check_layers,
-        where=where,
+        on=on,
+        place=place,
         seed=seed,
         profile=profile,
         shape=options.shapes(shape),
@@ -148,6 +168,8 @@ class _Asked:
     layer: str | None
     rows: int | None
     base: "ClusterConfig"
+    exact: bool
+    """``base`` is the machine, not what it is made of."""
     harts: int
     coupling: str
     tiles: int | None
@@ -158,7 +180,9 @@ class _Asked:
     images: int
     samples: Path | None
     check_layers: bool
-    where: str
+    on: str
+    place: "Place | None"
+    """Where it runs, if on a board."""
     seed: int
     profile: str
     shape: dict[str, tuple[int, ...]]
@@ -166,9 +190,30 @@ class _Asked:
     trace: Path | None
 
 
+def _place(
+    on: str,
+    port: str | None,
+    baud: int | None,
+    preset: str | None,
+    machine: Path | None,
+    varied: dict[str, Any],
+) -> "tuple[Place | None, ClusterConfig | None]":
+    """The board, if it is one, and the machine, if it is that of a bitstream."""
+    if on in SIMULATED and port is not None:
+        raise options.OptionError(f"--port needs --on BOARD, not {on}")
+    if on in SIMULATED and preset is None:
+        return None, None
+    from tightrope.sim.commands import run_board
+
+    place = None if on in SIMULATED else run_board.find_place(on, port, baud)
+    return place, run_board.exact_machine(preset, machine, place, varied)
+
+
 def _machine(asked: _Asked) -> "ClusterConfig":
     from tightrope.sim.commands import run_layer
 
+    if asked.exact:
+        return asked.base
     machine = run_layer.machine_for(asked.base, asked.harts, asked.coupling, asked.tiles)
     return run_layer.with_streams(machine) if asked.stream else machine
 
@@ -188,12 +233,12 @@ def _run_layer(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
         profile=asked.profile,
         seed=asked.seed,
     )
-    if asked.where == "model":
+    if asked.on == "model":
         content = run_layer.on_model(job, asked.calibration)
     else:
         with talk.progress() as progress:
             content = run_layer.on_rtl(
-                job, asked.trace, progress, talk.message, asked.calibration
+                job, asked.trace, progress, talk.message, asked.calibration, place=asked.place
             )
     return content, run_layer.tables(content)
 
@@ -216,7 +261,7 @@ def _run_network(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
         profile=asked.profile,
         seed=asked.seed,
     )
-    if asked.where == "model":
+    if asked.on == "model":
         content = run_network.on_model(job, asked.calibration)
     else:
         with talk.progress() as progress:
@@ -227,5 +272,6 @@ def _run_network(asked: _Asked, talk: Talk) -> tuple[dict[str, Any], list]:
                 progress=progress,
                 message=talk.message,
                 calibration=asked.calibration,
+                place=asked.place,
             )
     return content, run_network.tables(job, content)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -33,6 +33,9 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 from tightrope.sim.workload.onnx_import import load_network
 
 from .options import OptionError
+
+if TYPE_CHECKING:
+    from .run_board import Place
 
 __all__ = [
     "Job",
@@ -156,8 +159,10 @@ def on_rtl(
     progress: Teller,
     message: Callable[[str], None],
     calibration: Path | None = None,
+    place: "Place | None" = None,
 ) -> dict[str, Any]:
-    """Run the job on the RTL, check it, predict it too; the fields of ``run --json``."""
+    """Run the job on the RTL, or on a board; check it, predict it too: fields of ``run --json``."""
+    from tightrope.sim.cosim.run import run_images
     from tightrope.sim.experiment import measure
 
     profile = profiles.load_profile(job.profile)
@@ -173,13 +178,15 @@ def on_rtl(
     )
     (found,) = measure.measure(
         [case],
+        runner=place.runner(progress) if place else run_images,
         waves_file=waves,
         on_message=message,
         on_progress=lambda done, total: progress("layers", done, total),
     )
     if waves:
         write_timeline_beside(waves, job.machine, profile.clock_mhz, message)
-    return job.header() | _measured(job, found, beside.fields() if beside else dict(NOTHING))
+    measured = _measured(job, found, beside.fields() if beside else dict(NOTHING))
+    return job.header() | measured | (place.fields() if place else {})
 
 
 def _measured(job: Job, found: Measurement, prediction: dict[str, Any]) -> dict[str, Any]:
@@ -230,7 +237,7 @@ def on_model(job: Job, calibration: Path | None = None) -> dict[str, Any]:
 
 def tables(content: dict[str, Any]) -> list[Table | str]:
     """What to show to people."""
-    kind = "rtl_cycles" if content["on"] == "rtl" else "model_cycles"
+    kind = "model_cycles" if content["on"] == "model" else "rtl_cycles"
     table = Table(title=escape(content["workload"]), title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -239,7 +246,9 @@ def tables(content: dict[str, Any]) -> list[Table | str]:
     table.add_row("input -> output", size)
     harts = count(machine["harts"], "hart")
     table.add_row("runs as", f"{content['body']}, {content['balance']}, {harts}")
-    if content["on"] == "rtl":
+    if board := content.get("board"):
+        table.add_row("runs on", escape(f"{content['on']}, {board['port']}"))
+    if content["on"] != "model":
         table.add_row("rtl cycles", f"{content['rtl_cycles']:,}")
     for words in prediction_words(content):
         table.add_row(*words)

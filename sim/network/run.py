@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tightrope.hw.regs import HartCounter
 from tightrope.sim.cosim.build import cache_dir
-from tightrope.sim.cosim.run import Progress, run_images
+from tightrope.sim.cosim.run import run_images
 from tightrope.sim.energy.energy import RunCounters
 from tightrope.sim.explore.counters import run_counters_of
 from tightrope.sim.image.builder import build_image
@@ -15,6 +15,7 @@ from tightrope.sim.image.firmware import build_firmware, symbolise
 from tightrope.sim.image.image import Image
 from tightrope.sim.image.pipeline import Pipeline
 from tightrope.sim.image.results import RunResults, check_outputs, read_results, touched_bytes
+from tightrope.sim.image.running import Progress, RunImages
 from tightrope.sim.image.steps import expected_outputs
 from tightrope.sim.quantise import QuantNetwork
 
@@ -99,6 +100,7 @@ def run_on_rtl(
     inputs: Sequence[np.ndarray],
     *,
     keep_all: bool = False,
+    runner: RunImages = run_images,
     waves_file: Path | None = None,
     timeout_s: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -106,8 +108,9 @@ def run_on_rtl(
 ) -> NetworkRun:
     """Run a network on all ``inputs`` in one go.
 
-    ``on_progress(done, total)`` counts layers. Raises CosimError if the run fails; a wrong output
-    is no error but a result with mismatches.
+    ``runner`` is what has the machine: the RTL, or a board. ``on_progress(done, total)`` counts
+    layers. Raises RunError if the run fails; a wrong output is no error but a result with
+    mismatches.
     """
     image, expected = build_network_image(qnet, mapping, inputs, keep_all=keep_all)
     files = build_firmware(cache_dir() / "firmware")
@@ -116,7 +119,7 @@ def run_on_rtl(
         if on_progress:
             on_progress(progress.layers_done, image.layer_count)
 
-    (run,) = run_images(
+    (run,) = runner(
         mapping.machine,
         [image],
         firmware=files.bin.read_bytes(),

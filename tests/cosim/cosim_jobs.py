@@ -7,12 +7,13 @@ import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.cosim.build import Build, cache_dir
 from tightrope.sim.cosim.errors import CosimHang
-from tightrope.sim.cosim.run import RunResult, run_images
+from tightrope.sim.cosim.run import run_images
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.firmware import FirmwareFiles, build_firmware, symbolise
 from tightrope.sim.image.image import Image
 from tightrope.sim.image.layout import ExitStatus
 from tightrope.sim.image.results import RunResults, check_outputs, read_results
+from tightrope.sim.image.running import RunResult
 from tightrope.sim.image.steps import Step, expected_outputs
 
 __all__ = ["Job", "make_job", "run_firmware", "run_jobs", "system_firmware"]

@@ -28,7 +28,7 @@ from spoiled_images import (
     word,
 )
 from tightrope.hw.memmap import SCRATCHPAD
-from tightrope.sim.cosim.errors import CosimError, CosimHang
+from tightrope.sim.cosim.errors import CosimHang
 from tightrope.sim.cosim.run import run_images
 from tightrope.sim.image.file import read_image_file, write_image_file
 from tightrope.sim.image.firmware import symbolise
@@ -42,6 +42,7 @@ from tightrope.sim.image.layout import (
     Op,
 )
 from tightrope.sim.image.results import read_log
+from tightrope.sim.image.running import RunError
 
 OTHER_HASH = int(MACHINE.hash[:8], 16) ^ 1
 PIPE = f"layer 0 (op {Op.PIPELINE:d}, body 0) has a bad table"
@@ -233,7 +234,7 @@ def test_bad_image_is_refused_with_a_sentence(outcomes, name):
     assert result.status == ExitStatus.BAD_IMAGE
     assert said in result.log
     assert bool(said) == result.log.endswith(".\n")
-    with pytest.raises(CosimError, match="BAD_IMAGE"):
+    with pytest.raises(RunError, match="BAD_IMAGE"):
         result.check()
 
 

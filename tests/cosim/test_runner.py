@@ -14,6 +14,7 @@ from tightrope.sim.cosim.run import run_images
 from tightrope.sim.cosim.trace import read_intervals
 from tightrope.sim.cosim.waveform import WaveCounts, count_events, read_events, transfer_cycles
 from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, MAGIC, ExitStatus
+from tightrope.sim.image.running import RunError
 
 HERE = Path(__file__).parent
 CONFIG = ClusterConfig(harts=2, memory=MemoryConfig(size_bytes=1 << 20))
@@ -103,7 +104,7 @@ def test_batch_and_single_run_agree(run):
 def test_log_and_fault_reach_the_message(run):
     (result,) = run(dummy_image(cycles=50, status=ExitStatus.TRAP, log=b"lost its way\n"))
     assert result.log == "lost its way\n"
-    with pytest.raises(CosimError) as caught:
+    with pytest.raises(RunError) as caught:
         result.check()
     assert str(caught.value) == (
         "the run ended with status 1 (TRAP) after 50 cycles: hart 1 trapped at pc 0x40000120, "
@@ -149,7 +150,7 @@ def test_progress_counts_images_and_cycles(run):
 
 
 def test_image_that_does_not_fit_is_refused(run):
-    with pytest.raises(CosimError, match="^image 0 must lie between 0x40030000 and"):
+    with pytest.raises(RunError, match="^image 0 must lie between 0x40030000 and"):
         run(DummyImage(b"", memory_end=IMAGE_ADDR + (1 << 20)))
 
 

@@ -7,10 +7,11 @@ from bare_firmware import build_program, orders
 from cosim_jobs import run_firmware
 from cosim_machines import MACHINES
 from tightrope.hw.memmap import HOST, LOOSE_TILE, MAIN_MEMORY, SCRATCHPAD
-from tightrope.sim.cosim.errors import CosimError, CosimHang
+from tightrope.sim.cosim.errors import CosimHang
 from tightrope.sim.cosim.run import run_images
 from tightrope.sim.image.firmware import symbolise
 from tightrope.sim.image.layout import ExitStatus
+from tightrope.sim.image.running import RunError
 
 MACHINE = MACHINES[2]
 STORE, LOAD, JUMP, INSTRUCTION, MISS_BARRIER = range(5)
@@ -116,7 +117,7 @@ def test_fault_is_reported(outcomes, program, name):
 
 
 def test_fault_is_in_the_message(outcomes):
-    with pytest.raises(CosimError) as caught:
+    with pytest.raises(RunError) as caught:
         outcomes["store to the scratchpad"].check()
     message = str(caught.value)
     assert "(TRAP)" in message

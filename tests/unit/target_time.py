@@ -2,7 +2,7 @@
 
 from amaranth.hdl import ClockDomain, Const, Module
 from amaranth.sim import Simulator
-from tightrope.hw.tile.synth.array import BOARD_DOMAIN
+from tightrope.hw.board import BOARD_DOMAIN
 
 __all__ = ["run_in_target_time"]
 

@@ -6,8 +6,9 @@ from amaranth.hdl import Signal
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from target_time import run_in_target_time
+from tightrope.hw.board import BOARD_DOMAIN
 from tightrope.hw.config import TileConfig
-from tightrope.hw.tile.synth.array import BOARD_DOMAIN, SynthesizableArray
+from tightrope.hw.tile.synth.array import SynthesizableArray
 from tile_stub import ArrayModel
 
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)

@@ -5,15 +5,12 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import bits_for, exact_log2
 
+from ...board import BLOCK_RAM, BOARD_DOMAIN
 from ..array import ArrayInterface
 from .engine import MvmEngine, MvmJob
-from .memories import BLOCK_RAM
 from .weights import check_lanes
 
-__all__ = ["BOARD_DOMAIN", "SynthesizableArray"]
-
-BOARD_DOMAIN = "board"
-"""The clock that never waits. "sync", the machine's, has an edge only where it has one."""
+__all__ = ["SynthesizableArray"]
 
 _NEVER = Const(0, 1)
 

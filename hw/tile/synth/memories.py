@@ -5,12 +5,9 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-__all__ = ["BLOCK_RAM", "BlockMemory"]
+from ...board import BLOCK_RAM
 
-BLOCK_RAM = {"ram_style": "block", "no_rw_check": 1}
-"""Attributes of a memory for Yosys. It would make small ones of LUTs, and the ABC9 of YoWASP's 0.70
-stops without a word at some of those. And a word that is read while it is written may be anything:
-what keeps the old one costs as many flip-flops as the word has bits."""
+__all__ = ["BlockMemory"]
 
 
 class BlockMemory(wiring.Component):

@@ -1,0 +1,1 @@
+"""The machine with external memory, in an SoC of LiteX."""

@@ -1,0 +1,90 @@
+"""From a netlist to a placed design: nextpnr for ECP5, once for each seed."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tightrope.sim.cosim.cache import cache_dir, is_complete, locked, mark_complete
+
+from .boards import Board
+from .design import CONSTRAINTS, Design, digest
+from .steps import Step
+from .synthesis import NETLIST, Netlist
+from .timing import Timing, read_timing
+from .tools import NEXTPNR, PACK, run_tool, tool_version
+
+__all__ = ["BITSTREAM", "Placement", "pack", "place"]
+
+BITSTREAM = "top.bit"
+_PLACED = "top.config"
+_REPORT = "report.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A placed and routed design in ``folder``."""
+
+    seed: int
+    folder: Path
+    timing: Timing
+
+
+def place(
+    netlist: Netlist, design: Design, board: Board, frequency_mhz: float, seed: int, step: Step
+) -> Placement:
+    """Place and route with a seed, or find it in the cache. A clock that is missed is no error.
+
+    Raises
+    ------
+    FpgaError
+        If nextpnr is missing or fails.
+    """
+    arguments = [
+        *board.nextpnr, "--json", NETLIST, "--lpf", CONSTRAINTS, "--textcfg", _PLACED,
+        "--report", _REPORT, "--seed", str(seed), "--freq", str(frequency_mhz),
+        "--timing-allow-fail", "--quiet", "--log", "nextpnr.log",
+    ]  # fmt: skip
+    key = digest(netlist.key, arguments, tool_version(NEXTPNR))
+    folder = cache_dir() / "fpga" / "placed" / key
+    name = f"place and route, seed {seed}"
+    with locked(folder):
+        if is_complete(folder):
+            step.found(name)
+        else:
+            with step.running(name):
+                _run(netlist, design, arguments, folder)
+    report = json.loads((folder / _REPORT).read_text())
+    return Placement(seed=seed, folder=folder, timing=read_timing(report))
+
+
+def _run(netlist: Netlist, design: Design, arguments: list[str], folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copyfile(design.folder / CONSTRAINTS, folder / CONSTRAINTS)
+    # Of tens of megabytes: as a second name of the file, only while nextpnr reads it.
+    (folder / NETLIST).hardlink_to(netlist.folder / NETLIST)
+    run_tool(NEXTPNR, arguments, folder=folder, log_name="nextpnr.out")
+    (folder / NETLIST).unlink()
+    mark_complete(folder, "")
+
+
+def pack(placement: Placement, step: Step) -> Path:
+    """The bitstream of a placed design, from the cache if it is there.
+
+    Raises
+    ------
+    FpgaError
+        If ecppack is missing or fails.
+    """
+    path = placement.folder / BITSTREAM
+    with locked(placement.folder):
+        if path.is_file():
+            step.found("bitstream")
+        else:
+            with step.running("bitstream"):
+                partial = f"{BITSTREAM}.partial"
+                arguments = ["--compress", "--input", _PLACED, "--bit", partial]
+                run_tool(PACK, arguments, folder=placement.folder, log_name="ecppack.log")
+                (placement.folder / partial).rename(path)
+    return path

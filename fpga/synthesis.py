@@ -1,0 +1,95 @@
+"""From a design to a netlist: Yosys for ECP5."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tightrope.sim.cosim.cache import cache_dir, is_complete, locked, mark_complete
+
+from .design import RTL, TOP, Design, digest
+from .steps import Step
+from .tools import YOSYS, run_tool, tool_version
+from .usage import Usage, netlist_usage
+
+__all__ = ["NETLIST", "Netlist", "synthesis_script", "synthesise"]
+
+NETLIST = "netlist.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netlist:
+    """The file NETLIST in ``folder``, a name for it, and what it takes."""
+
+    folder: Path
+    key: str
+    blocks: dict[str, Usage]
+
+
+def synthesise(design: Design, step: Step) -> Netlist:
+    """The netlist of a design, from the cache if it is there.
+
+    Raises
+    ------
+    FpgaError
+        If Yosys is missing or fails.
+    """
+    script = _script(design)
+    key = digest(design.key, script, tool_version(YOSYS))
+    folder = cache_dir() / "fpga" / "netlist" / key
+    with locked(folder):
+        if not is_complete(folder):
+            with step.running("synthesis"):
+                _run(design, script, folder)
+        else:
+            step.found("synthesis")
+    blocks = json.loads((folder / "usage.json").read_text())
+    return Netlist(
+        folder=folder,
+        key=key,
+        blocks={name: Usage(**counts) for name, counts in blocks.items()},
+    )
+
+
+NARROW_BITS = 8
+"""Sums and comparisons up to this width are made of LUTs: a carry chain takes longer to enter and
+to leave than so few bits need, and logic can't be moved across it."""
+
+
+def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
+    """Commands of Yosys: ``reads``, ``synth_ecp5`` in two parts, and what we want otherwise.
+
+    Parameters
+    ----------
+    arguments : str
+        More for the second part.
+    """
+    synth = f"synth_ecp5 -top {top} -cmp2softlogic"
+    return "; ".join(
+        [
+            *reads,
+            # The core's registers: as blocks, two of each hart would be nearly empty, and slow.
+            'setattr -set ram_style "distributed" VexRiscv/m:RegFilePlugin_regFile',
+            f"{synth} -run :map_gates",
+            f"techmap -map +/techmap.v t:$alu r:Y_WIDTH<={NARROW_BITS} %i",
+            " ".join([f"{synth} -run map_gates:", *arguments]),
+        ]
+    )
+
+
+def _script(design: Design) -> str:
+    reads = [f"read_rtlil {RTL}", *(f"read_verilog -sv {name}" for name in design.verilog)]
+    return synthesis_script(reads, TOP, "-json", NETLIST)
+
+
+def _run(design: Design, script: str, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in (RTL, *design.verilog):
+        shutil.copyfile(design.folder / name, folder / name)
+    run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
+    usage = netlist_usage(json.loads((folder / NETLIST).read_text()))
+    texts = {block: taken.to_dict() for block, taken in usage.items()}
+    (folder / "usage.json").write_text(json.dumps(texts, indent=1))
+    mark_complete(folder, "")
