@@ -105,11 +105,11 @@ def _of_layer(
 ) -> Iterator[LayerRow]:
     alone = Network(name=name, layers=(picked.layer,))
     digital: dict[int, Row] = {}
-    for size in space.sizes:
+    for size in dict.fromkeys(space.sizes):
         # The largest share of the channels that fits, if not all of them do.
         evaluator = Evaluator(alone, space.base_of(size), predictor, "columns")
         for coupling in space.couplings if digital else (Coupling.NONE, *space.couplings):
-            found = [_best(evaluator, coupling, harts) for harts in sorted(space.harts)]
+            found = [_best(evaluator, coupling, harts) for harts in sorted(set(space.harts))]
             if coupling is Coupling.NONE:
                 digital = {row.harts: row for row, _ in found}
             for row, body in found:
