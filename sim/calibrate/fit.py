@@ -12,7 +12,7 @@ from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
 from tightrope.sim.model.cost import bus_queue
-from tightrope.sim.model.features import chunk_works, family_of
+from tightrope.sim.model.features import chunk_works, family_of, first_uses
 from tightrope.sim.model.work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, total
 
 __all__ = ["WrongOutputError", "fit_calibration"]
@@ -33,8 +33,8 @@ LOOPS_OF = {
     },
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "window_row", "row",
-               "quad", "post_group", "post_patches", "post_runs", "post_even",
+_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "gather_pixel", "mvm", "strip",
+               "window_row", "row", "quad", "post_group", "post_patches", "post_runs", "post_even",
                "band")  # fmt: skip
 """Loops that read descriptors and the stack, which other data may have driven out."""
 LINE_FILLS_MAX = 2.0
@@ -102,11 +102,12 @@ def _samples(measurement: Measurement) -> list[_Sample]:
         }
         if plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES:
             base["visit"] = float(harts * len(rows))
+        first = {name: base["hart"] for name in first_uses(members)}
         mean = counters[rows].astype(float)
         return _Sample(
             loops=total([base, *(work.loops for work in members)]),
             lines=total([work.lines for work in members]),
-            code=total([work.code for work in members]),
+            code=total([first, *(work.code for work in members)]),
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),
             others=harts - 1,

@@ -70,7 +70,7 @@ def chunk_cycles(
 ) -> list[list[float]]:
     """Cycles of each chunk on each hart, if nobody else wants memory or tiles at the same time."""
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
-    by_hart = costs_by_hart(layer, plan, machine, calibration)
+    by_hart, _ = costs_by_hart(layer, plan, machine, calibration)
     return [[clock.time(cost) for cost in chunk] for chunk in zip(*by_hart, strict=True)]
 
 
@@ -106,7 +106,7 @@ def _computed(
 ) -> LayerPrediction:
     prices = price_list(layer, plan.body, calibration)
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
-    costs = costs_by_hart(layer, plan, machine, calibration)
+    costs, first = costs_by_hart(layer, plan, machine, calibration)
     # A hart that steals looks at what every other one has left; where tiles are shared, that is
     # lost in the waits for them.
     steals = plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES
@@ -114,8 +114,7 @@ def _computed(
     layer_loops = {
         "layer": 1.0, "visit": float(visits), "other_hart": float(machine.harts > 1),
     }  # fmt: skip
-    # A hart's first chunk finds caches that hold nothing of the kernel.
-    once, first = prices.price([Work(layer_loops, {}), Work({"hart": 1.0}, {})])
+    (once,) = prices.price([Work(layer_loops, {})])
     found = agreed_outcome(plan, clock, costs, once, first)
     sums = _sums(found, costs, once, first)
     tiles = tile_counters(layer, plan, machine, on_tiles(plan, machine, found.owners))

@@ -8,13 +8,15 @@ import dataclasses
 import functools
 
 import numpy as np
-from tightrope.sim.image.layout import BLOCK, size_bytes
+from tightrope.sim.image.layout import BLOCK, CHUNK, size_bytes
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.workload.layers import Layer
 
 from .cache_lines import direct_mapped_misses
 from .input_lines import lines_of_patches
+from .pixels import pixel_classes
 from .places import Places
+from .tile_runs import runs_of
 from .work import CACHE_BYTES, LINE_BYTES
 
 __all__ = ["TileTables", "misses_per_pixel", "table_lines"]
@@ -25,24 +27,25 @@ WINDOWS_MAX = 6
 """Of a layer that are walked."""
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""
-_STACK, _INPUT, _ACC, _CODE_DATA = 0, _FAR, 2 * _FAR, 3 * _FAR
-_LAYER = tuple(range(3568, 3776, LINE_BYTES))
-"""The layer's descriptor, in the frame of ``main``."""
-_ONE_BLOCK = {"loop": (3328, 3360, 3392, 3424), "queue": (3264, 3296), "take": (3264, 3296)}
-_MANY_BLOCKS = {"loop": (2480, 2496, 2528, 3424, 3456), "queue": (2416, 2432, 2464),
-                "take": (2416, 2432, 2464)}  # fmt: skip
-"""Stack that run_block and run_blocks, queue and finish use for each MVM: as the compiler has it,
-addresses modulo the cache."""
-_SLICES = 2604
+_STACK, _INPUT, _ACC, _CODE_DATA, _CONSTANTS = (part * _FAR for part in range(5))
+_STEP, _PATCH, _SINK = 3616, (3584, 3616, 3648), (3584, 3616, 3680, 3712)
+"""The layer's descriptor, in the frame of ``main``: what a step to the next pixel, a patch and the
+storing of outputs read of it."""
+_JOB, _ELEMENTS = 3424, 3456
+"""The job, in the frame of run_group: its first fields, and the width of results."""
+_ADC_SHIFT, _INPUT_PLACE = 3712, 3552
+_ONE_BLOCK = {"patch": 3328, "slice": 3360, "queue": (3296, 3264), "unaligned": 3264,
+              "bytes": (3264,)}  # fmt: skip
+_MANY_BLOCKS = {"patch": 2528, "slice": 2604, "loop": 2496, "queue": (2464, 2432),
+                "unaligned": 2400, "bytes": (2432, 2400)}  # fmt: skip
+"""Stack that run_block and run_blocks, and what these call, use for each MVM: as the compiler has
+it, addresses modulo the cache."""
 _SLICE_BYTES = 12
-_IO = {False: 2644, True: 2324}
-"""By ``is_loose``, the table of functions that run_blocks calls: configure and queue in its first
-12 bytes, accumulate and finish in the next 8."""
 _TAILS = {
-    False: {"fill": 2556, "aligned": 2588, "unaligned": 2616},
-    True: {"fill": 2172, "aligned": 2268, "unaligned": 2296},
+    False: {"row": 2556, "left": 2556, "right": 2556, "aligned": 2584, "unaligned": 2616},
+    True: {"row": 2172, "left": 2204, "right": 2236, "aligned": 2264, "unaligned": 2296},
 }
-"""By ``is_loose``, the tables of branches for the last bytes of a run."""
+"""By ``is_loose``, the tables of branches for the last 0 .. 7 bytes of a run: 4 bytes for each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,19 +55,21 @@ class TileTables:
     bias: int
     scales: int
     blocks: int
+    chunk: int
     channels: int
     acc: int
-    io: int
-    tails: tuple[int, ...]
-    """Addresses of tables for the last bytes of a run, those that are read."""
+    in_flight: int
+    """MVMs that are queued before the oldest is taken."""
+    is_loose: bool
+    by_bytes: bool
+    """Some outputs are no whole words."""
 
     @classmethod
     def of(
-        cls, places: Places, groups: tuple[Group, ...], index: int, is_loose: bool,
-        tails: frozenset[str],
+        cls, places: Places, groups: tuple[Group, ...], index: int, is_loose: bool, chunk: int,
+        by_bytes: bool,
     ) -> "TileTables":  # fmt: skip
-        """Those of one of ``groups``; ``tails``: kinds of runs whose last bytes are fewer than
-        eight."""
+        """Those of one of ``groups`` and of the chunk of that index."""
         group, before = groups[index], groups[:index]
         first = 4 * group.channel_begin
         return cls(
@@ -72,10 +77,12 @@ class TileTables:
             scales=(places.scales + first) % CACHE_BYTES,
             blocks=(places.blocks + size_bytes(BLOCK) * sum(len(one.blocks) for one in before))
             % CACHE_BYTES,
+            chunk=(places.chunks + size_bytes(CHUNK) * chunk) % CACHE_BYTES,
             channels=group.channel_count,
             acc=places.scratch,
-            io=_IO[is_loose],
-            tails=tuple(_TAILS[is_loose][kind] for kind in sorted(tails)),
+            in_flight=2 * len({block.tile for block in group.blocks}),
+            is_loose=is_loose,
+            by_bytes=by_bytes,
         )
 
 
@@ -115,9 +122,14 @@ def _window_misses(shape, slices, tables: TileTables, begin: int) -> float:
     columns: list[np.ndarray] = []
     for index, (k_begin, rows) in enumerate(slices):
         columns.append(_fixed(_before_queue(len(slices), index, tables), len(pixels)))
+        ends = _ends_of_runs(shape, len(slices), k_begin, rows, tables.is_loose)
+        columns.append(ends[pixel_classes(*shape)[1][pixels]] // LINE_BYTES)
         read = lines_of_patches(shape[0], out_w, *shape[2:], k_begin, rows, pixels)
         columns.append(read + _INPUT // LINE_BYTES)
-        columns.append(_fixed(_take(len(slices), index, tables), len(pixels)))
+        if len(slices) > 1:
+            columns.append(_fixed(_after_queue(len(slices), index, tables), len(pixels)))
+        taken = (index + 1 - tables.in_flight) % len(slices)
+        columns.append(_fixed(_take(len(slices), taken, tables), len(pixels)))
     walk = np.concatenate(columns, axis=1)
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
     warm = walk.shape[1] * min(WARM_PIXELS, begin - first) if begin else 0
@@ -134,35 +146,70 @@ def _fixed(addrs: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
-    frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
-    block = tables.blocks + size_bytes(BLOCK) * index
-    block = _CODE_DATA + _FAR + block
-    addrs = [*frames["loop"], block, block + 28]
-    if blocks > 1:
-        addrs += [*frames["loop"], _SLICES + _SLICE_BYTES * index, block, block + 28]
-        addrs += [_CODE_DATA + tables.io, _CODE_DATA + tables.io + 8]
-    addrs += [*frames["queue"], *_LAYER]
-    return np.array([*addrs, *(_CODE_DATA + tail for tail in tables.tails)])
+    chunk = _CONSTANTS + tables.chunk
+    stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+    if blocks == 1:
+        addrs = [_JOB, chunk, stack["patch"], *_PATCH, stack["slice"]]
+    else:
+        block = _block_addr(tables, index)
+        start = stack["slice"] + _SLICE_BYTES * index
+        addrs = [
+            _JOB, chunk, _JOB, block, stack["patch"], stack["queue"][0], block + 8, _ADC_SHIFT,
+            stack["loop"], stack["queue"][0], *_PATCH[:2], start, start + _SLICE_BYTES - 4,
+            stack["patch"], _PATCH[0], stack["loop"],
+        ]  # fmt: skip
+    return np.array([*addrs, _INPUT_PLACE])
+
+
+@functools.lru_cache(maxsize=16384)
+def _ends_of_runs(shape, blocks: int, k_begin: int, count: int, is_loose: bool) -> np.ndarray:
+    """(classes of pixels, reads) addresses at the end of each run: the branch for its last bytes,
+    and another look at where in the patch it is."""
+    stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+    (_, _, channels), _, kernel, *_ = shape
+    classes, _ = pixel_classes(*shape)
+    found = []
+    for where in classes:
+        addrs: list[int] = []
+        for kind, size in runs_of(where, kernel[1], channels, k_begin, count):
+            if kind == "aligned" and size % 8 == 0:
+                continue
+            frame = stack["unaligned" if kind == "unaligned" else "patch"]
+            addrs += [frame, _CODE_DATA + _TAILS[is_loose][kind] + 4 * (size % 8), stack["patch"]]
+        found.append(addrs)
+    most = max(map(len, found))
+    return np.array([[*addrs, *[stack["patch"]] * (most - len(addrs))] for addrs in found])
+
+
+def _block_addr(tables: TileTables, index: int) -> int:
+    return _CONSTANTS + tables.blocks + size_bytes(BLOCK) * index
+
+
+def _after_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+    """From the last byte of an MVM of several blocks until the oldest one is taken."""
+    stack, following = _MANY_BLOCKS, (index + 1) % blocks
+    addrs = [*stack["queue"], _block_addr(tables, index), stack["patch"], _JOB]
+    addrs += [] if following else [stack["loop"], *_PATCH]
+    addrs += [_CONSTANTS + tables.chunk, _JOB, _block_addr(tables, following), stack["patch"]]
+    return np.array([*addrs, _JOB])
 
 
 def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
     """Bias, sums and scales of four channels after another."""
-    frames = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
     quads = 16 * np.arange(-(-tables.channels // 4))
-    constants = _CODE_DATA + _FAR
-    bias, scales = constants + tables.bias + quads, constants + tables.scales + quads
+    bias, scales = _CONSTANTS + tables.bias + quads, _CONSTANTS + tables.scales + quads
     sums = _ACC + tables.acc + quads
+    block, is_last = _block_addr(tables, index), index == blocks - 1
+    parts = [sums if index else bias]
+    if is_last:
+        stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+        frames = stack["bytes"] if tables.by_bytes else ()
+        parts += [*(np.full(len(quads), frame) for frame in frames), scales]
+    read = np.stack(parts, axis=1).ravel()
+    sink = [_JOB, *(_SINK if is_last else (_ADC_SHIFT,)), _ELEMENTS]
     if blocks == 1:
-        read = np.stack([bias, scales], axis=1).ravel()
-    elif index == 0:
-        read = bias
-    elif index < blocks - 1:
-        read = sums
+        before, after = [*_ONE_BLOCK["queue"], block + 16], _ONE_BLOCK["queue"]
     else:
-        read = np.stack([sums, scales], axis=1).ravel()
-    block = constants + tables.blocks + size_bytes(BLOCK) * index
-    before = [*frames["queue"], *frames["loop"], block, block + 28]
-    if blocks > 1:
-        before += [_CODE_DATA + tables.io + (16 if index == blocks - 1 else 12)]
-    before += [*frames["take"], *_LAYER[-4:]]
-    return np.concatenate([before, read, frames["take"]]).astype(np.int64)
+        before = [block, block + 16, _MANY_BLOCKS["loop"]]
+        after = (*_MANY_BLOCKS["queue"], _JOB, block, _MANY_BLOCKS["patch"])
+    return np.concatenate([before, sink, read, after]).astype(np.int64)
