@@ -107,10 +107,16 @@ def _add_sum_lines(
             (half_end - len(group.blocks) * area) % CACHE_BYTES,
             blocks=len(group.blocks), area_bytes=area, pixel_bytes=pixel_bytes,
             element_bytes=machine.tile.output_bytes, channels=group.channel_count,
-            words=layer.out_shape[2] % 4 == 0, pixels=end - begin,
+            aligned=_aligned(layer, begin, group.channel_begin), pixels=end - begin,
         )  # fmt: skip
         lines["walked"] += memory
         lines["results"] += scratch
+
+
+def _aligned(layer: Layer, pixel: int, channel: int) -> tuple[bool, ...]:
+    """Whether the outputs of four pixels begin at a word; those of the next are like them."""
+    pitch = layer.out_shape[2]
+    return tuple(((pixel + i) * pitch + channel) % 4 == 0 for i in range(4))
 
 
 def _pipeline(

@@ -21,7 +21,7 @@ NO_QUEUE: Features = {
 }  # fmt: skip
 """Loops of queue, none of them run."""
 _TILE: Features = NO_QUEUE | {
-    "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
+    "group": 0.0, "group_block": 0.0, "pixel": 0.0, "mvm": 0.0,
     "mvm_of_many": 0.0, "finish": 0.0, "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0,
     "unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
     "partial": 0.0,
@@ -102,10 +102,20 @@ def tile_work(
             loops[name] = loops.get(name, 0.0) + count
         for name, count in found.code.items():
             code[name] = code.get(name, 0.0) + count
+        if plan.body is not Body.TIGHT:
+            for name, count in _hold_loops(group).items():
+                loops[name] = loops.get(name, 0.0) + count
         lines["program_lines"] += found.lines["program_lines"]
         mvms += pixels * len(group.blocks)
         _add_lines(lines, layer, plan, chunk, index, places)
     return Work(loops=loops, lines=lines, code=code, pixel_mvms=mvms)
+
+
+def _hold_loops(group: Group) -> Features:
+    """Loose tiles are taken, and given back, in the order of their numbers: all blocks are looked
+    at for each, and once more to find that there is none."""
+    tiles = len({block.tile for block in group.blocks})
+    return {"tile": float(tiles), "tile_search": 2.0 * (tiles + 1) * len(group.blocks)}
 
 
 @functools.lru_cache(maxsize=32768)
@@ -126,8 +136,8 @@ def _group_work(layer: Layer, begin: int, end: int, group: Group, element_bytes:
 def code_paths(
     layer: Layer, begin: int, end: int, group: Group, element_bytes: int
 ) -> Features:
-    """MVMs by the functions that they need between them, in the order unaligned, fill, bytes, many:
-    some of these lie on the same lines of the instruction cache."""
+    """MVMs by the functions that they need between them, in the order unaligned, fill, bytes, many,
+    and by the width of results: some of these lie on the same lines of the instruction cache."""
     width = (layer.kernel[1], layer.in_shape[2])
     by_bytes = _by_bytes(layer, group)
     many = "m" if len(group.blocks) > 1 else ""
@@ -138,9 +148,9 @@ def code_paths(
             head = ("u" if "unaligned_run" in loops else "") + ("f" if "fill" in loops else "")
             # The last block's results are those that are stored.
             last = by_bytes and block is group.blocks[-1]
-            tail = (f"b{element_bytes}" if last else "") + many
-            if head or tail:
-                name = f"code_{head}{tail}"
+            path = head + ("b" if last else "") + many
+            if path:
+                name = f"code_{path}{element_bytes}"
                 paths[name] = paths.get(name, 0.0) + count
     return paths
 
@@ -161,8 +171,6 @@ def _add_outputs(
     loops["group"] += 1
     if blocks > 1:
         loops["group_block"] += blocks
-        # Loose tiles are taken, and given back, in the order of their numbers.
-        loops["tile_search"] += blocks * blocks
     loops["pixel"] += pixels
     loops["mvm"] += pixels * blocks
     loops["mvm_of_many"] += pixels * blocks if blocks > 1 and not group.reprogram else 0
