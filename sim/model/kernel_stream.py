@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
+from tightrope.sim.image.layout import BLOCK, CHUNK, GROUP, size_bytes
 from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan
 from tightrope.sim.mapping.stream import (
     StreamGeometry,
@@ -15,6 +16,7 @@ from tightrope.sim.workload.layers import Layer
 
 from .kernel_tile import aligned_pixels
 from .places import Places
+from .stream_walk import bands_misses
 from .sums_walk import area_bytes, sums_misses
 from .work import CACHE_BYTES, LINE_BYTES, Band, Features, Pipeline, Work
 
@@ -43,16 +45,25 @@ def stream_work(
         "sum_unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0,
     }  # fmt: skip
     loops["chunk"] = 1.0
-    lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0}
+    lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0, "bands": 0.0}
     bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
     firsts = [begin for begin, _ in pixels_of_groups(layer.pixels, plan.groups)]
     parts = []
+    at = plan.chunks.index(chunk)
+    blocks_before = sum(len(group.blocks) for group in plan.groups[: chunk.begin])
     for index in range(chunk.begin, chunk.end):
         group = plan.groups[index]
         loops["group"] += 1
         loops["tile"] += len({block.tile for block in group.blocks})
         loops["band"] += len(bands)
         loops["job"] += len(bands) * len(group.blocks)
+        lines["bands"] += bands_misses(
+            (places.chunks + size_bytes(CHUNK) * at) % CACHE_BYTES,
+            (places.groups + size_bytes(GROUP) * index) % CACHE_BYTES,
+            (places.blocks + size_bytes(BLOCK) * blocks_before) % CACHE_BYTES,
+            len(group.blocks), len(bands), posted=geometry.post, is_first=index == chunk.begin,
+        )  # fmt: skip
+        blocks_before += len(group.blocks)
         if geometry.post:
             loops["store"] += len(bands)
             # A tile of one group has them from when it was programmed.

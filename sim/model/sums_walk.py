@@ -10,8 +10,10 @@ from .work import LINE_BYTES
 
 __all__ = ["area_bytes", "sums_misses"]
 
-WALKED_PIXELS = 16
-"""Of a band; what follows is like all but the first."""
+PARTS_MAX = 6
+"""Of a band. Results lie at other places of the cache in each."""
+WALKED_PIXELS = 8
+"""Of a part, of which the others are like these."""
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""
 _CONSTANTS, _RESULTS = _FAR, 2 * _FAR
@@ -36,11 +38,32 @@ def sums_misses(
     results, ``area_bytes`` from those of the next block. ``aligned``: whether outputs begin at a
     word, for the first pixels, and then again and again.
     """
+    band = (
+        bias, scales, results, blocks, area_bytes, pixel_bytes, element_bytes, channels, aligned,
+    )  # fmt: skip
+    parts = min(PARTS_MAX, -(-pixels // WALKED_PIXELS))
+    firsts = [round(index * pixels / parts) for index in range(parts)]
+    memory = scratch = 0.0
+    for first, end in zip(firsts, [*firsts[1:], pixels], strict=True):
+        walked = min(WALKED_PIXELS, end - first)
+        found = _walked(*band, first, first + walked)
+        memory += found[0] * (end - first) / walked
+        scratch += found[1] * (end - first) / walked
+    return memory, scratch
+
+
+def _walked(
+    bias: int, scales: int, results: int, blocks: int, area_bytes: int, pixel_bytes: int,
+    element_bytes: int, channels: int, aligned: tuple[bool, ...], begin: int, end: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Lines missed of (main memory, scratchpad) by some pixels, of which only the band's first one
+    finds nothing in the cache."""
     quads = 4 * np.arange(-(-channels // 4))
     tables = np.stack([_CONSTANTS + bias + 4 * quads, _CONSTANTS + scales + 4 * quads], axis=1)
     areas = np.arange(blocks) * area_bytes
     walks = []
-    for pixel in range(min(pixels, WALKED_PIXELS)):
+    warm = 0
+    for pixel in range(max(0, begin - 1), end):
         first = _RESULTS + results + pixel * pixel_bytes + quads[:, None] * element_bytes + areas
         words = channels // 4 if aligned[pixel % len(aligned)] else 0
         walks += [
@@ -48,14 +71,11 @@ def sums_misses(
             _quads_read(first[:words], tables[:words], by_bytes=False),
             _quads_read(first[words:], tables[words:], by_bytes=True),
         ]
+        warm = warm if pixel >= begin else sum(map(len, walks))
     walk = np.concatenate(walks) // LINE_BYTES
-    ends = np.cumsum([sum(map(len, walks[i : i + 3])) for i in range(0, len(walks), 3)])
-    missed = miss_mask(walk)
-    scratch = missed & (walk >= _RESULTS // LINE_BYTES)
-    memory = missed & ~scratch
-    return _scaled(memory, ends[0], pixels, len(ends)), _scaled(
-        scratch, ends[0], pixels, len(ends)
-    )
+    missed = walk[miss_mask(walk) & (np.arange(len(walk)) >= warm)]
+    scratch = int(np.count_nonzero(missed >= _RESULTS // LINE_BYTES))
+    return len(missed) - scratch, scratch
 
 
 def _quads_read(first: np.ndarray, tables: np.ndarray, *, by_bytes: bool) -> np.ndarray:
@@ -71,12 +91,6 @@ def _quads_read(first: np.ndarray, tables: np.ndarray, *, by_bytes: bool) -> np.
     else:
         parts.append(tables)
     return np.concatenate(parts, axis=1).ravel()
-
-
-def _scaled(missed: np.ndarray, first_end: int, pixels: int, walked: int) -> float:
-    """Of all ``pixels``, of which the first reads until ``first_end``."""
-    more = missed[first_end:].sum() / (walked - 1) if walked > 1 else 0.0
-    return float(missed.sum() + more * (pixels - walked))
 
 
 def area_bytes(pixels: int, pixel_bytes: int) -> int:
