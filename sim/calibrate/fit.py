@@ -24,7 +24,7 @@ class WrongOutputError(RuntimeError):
 
 _CODE = {"layer", "other_hart", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
-         "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
+         "post_group", "post_patches", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,

@@ -75,7 +75,12 @@ def stream_work(
             _add_sums(loops, layer, group, machine.tile.output_bytes, bands)
             _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, places, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
-    return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
+    # What a band does drives some of itself out, as the next one finds.
+    if geometry.post:
+        code = {"code_band_posted": float(loops["band"] > 1)}
+    else:
+        code = {f"code_band_raw{machine.tile.output_bytes}": loops["band"] - 1}
+    return Work(loops=loops, lines=lines, code=code, pipeline=sum(parts, Pipeline()))
 
 
 def _add_sums(

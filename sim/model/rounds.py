@@ -13,9 +13,11 @@ __all__ = ["Outcome", "agreed_outcome"]
 
 COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
-HELD_BAND_CYCLES = 900.0
+COLD_HELD_SUMS_RATIO = 0.1
+"""The same of a hart that streams and adds up results when it has given the tiles back."""
+HELD_BAND_CYCLES = 1000.0
 """For which a hart that streams holds tiles beside what they compute, for each band,"""
-HELD_JOB_CYCLES = 350.0
+HELD_JOB_CYCLES = 300.0
 """and for each job."""
 
 
@@ -101,7 +103,7 @@ def _outcome(
 ) -> Outcome:
     """With all as busy as the clock says."""
     cold = clock.time(first)
-    held = COLD_HELD_RATIO * cold if plan.body in LOOSE_BODIES else 0.0
+    held = _held_ratio(plan, costs) * cold
     ends, waited, owners = _schedule(plan, clock, costs, held)
     engine = sum(
         costs[owner][chunk].pipeline.engine
@@ -110,6 +112,13 @@ def _outcome(
     )
     cycles = max(max(ends), engine) + clock.time(once) + cold - held
     return Outcome(cycles=cycles, ends=ends, waited=waited, owners=owners)
+
+
+def _held_ratio(plan: LayerPlan, costs: Sequence[Sequence[Cost]]) -> float:
+    """The part of what a hart's first chunk costs more than others while it holds tiles."""
+    if plan.body not in LOOSE_BODIES:
+        return 0.0
+    return COLD_HELD_SUMS_RATIO if costs[0][0].pipeline.sums else COLD_HELD_RATIO
 
 
 def _schedule(
