@@ -11,7 +11,7 @@ from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
-from tightrope.sim.model.cost import bus_queue
+from tightrope.sim.model.cost import burst_queue, bus_queue
 from tightrope.sim.model.features import chunk_works, family_of, first_uses
 from tightrope.sim.model.work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, total
 
@@ -67,6 +67,7 @@ class _Sample:
     counters: np.ndarray
     """(HartCounter,)."""
     cycles: float
+    bursts: float
     others: int
     """Other harts that worked at the same time."""
     bus_busy: float
@@ -110,6 +111,7 @@ def _samples(measurement: Measurement) -> list[_Sample]:
             code=total([first, *(work.code for work in members)]),
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),
+            bursts=sum(work.bursts for work in members),
             others=harts - 1,
             bus_busy=float(shared.sum() - shared[rows].mean()) / float(measurement.rtl_cycles),
             beats_of_others=float(beats.sum() - beats[rows].mean()),
@@ -186,6 +188,7 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
                 "shared": shared, "shared_busy": shared * bus_queue(sample.bus_busy),
                 "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
+                "burst": sample.bursts * burst_queue(sample.others + 1),
             }
         )
         rows.append({"fetch": fetches, "fill_busy": fetches * busy})
