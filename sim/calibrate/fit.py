@@ -231,7 +231,7 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
     )
 
 
-SAME_FOR_BOTH_COUPLINGS = ("program", "program_row", "partial")
+SAME_FOR_BOTH_COUPLINGS = ("program_row", "partial")
 
 
 def _fit_kernel(

@@ -10,7 +10,7 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .drawn import draw_cases, is_short_to_program
 from .layers import conv_layer, dense_layer, machine, tile_ways
-from .machines import FIT, FIT_STREAMING, NOMINAL
+from .machines import FIT_STREAMING, NOMINAL
 from .stream_cases import stream_machine
 
 __all__ = ["wide_cases"]
@@ -52,6 +52,12 @@ STREAMED = (
 )  # fmt: skip
 EVERY = (*[LayerOp.CONV] * 4, LayerOp.DENSE, *[Body.TIGHT] * 4, *[Body.LOOSE] * 4, LayerOp.DWCONV,
          LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL)  # fmt: skip
+DRAWN: tuple[tuple[int, tuple[ClusterConfig, ...], Sequence[LayerOp | Body]], ...] = (
+    (0, NOMINAL, EVERY),
+    (7, POST, [Body.TIGHT] * 4 + [Body.LOOSE] * 4),
+    (11, (FIT_STREAMING[2], stream_machine(4)), [Body.STREAM] * 5),
+)
+"""(number of the first, machines, what is drawn on each); numbers are seeds."""
 
 
 def wide_cases(taken: set[str]) -> list[Case]:
@@ -69,12 +75,9 @@ def wide_cases(taken: set[str]) -> list[Case]:
             for one in (stream_machine(1), stream_machine(4), FIT_STREAMING[2])
         ]
     taken |= {case.layer.name for case in cases}
-    lists: list[tuple[ClusterConfig, Sequence[LayerOp | Body]]]
-    lists = [(one, EVERY) for one in (*NOMINAL, *FIT)]
-    lists += [(one, [Body.TIGHT] * 4 + [Body.LOOSE] * 4) for one in POST]
-    lists += [(one, [Body.STREAM] * 5) for one in (*FIT_STREAMING, stream_machine(4))]
-    for number, (one, what) in enumerate(lists):
-        cases += draw_cases(one, SEED + 1000 * number, what, taken)
+    for first, machines, what in DRAWN:
+        for number, one in enumerate(machines, first):
+            cases += draw_cases(one, SEED + 1000 * number, what, taken)
     return cases
 
 

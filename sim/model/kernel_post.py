@@ -71,7 +71,8 @@ def _is_run(layer: Layer) -> bool:
         )
     ]
     inside = all(end <= size for end, size in zip(reach, layer.in_shape, strict=False))
-    aligned = layer.pixels == 1 or aligned_ratio(layer.in_shape[2]) == 1.0
+    _, in_w, pitch = layer.in_shape
+    aligned = layer.stride[1] * pitch % 4 == 0 and layer.stride[0] * in_w * pitch % 4 == 0
     return layer.kernel[0] == 1 and not any(layer.pads[:2]) and inside and aligned
 
 
