@@ -22,6 +22,7 @@ from tightrope.sim.model.predict import (
     load_calibration,
     predict_layer,
 )
+from tightrope.sim.model.sequence import predict_sequence
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.sweeps.files import source_fingerprint
 from tightrope.sim.sweeps.fingerprint import fingerprint
@@ -73,9 +74,19 @@ class CalibratedModel:
         """See :class:`Predictor`."""
         return helped_plan(layer, plan, machine, Balance.STEAL, self._calibration)
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
-        """Predict layers; the energy of all in one call, since its checks take most of the time."""
-        found = [predict_layer(layer, plan, machine, self._calibration) for layer, plan in work]
+    def costs(
+        self,
+        work: Sequence[tuple[Layer, LayerPlan]],
+        machine: ClusterConfig,
+        *,
+        in_order: bool = False,
+    ) -> list[Cost]:
+        """See :class:`Predictor`. The energy of all in one call, since its checks take most of the
+        time."""
+        if in_order:
+            found = predict_sequence(work, machine, self._calibration)
+        else:
+            found = [predict_layer(layer, plan, machine, self._calibration) for layer, plan in work]
         if not found:
             return []
         counters, one_tile = _stacked([layer.counters for layer in found], machine)

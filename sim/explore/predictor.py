@@ -84,8 +84,15 @@ class Predictor(Protocol):
     identity: str
     """Changes whenever a prediction might."""
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
-        """Predict layers of one machine; raises ModelError if that is impossible."""
+    def costs(
+        self,
+        work: Sequence[tuple[Layer, LayerPlan]],
+        machine: ClusterConfig,
+        *,
+        in_order: bool = False,
+    ) -> list[Cost]:
+        """Predict layers of one machine, each alone or, ``in_order``, one after the other; raises
+        ModelError if that is impossible."""
         ...
 
     def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:

@@ -14,6 +14,7 @@ from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
 from tightrope.sim.model.calibration import Calibration
 from tightrope.sim.model.helping import helped_plan
 from tightrope.sim.model.predict import predict_layer
+from tightrope.sim.model.sequence import predict_sequence
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 from .errors import NetworkError
@@ -120,10 +121,8 @@ def _in_use(
 
 
 def _model_cycles(mapping: NetworkMapping, calibration: Calibration) -> float:
-    return sum(
-        predict_layer(layer, plan, mapping.machine, calibration).model_cycles
-        for layer, plan in zip(mapping.network.layers, mapping.plans, strict=True)
-    )
+    work = list(zip(mapping.network.layers, mapping.plans, strict=True))
+    return sum(one.model_cycles for one in predict_sequence(work, mapping.machine, calibration))
 
 
 def _plans(

@@ -29,7 +29,13 @@ class StubPredictor:
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         return {"harts": 2.0 ** rng.uniform(-1, 1, samples), "tiles": np.ones(samples)}
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig) -> list[Cost]:
+    def costs(
+        self,
+        work: Sequence[tuple[Layer, LayerPlan]],
+        machine: ClusterConfig,
+        *,
+        in_order: bool = False,
+    ) -> list[Cost]:
         return [self.cost(layer, plan, machine) for layer, plan in work]
 
     def cost(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> Cost:

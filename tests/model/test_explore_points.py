@@ -93,7 +93,7 @@ class Counting:
     def energy_factors(self, rng, samples):
         return {"harts": np.ones(samples)}
 
-    def costs(self, work, machine):
+    def costs(self, work, machine, *, in_order=False):
         self.plans += work
         return [self.cost(layer, plan, machine) for layer, plan in work]
 
