@@ -50,6 +50,11 @@ STREAMED = (
     conv_layer(8, 180, 40, 3, 1, 1), conv_layer(30, 160, 32, 3, 1, 0, rows=5),
     conv_layer(13, 160, 378, rows=2),
 )  # fmt: skip
+UNALIGNED = (
+    conv_layer(4, 301, 32), conv_layer(5, 275, 64), conv_layer(7, 21, 16), conv_layer(3, 403, 24),
+    conv_layer(6, 5, 12, 3, 1, 1), conv_layer(5, 45, 20, 3, 1, 1), conv_layer(6, 9, 32, 3),
+)  # fmt: skip
+"""On tiles: code for bytes that begin at no word meets other code in the instruction cache."""
 EVERY = (*[LayerOp.CONV] * 4, LayerOp.DENSE, *[Body.TIGHT] * 4, *[Body.LOOSE] * 4, LayerOp.DWCONV,
          LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL)  # fmt: skip
 DRAWN: tuple[tuple[int, tuple[ClusterConfig, ...], Sequence[LayerOp | Body]], ...] = (
@@ -78,6 +83,9 @@ def wide_cases(taken: set[str]) -> list[Case]:
     for first, machines, what in DRAWN:
         for number, one in enumerate(machines, first):
             cases += draw_cases(one, SEED + 1000 * number, what, taken)
+    for layer in UNALIGNED:
+        for one in (machine(1), machine(1, tile=TileConfig(adc_bits=8))):
+            cases += _on_tiles(layer, one, len(cases))
     return cases
 
 
