@@ -20,12 +20,14 @@ from .stream_walk import bands_misses
 from .sums_walk import area_bytes, sums_misses
 from .work import CACHE_BYTES, LINE_BYTES, Band, Features, Pipeline, Work
 
-__all__ = ["stream_work"]
+__all__ = ["PUSH_CYCLES", "stream_work"]
 
 JOB_CYCLES = 20
 """Of a tile, from one job to the next that waits."""
 BLOCK_CYCLES = 20
 """Of the DMA engine, beyond the bytes of a block."""
+PUSH_CYCLES = 250.0
+"""Of a hart, from one job that it pushes to the next."""
 REQUEST_CYCLES = 3
 """Of an MVM, beyond the words that move."""
 
@@ -129,6 +131,14 @@ def _add_sum_lines(
         lines["results"] += scratch
 
 
+def _after_push(jobs: Sequence[tuple[int, float]]) -> float:
+    """Cycles from when the last of some jobs, each of a tile, was pushed until all have ended."""
+    free: dict[int, float] = {}
+    for place, (index, cycles) in enumerate(jobs):
+        free[index] = max(free.get(index, 0.0), place * PUSH_CYCLES) + cycles
+    return max(free.values()) - (len(jobs) - 1) * PUSH_CYCLES
+
+
 def _aligned(layer: Layer, pixel: int, channel: int) -> tuple[bool, ...]:
     """Whether the outputs of four pixels begin at a word; those of the next are like them."""
     pitch = layer.out_shape[2]
@@ -146,26 +156,26 @@ def _pipeline(
     tile = machine.tile
     dma_rate = min(machine.dma_bytes_per_cycle, machine.memory.bytes_per_cycle)
     element_bytes = 1 if geometry.post else tile.output_bytes
-    busy: dict[int, list[float]] = {}
+    periods: list[tuple[int, float]] = []
     for block in group.blocks:
         moved = block.row_count + block.col_count * element_bytes
         requests = moved / machine.stream_bytes_per_cycle + REQUEST_CYCLES
         positions = -(-block.row_count // layer.in_shape[2])
-        busy.setdefault(block.tile, []).append(
-            max(tile.mvm_latency_cycles, requests, positions)
-        )
+        periods.append((block.tile, max(tile.mvm_latency_cycles, requests, positions)))
     found = []
     for begin, end in bands:
         load = load_bytes(layer, (begin, end), layer.in_shape[2]) / dma_rate
         store = (end - begin) * group.channel_count / dma_rate
+        jobs = [(index, (end - begin) * period + JOB_CYCLES) for index, period in periods]
+        busy: dict[int, float] = {}
+        for index, cycles in jobs:
+            busy[index] = busy.get(index, 0.0) + cycles
         found.append(
             Band(
                 load=load + BLOCK_CYCLES,
-                tile=max(
-                    sum((end - begin) * period + JOB_CYCLES for period in periods)
-                    for periods in busy.values()
-                ),
+                tile=max(busy.values()),
                 store=store + BLOCK_CYCLES if geometry.post else 0.0,
+                after=_after_push(jobs),
             )
         )
     return Pipeline(groups=(tuple(found),), sums=not geometry.post)

@@ -7,18 +7,20 @@ from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
 
 from .cost import Clock, Cost, bus_queue
+from .kernel_stream import PUSH_CYCLES
 from .schedule import Hold, run_locked, run_shares, run_stealing
 
 __all__ = ["Outcome", "agreed_outcome"]
 
 COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
-COLD_HELD_SUMS_RATIO = 0.1
+COLD_HELD_SUMS_RATIO = 0.3
 """The same of a hart that streams and adds up results when it has given the tiles back."""
-HELD_BAND_CYCLES = 1000.0
-"""For which a hart that streams holds tiles beside what they compute, for each band,"""
-HELD_JOB_CYCLES = 300.0
-"""and for each job."""
+HELD_BAND_CYCLES = 600.0
+"""For which a hart that streams holds tiles for each band, beside pushing jobs and waiting for the
+last one,"""
+SEARCH_CYCLES = 12.0
+"""and for each block that it looks at to find the next tile to take or to give back."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _outcome(
 ) -> Outcome:
     """With all as busy as the clock says."""
     cold = clock.time(first)
-    held = _held_ratio(plan, costs) * cold
+    held = _held_cold(plan, costs, cold)
     ends, waited, owners = _schedule(plan, clock, costs, held)
     engine = sum(
         costs[owner][chunk].pipeline.engine
@@ -114,11 +116,12 @@ def _outcome(
     return Outcome(cycles=cycles, ends=ends, waited=waited, owners=owners)
 
 
-def _held_ratio(plan: LayerPlan, costs: Sequence[Sequence[Cost]]) -> float:
-    """The part of what a hart's first chunk costs more than others while it holds tiles."""
+def _held_cold(plan: LayerPlan, costs: Sequence[Sequence[Cost]], cold: float) -> float:
+    """The part of ``cold``, what a hart's first chunk costs more than others, for which it holds
+    tiles longer."""
     if plan.body not in LOOSE_BODIES:
         return 0.0
-    return COLD_HELD_SUMS_RATIO if costs[0][0].pipeline.sums else COLD_HELD_RATIO
+    return cold * (COLD_HELD_SUMS_RATIO if costs[0][0].pipeline.sums else COLD_HELD_RATIO)
 
 
 def _schedule(
@@ -161,8 +164,9 @@ def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost) -> list[Hold]
             holds.append((tiles, share))
             continue
         bands = cost.pipeline.groups[index]
-        pushed = HELD_BAND_CYCLES + HELD_JOB_CYCLES * len(group.blocks)
-        held = [band.tile + pushed for band in bands]
+        search = (len(tiles) + 1) * len(group.blocks)
+        pushed = HELD_BAND_CYCLES + PUSH_CYCLES * len(group.blocks) + SEARCH_CYCLES * search
+        held = [band.after + pushed for band in bands]
         rest = max(0.0, share - sum(held)) / len(bands)
         for one in held:
             holds += [(tiles, one), ((), rest)]

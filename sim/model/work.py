@@ -41,6 +41,8 @@ class Band:
     """Of the slowest tile."""
     store: float
     """Of the DMA engine, for results that tiles have requantised."""
+    after: float
+    """Of the tiles, once the hart has pushed the last job."""
 
 
 @dataclass(frozen=True)
