@@ -83,11 +83,11 @@ def _predict_descriptor(
     # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
     used = machine if plan.groups else _without_tiles(machine)
     known, key = calibration.memo, (shape, plan, used)
-    if key not in known:
+    found = known.get(key)
+    if found is None:
         if len(known) >= MEMO_MAX:
             known.clear()
-        known[key] = _computed(layer, plan, used, calibration)
-    found = known[key]
+        found = known[key] = _computed(layer, plan, used, calibration)
     if used is machine:
         return found
     tiles = tile_counters(layer, plan, machine)
