@@ -72,7 +72,8 @@ def predict(
     """Predict layers, each alone or, ``in_order``, one after the other; raises ModelError,
     EnergyError or ExploreError if that is impossible."""
     model = predictor.load_predictor(profile, calibration)
-    costs = tuple(model.costs(work, machine, in_order=in_order))
+    tasks = [(layer, plan, machine) for layer, plan in work]
+    costs = tuple(model.costs(tasks, in_order=in_order))
     return Predicted(
         costs=costs,
         total=total_of(costs),

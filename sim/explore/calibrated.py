@@ -75,34 +75,30 @@ class CalibratedModel:
         return helped_plan(layer, plan, machine, Balance.STEAL, self._calibration)
 
     def costs(
-        self,
-        work: Sequence[tuple[Layer, LayerPlan]],
-        machine: ClusterConfig,
-        *,
-        in_order: bool = False,
+        self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
     ) -> list[Cost]:
         """See :class:`Predictor`. The energy of all in one call, since its checks take most of the
         time."""
         if in_order:
-            found = predict_sequence(work, machine, self._calibration)
+            found = predict_sequence(work, self._calibration)
         else:
-            found = [predict_layer(layer, plan, machine, self._calibration) for layer, plan in work]
-        if not found:
-            return []
-        counters, one_tile = _stacked([layer.counters for layer in found], machine)
-        spent = energy_of(counters, one_tile, self._profile).to_dict()
-        energy = {
-            _short(name): np.broadcast_to(np.asarray(pj, float), len(found)).tolist()
-            for name, pj in spent.items()
-        }
-        return [
-            _cost(
-                family_of(layer, plan.body),
-                prediction,
-                {name: values[index] for name, values in energy.items()},
-            )
-            for index, ((layer, plan), prediction) in enumerate(zip(work, found, strict=True))
-        ]
+            found = [predict_layer(*task, self._calibration) for task in work]
+        costs: list[Cost | None] = [None] * len(work)
+        alike: dict[ClusterConfig, list[int]] = {}
+        for index, (_, _, machine) in enumerate(work):
+            alike.setdefault(_of_one_tile(machine), []).append(index)
+        for machine, indices in alike.items():
+            counters = _stacked([found[index].counters for index in indices], machine.harts)
+            spent = energy_of(counters, machine, self._profile).to_dict()
+            energy = {
+                _short(name): np.broadcast_to(np.asarray(pj, float), len(indices)).tolist()
+                for name, pj in spent.items()
+            }
+            for place, index in enumerate(indices):
+                layer, plan, _ = work[index]
+                own = {name: values[place] for name, values in energy.items()}
+                costs[index] = _cost(family_of(layer, plan.body), found[index], own)
+        return costs
 
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         """See :class:`Predictor`."""
@@ -129,33 +125,29 @@ def _cost(kernel: str, found: LayerPrediction, energy: Mapping[str, float]) -> C
     )
 
 
-def _stacked(
-    layers: Sequence[ModelCounters], machine: ClusterConfig
-) -> tuple[RunCounters, ClusterConfig]:
-    """Counters of many layers as arrays, on a machine whose tiles are one.
+def _of_one_tile(machine: ClusterConfig) -> ClusterConfig:
+    """The machine as if its tiles were one: energy is linear in what tiles count."""
+    return replace(machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=1)
 
-    Energy is linear in what tiles count, so that changes nothing.
-    """
-    harts = [
-        {
-            name: np.array([layer.harts[hart].get(name, 0.0) for layer in layers])
-            for name in HartCounter
-        }
-        for hart in range(machine.harts)
-    ]
+
+def _stacked(layers: Sequence[ModelCounters], harts: int) -> RunCounters:
+    """Counters of many layers as arrays, and those of all tiles as one's."""
     tile = {
         name: np.array([sum(one.get(name, 0.0) for one in layer.tiles) for layer in layers])
         for name in TileStatusReg
         if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
     }
-    counters = RunCounters(
-        harts=harts,
+    return RunCounters(
+        harts=[
+            {
+                name: np.array([layer.harts[hart].get(name, 0.0) for layer in layers])
+                for name in HartCounter
+            }
+            for hart in range(harts)
+        ],
         tiles=[tile],
         **{
             name: np.array([getattr(layer, name) for layer in layers])
             for name in (*TRAFFIC, "cycles")
         },
-    )
-    return counters, replace(
-        machine, tight_tiles_per_hart=0, tight_harts=None, loose_tiles=1
     )

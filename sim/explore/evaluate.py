@@ -176,18 +176,16 @@ class Evaluator:
         return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
 
     def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:
-        """Predict layers, those that want the same machine together."""
-        by_machine: dict[ClusterConfig, list[tuple[_Key, tuple[Layer, LayerPlan]]]] = {}
+        """Predict layers, all in one call."""
+        work: list[tuple[Layer, LayerPlan, ClusterConfig]] = []
         for key, held in wanted.items():
             machine = machine_for(self.base, key.harts, key.body, held.tiles if held else 0)
             layer, groups = self._layers[key.shape], held.groups if held else ()
             plan = plan_for(layer, machine, key.body, key.balance, groups, key.split)
             if key.balance is Balance.STEAL:
                 plan = self.predictor.helped(layer, plan, machine)
-            by_machine.setdefault(machine, []).append((key, (layer, plan)))
-        for machine, work in by_machine.items():
-            costs = self.predictor.costs([task for _, task in work], machine)
-            self._costs.update(zip((key for key, _ in work), costs, strict=True))
+            work.append((layer, plan, machine))
+        self._costs.update(zip(wanted, self.predictor.costs(work), strict=True))
 
 
 def plan_for(

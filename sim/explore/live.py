@@ -116,7 +116,7 @@ def run_live(
     checks = []
     for found in measured:
         case = found.case
-        (cost,) = evaluator.predictor.costs([(case.layer, found.plan)], case.machine)
+        (cost,) = evaluator.predictor.costs([(case.layer, found.plan, case.machine)])
         low, high = cost.interval(evaluator.predictor.shared_ratio)
         checks.append(
             LiveCheck(
@@ -148,7 +148,7 @@ def _candidates(
         case = _case(evaluator.predictor, layer, limit, machine, body, balance)
         if case is None or case.plan is None:
             continue
-        (cost,) = evaluator.predictor.costs([(case.layer, case.plan)], machine)
+        (cost,) = evaluator.predictor.costs([(case.layer, case.plan, machine)])
         if cost.model_cycles > MOST_CYCLES:
             limit = int(min(limit, work(case.layer)) * MOST_CYCLES / cost.model_cycles)
             case = _case(evaluator.predictor, layer, limit, machine, body, balance)

@@ -85,13 +85,9 @@ class Predictor(Protocol):
     """Changes whenever a prediction might."""
 
     def costs(
-        self,
-        work: Sequence[tuple[Layer, LayerPlan]],
-        machine: ClusterConfig,
-        *,
-        in_order: bool = False,
+        self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
     ) -> list[Cost]:
-        """Predict layers of one machine, each alone or, ``in_order``, one after the other; raises
+        """Predict layers, each on a machine and alone or, ``in_order``, one after the other; raises
         ModelError if that is impossible."""
         ...
 

@@ -50,13 +50,15 @@ class SweepResult:
 
 
 def point_tasks(evaluator: Evaluator, points: Sequence[Point]) -> list[Task[NetworkPoint]]:
-    """A task for each point. Those with as many harts share digital layers and a baseline."""
+    """A task for each point. Those with as many harts share digital layers and a baseline, and all
+    of a network walks of caches."""
     name = evaluator.network.name
     return [
         Task(
             key=evaluator.key(point),
             payload=NetworkPoint(network=name, point=point),
             group=f"{name}, {point.harts} harts",
+            family=name,
         )
         for point in points
     ]

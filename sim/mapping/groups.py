@@ -5,7 +5,7 @@ from tightrope.sim.image.layout import Body
 from tightrope.sim.workload.layers import Layer
 
 from .errors import MappingError
-from .plan import LOOSE_BODIES, TILE_BODIES, Block, Group, TightSplit
+from .plan import LOOSE_BODIES, TILE_BODIES, Block, Group, TightSplit, moved_group
 from .replicas import replicate
 from .split import COLUMN_UNIT, Range, round_up, split_columns, split_evenly, split_rows
 from .tiles import FreeSpace, place_group
@@ -160,17 +160,35 @@ def _place(
     rows = split_rows(layer.patch, machine.tile.rows)
     left = list(pools)
     groups: list[Group] = []
+    # Most harts hold as much as the first, and then get as many channels in the same places.
+    known: dict[tuple[int, int], tuple[FreeSpace, list[Group]] | None] = {}
     for hart, share in enumerate(split_evenly(layer.out_shape[2], len(pools), COLUMN_UNIT)):
-        taken = avoid
-        for channels in split_columns(share, cols) if share[1] > share[0] else []:
-            # Groups of a layer on different tiles can be computed at the same time.
-            placed = place_group(left[hart], rows, channels, hart=hart, avoid=taken)
-            if placed is None:
-                return None
-            left[hart], group = placed
-            taken += tuple(block.tile for block in group.blocks)
-            groups.append(group)
+        key = (id(pools[hart]), share[1] - share[0])
+        if key not in known:
+            known[key] = _place_share(pools[hart], rows, share, cols, avoid)
+        placed = known[key]
+        if placed is None:
+            return None
+        left[hart], some = placed
+        moved = share[0] - some[0].channel_begin if some else 0
+        groups += [moved_group(group, moved, hart) for group in some]
     return tuple(left), tuple(groups)
+
+
+def _place_share(
+    space: FreeSpace, rows: list[Range], share: Range, cols: int, avoid: tuple[int, ...]
+) -> tuple[FreeSpace, list[Group]] | None:
+    """Some channels in one pool: the space that is left, and the groups."""
+    groups: list[Group] = []
+    for channels in split_columns(share, cols) if share[1] > share[0] else []:
+        # Groups of a layer on different tiles can be computed at the same time.
+        placed = place_group(space, rows, channels, avoid=avoid)
+        if placed is None:
+            return None
+        space, group = placed
+        avoid += tuple(block.tile for block in group.blocks)
+        groups.append(group)
+    return space, groups
 
 
 def _turns(rows: list[Range], channels: Range, tile: int, hart: int) -> Group:

@@ -84,7 +84,7 @@ class Placements:
         """The step that places one more layer, or skips it."""
         pools, placed = step.placed
         wanted = {**step.parts, index: part}
-        fits = part.params <= _free_cells(pools)
+        fits = part.params <= sum(pool.cells for pool in pools)
         others = self._of_others(index, placed)
         found = place_layer(part, machine, body, pools, avoid=others) if fits else None
         if found is not None:
@@ -108,9 +108,3 @@ class Placements:
             for block in group.blocks
         )
 
-
-def _free_cells(pools: Pools) -> int:
-    """Weights that there is room for, whatever their shape."""
-    return sum(
-        window.rows * window.cols for pool in pools for tile in pool.tiles for window in tile
-    )

@@ -96,6 +96,17 @@ def held_channels(groups: Sequence[Group] | None) -> int:
     return max((group.channel_begin + group.channel_count for group in groups or ()), default=0)
 
 
+def moved_group(group: Group, channels: int, hart: int) -> Group:
+    """The same on the tiles of ``hart``, for channels so many further on."""
+    return Group(
+        channel_begin=group.channel_begin + channels,
+        channel_count=group.channel_count,
+        blocks=group.blocks,
+        reprogram=group.reprogram,
+        hart=hart,
+    )
+
+
 def of_channels(layer: Layer, count: int) -> Layer:
     """The layer with so many output channels, its first ones."""
     return dataclasses.replace(layer, out_shape=(*layer.out_shape[:2], count))

@@ -1,7 +1,10 @@
 """The free space of tiles' arrays, and how a group of blocks takes its windows from it."""
 
+import collections
 import dataclasses
+import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tightrope.hw.config import TileConfig
 
@@ -24,8 +27,7 @@ GROUP_BLOCKS_MAX = 64
 """Blocks of a resident group that firmware can queue, as ``kernels.h`` has it."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Window:
+class Window(NamedTuple):
     """A rectangle of one array, in word lines and bit lines."""
 
     row: int
@@ -48,6 +50,11 @@ class FreeSpace:
         whole = Window(row=0, col=0, rows=tile.rows, cols=tile.cols)
         return cls(tiles=((whole,),) * count, used=(False,) * count)
 
+    @functools.cached_property
+    def cells(self) -> int:
+        """That are free, whatever their shape."""
+        return sum(window.rows * window.cols for tile in self.tiles for window in tile)
+
     def fit(self, tile: int, rows: int, cols: int) -> tuple[int, int] | None:
         """``(leftover, index)`` as of :func:`best_fit`, of a tile's free windows."""
         return best_fit(self.tiles[tile], rows, cols)
@@ -68,7 +75,8 @@ def is_exact(tile: TileConfig) -> bool:
     return tile.adc_bits == 32 and tile.weight_bits == 8
 
 
-def best_fit(windows: Sequence[Window], rows: int, cols: int) -> tuple[int, int] | None:
+@functools.lru_cache(maxsize=65536)
+def best_fit(windows: tuple[Window, ...], rows: int, cols: int) -> tuple[int, int] | None:
     """``(leftover, index)`` of the free window that ``rows`` x ``cols`` fills best, or None.
 
     The leftover is that of the tighter side: the smaller, the less is wasted.
@@ -169,10 +177,15 @@ def _best_tile(
     avoid: tuple[int, ...],
 ) -> int | None:
     """Where the next block goes: few of the group's ``blocks``, then welcome, then a tight fit."""
-    choices: list[tuple[int, int, int, int]] = []
-    for tile in range(len(space.tiles)):
-        here = sum(block.tile == tile for block in blocks)
-        found = space.fit(tile, *size)
-        if here < limit and found is not None:
-            choices.append((here, avoid.count(tile), found[0], tile))
-    return min(choices)[-1] if choices else None
+    here = collections.Counter(block.tile for block in blocks)
+    unwelcome = collections.Counter(avoid)
+    best: tuple[int, int, int, int] | None = None
+    for tile, windows in enumerate(space.tiles):
+        if not windows or here[tile] >= limit:
+            continue
+        found = best_fit(windows, *size)
+        if found is not None:
+            choice = (here[tile], unwelcome[tile], found[0], tile)
+            if best is None or choice < best:
+                best = choice
+    return None if best is None else best[-1]

@@ -43,7 +43,7 @@ def input_lines(layer: Layer, pixels: float, beside_bytes: float) -> Features:
 def _by_sets(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reads in the order of their sets, and of all but the first whether it misses."""
     # Sets fit a byte, which is sorted several times as fast.
-    order = np.argsort((lines % SETS).astype(np.uint8), kind="stable")
+    order = (lines.astype(np.uint8) % SETS).argsort(kind="stable")
     found = lines[order]
     # The one before in the same set is another line.
     return order, found[1:] != found[:-1]

@@ -4,7 +4,7 @@ import dataclasses
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
-from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.mapping.plan import TILE_BODIES, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
 from .calibration import Calibration
@@ -90,12 +90,20 @@ def _chunk_costs(
 ) -> ChunkCosts:
     works = chunk_works(layer, plan, machine)
     by_body: dict[Body, dict[int, Work]] = {}
+    channels: dict[Body, set[tuple[int, int]]] = {}
     for chunk, work in zip(plan.chunks, works, strict=True):
-        by_body.setdefault(plan.body_of(chunk), {})[id(work)] = work
+        body = plan.body_of(chunk)
+        by_body.setdefault(body, {})[id(work)] = work
+        channels.setdefault(body, set()).add((chunk.begin, chunk.end))
     priced: dict[int, Cost] = {}
     for body, different in by_body.items():
-        costs = price_list(layer, body, calibration).price(list(different.values()))
-        priced |= zip(different, costs, strict=True)
+        asked = list(different.values())
+        if len(asked) == 1 and body not in TILE_BODIES and len(channels[body]) > 1:
+            # numpy rounds a row alone otherwise, and that would decide who wins a tie: it is for
+            # chunks that are all of the same channels.
+            asked *= 2
+        costs = price_list(layer, body, calibration).price(asked)
+        priced |= zip(different, costs, strict=False)
     own = by_body.get(plan.body, {}).values()
     first = Work({"hart": 1.0}, {}, code=first_uses(own))
     (once,) = price_list(layer, plan.body, calibration).price([first])

@@ -47,6 +47,12 @@ class Cost:
     unseen: bool = False
     """Some loop of it never ran in the calibration."""
 
+    def copy(self) -> "Cost":
+        """To add to."""
+        made = Cost.__new__(Cost)
+        made.__dict__.update(self.__dict__)
+        return made
+
     def add(self, other: "Cost") -> None:
         self.compute += other.compute
         self.icache_fills += other.icache_fills
@@ -98,7 +104,7 @@ class PriceList:
                 bursts=work.bursts,
                 mvms=work.pixel_mvms,
                 pipeline=work.pipeline,
-                unseen=any(n and name not in self._seen for name, n in work.loops.items()),
+                unseen=any([n for name, n in work.loops.items() if name not in self._seen]),
             )
             for work, values in zip(works, priced, strict=True)
         ]
@@ -169,7 +175,7 @@ class Clock:
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
         until the tiles and the DMA engine are done."""
-        if cost.pipeline.bands:
+        if cost.pipeline.groups and cost.pipeline.bands:
             return self._stream_wait(cost)
         if not cost.mvms:
             return 0.0

@@ -5,12 +5,14 @@ drive out which follows from a layer's shape.
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from tightrope.sim.image.arena import SCRATCH_PHASE_BYTES, WEIGHTS_PHASE_BYTES
 from tightrope.sim.image.image import GUARD_BYTES
 
-from .cache_lines import direct_mapped_misses
+from .cache_lines import direct_mapped_misses, miss_mask
+from .dot4_lines import block_lines
 from .work import CACHE_BYTES, LINE_BYTES
 
 __all__ = ["misses_if_weights_stay", "misses_in_two_turns", "misses_per_block"]
@@ -43,9 +45,8 @@ def misses_per_block(
         panel = round(place * max(0, panels - 1) / max(1, places - 1))
         first = _panel_addr(panel * pixels * row_bytes, gathered)
         for start in starts:
-            walks = _walks(row_bytes, pixels, first, first_block + start + np.arange(last + 1))
-            warm = 0 if blocks == 1 else walks.shape[1]
-            counted += direct_mapped_misses(walks.ravel(), warm)
+            some = range(first_block + start, first_block + start + last + 1)
+            counted += _missed(row_bytes, pixels, first, some, int(blocks > 1))
     return counted / (places * len(starts) * max(1, last))
 
 
@@ -63,14 +64,10 @@ def misses_if_weights_stay(
     first = later = 0
     for place in range(places):
         panel = round(place * max(0, panels - 2) / max(1, places - 1))
-        walks = [
-            _walks(row_bytes, pixels, begin + (panel + i) * step, np.arange(blocks)).ravel()
-            for i in range(2)
-        ]
-        both, half = np.concatenate(walks), len(walks[0])
-        found = direct_mapped_misses(both, half)
-        later += found
-        first += direct_mapped_misses(both, 0) - found
+        where = (begin + panel * step) % CACHE_BYTES
+        found = _missed_by_two(row_bytes, pixels, where, step, blocks)
+        first += found[0]
+        later += found[1]
     return first / (blocks * places), later / (blocks * places)
 
 
@@ -88,14 +85,13 @@ def misses_in_two_turns(
         middles = WEIGHTS_PHASE_BYTES + (4 * (first_block + np.arange(blocks)) + 2) * row_bytes
         beside = ((middles - first) & half) == 0
         for turn, start in ((~beside, first), (beside, first + half)):
-            found = np.flatnonzero(turn)
-            if not len(found):
+            found = np.flatnonzero(turn).tolist()
+            if not found:
                 continue
-            walks = _walks(row_bytes, pixels, start, first_block + found[:_TURN_BLOCKS])
+            walked = [first_block + block for block in found[:_TURN_BLOCKS]]
             # The panel is counted with the copying.
-            misses = direct_mapped_misses(walks.ravel(), 0)
-            misses -= pixels * row_bytes / LINE_BYTES
-            missed += max(0.0, misses) * len(found) / len(walks)
+            misses = _missed(row_bytes, pixels, start, walked, 0) - pixels * row_bytes / LINE_BYTES
+            missed += max(0.0, misses) * len(found) / len(walked)
     return missed / (places * blocks)
 
 
@@ -104,26 +100,39 @@ def _panel_addr(offset_bytes: int, gathered: bool) -> int:
     return SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES + offset_bytes
 
 
-def _walks(row_bytes: int, pixels: int, first: int, blocks: np.ndarray) -> np.ndarray:
-    """(blocks, reads) lines in the order in which blocks of channels read them."""
-    offsets = np.arange(0, row_bytes, 4, dtype=np.int32)
-    begins = _FAR + WEIGHTS_PHASE_BYTES + 4 * row_bytes * blocks
-    weights = (begins[:, None] + np.arange(4) * row_bytes).astype(np.int32)
-    patches = (first + np.arange(pixels) * row_bytes).astype(np.int32)
-    fours = pixels // 4
-    parts = [
-        _reads(offsets, weights, patches[: 4 * fours].reshape(fours, 4)),
-        _reads(offsets, weights, patches[4 * fours :].reshape(pixels % 4, 1)),
-    ]
-    return np.concatenate(parts, axis=1) // LINE_BYTES
+def _missed(row_bytes: int, pixels: int, panel: int, blocks: Sequence[int], warm: int) -> int:
+    """Lines that ``blocks`` miss one after the other, but for the first ``warm`` ones, on patches
+    from the address ``panel`` on."""
+    weights = WEIGHTS_PHASE_BYTES + 4 * row_bytes * blocks[0]
+    # The cache looks the same from each of its sets.
+    phase = panel % LINE_BYTES
+    beside = (weights - panel) % CACHE_BYTES
+    others = tuple(block - blocks[0] for block in blocks)
+    return _missed_from(row_bytes, pixels, phase, beside, others, warm)
 
 
-def _reads(offsets: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """(blocks, reads) addresses of four rows of weights and of the patches of each group."""
-    shape = (len(weights), len(groups), len(offsets))
-    own = weights[:, None, None, :] + offsets[:, None]
-    patches = groups[None, :, None, :] + offsets[:, None]
-    rows = [
-        np.broadcast_to(own, (*shape, 4)), np.broadcast_to(patches, (*shape, groups.shape[1])),
-    ]  # fmt: skip
-    return np.concatenate(rows, axis=3).reshape(len(weights), -1)
+@functools.lru_cache(maxsize=16384)
+def _missed_from(
+    row_bytes: int, pixels: int, phase: int, beside: int, blocks: tuple[int, ...], warm: int
+) -> int:
+    """The same for patches from ``phase`` on, and weights ``beside`` bytes behind that."""
+    weights = _FAR + phase + beside + 4 * row_bytes * np.array(blocks)
+    walk = block_lines(row_bytes, weights, np.array([phase]), pixels)
+    missed = direct_mapped_misses(walk.lines.ravel(), warm * walk.lines.shape[1])
+    return missed + int(walk.again[warm:].sum())
+
+
+@functools.lru_cache(maxsize=4096)
+def _missed_by_two(
+    row_bytes: int, pixels: int, begin: int, step: int, blocks: int
+) -> tuple[int, int]:
+    """Lines that all blocks miss on a first panel at ``begin`` and on the next, ``step`` bytes
+    later."""
+    weights = _FAR + WEIGHTS_PHASE_BYTES + 4 * row_bytes * np.arange(blocks)
+    panels = np.array([[begin], [begin + step]])
+    walks = [block_lines(row_bytes, weights, panel, pixels) for panel in panels]
+    both = np.concatenate([walk.lines.ravel() for walk in walks])
+    mask = miss_mask(both)
+    half = len(both) // 2
+    first, later = (int(walk.again.sum()) for walk in walks)
+    return first + np.count_nonzero(mask[:half]), later + np.count_nonzero(mask[half:])

@@ -12,7 +12,7 @@ from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.mapping.stream import stream_geometry
 from tightrope.sim.workload.layers import Layer, LayerOp
 
-from .kernel_dot4 import dot4_work, is_small_chunk
+from .kernel_dot4 import DigitalChunks, digital_chunks, dot4_work
 from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
@@ -22,7 +22,7 @@ from .pixels import WALKED_PIXELS, classes_of
 from .places import Places, places_of
 from .work import Features, Work
 
-__all__ = ["chunk_work", "chunk_works", "family_of", "first_uses", "residual_class"]
+__all__ = ["chunk_works", "family_of", "first_uses", "residual_class"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -50,15 +50,21 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     geometry = stream_geometry(layer, machine, plan) if plan.body is Body.STREAM else None
     places = places_of(layer, plan)
     known: dict[Hashable, Work] = {}
+    key: Hashable
+    is_matrix = layer.op in (LayerOp.CONV, LayerOp.DENSE)
+    digital = digital_chunks(layer, plan, places) if is_matrix else None
     works = []
     for chunk in plan.chunks:
         body = plan.body_of(chunk)
-        key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
+        if digital and body in DIGITAL_BODIES:
+            key = (body, digital.key(layer, body, chunk))
+        else:
+            key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
         if key not in known:
             known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
                 if body is Body.STREAM and geometry
-                else chunk_work(layer, plan, chunk, machine, places)
+                else chunk_work(layer, plan, chunk, machine, places, digital)
             )
         works.append(known[key])
     return works
@@ -85,23 +91,24 @@ def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:
         return pixels
     if layer.op in (LayerOp.ADD, LayerOp.CLIP):
         return pixels[1] - pixels[0]
-    if layer.op in (LayerOp.CONV, LayerOp.DENSE) and body in DIGITAL_BODIES:
-        is_walked = is_small_chunk(layer, chunk)
-    else:
-        is_walked = layer.pixels <= WALKED_PIXELS
-    return pixels if is_walked else classes_of(layer, *pixels)
+    return pixels if layer.pixels <= WALKED_PIXELS else classes_of(layer, *pixels)
 
 
 def chunk_work(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places
-) -> Work:
-    """Counts of one chunk of any body but STREAM, on a hart that computes with that body."""
-    if layer.op in (LayerOp.CONV, LayerOp.DENSE):
-        if plan.body_of(chunk) in (Body.TIGHT, Body.LOOSE):
+    layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places,
+    digital: DigitalChunks | None,
+) -> Work:  # fmt: skip
+    """Counts of one chunk of any body but STREAM, on a hart that computes with that body.
+
+    ``digital`` is what is known of the plan's digital chunks, if the layer has a matrix.
+    """
+    if digital is not None:
+        body = plan.body_of(chunk)
+        if body in (Body.TIGHT, Body.LOOSE):
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
             return tile_work(layer, plan, chunk, machine.tile.output_bytes, places)
-        return dot4_work(layer, plan, chunk, places)
+        return dot4_work(layer, body, chunk, digital)
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk, places)
     if layer.op in (LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL):

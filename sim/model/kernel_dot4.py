@@ -1,24 +1,99 @@
 """Loops and cache lines of sw/kernels/conv_dot4.c (and of the plain conv_scalar.c)."""
 
+import collections
+import math
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+from tightrope.sim.image.layout import Body
 from tightrope.sim.image.tables import pitch_of_patch
-from tightrope.sim.mapping.plan import Chunk, LayerPlan
+from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
-from .dot4_walk import WALKED_MACS, misses_of_chunk
+from .dot4_walk import WALKED_MACS, Ends, misses_of_chunks
 from .pixels import classes_of
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["dot4_work", "is_small_chunk"]
+__all__ = ["DigitalChunks", "digital_chunks", "dot4_work"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 
 
-def is_small_chunk(layer: Layer, chunk: Chunk) -> bool:
-    """Whether a chunk is walked from its beginning to its end."""
-    outputs = (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
-    return outputs * layer.patch <= WALKED_MACS and layer.groups == 1
+class DigitalChunks(NamedTuple):
+    """What is known of the digital chunks of a plan before one looks at each."""
+
+    walked: Mapping[Ends, int]
+    """Lines that small ones miss on an empty cache."""
+    cold_ratio: Mapping[tuple[Body, int, int], float]
+    """Of chunks of one body and the same channels, those that a hart takes first."""
+    small_outputs: int
+    """Outputs of a small chunk, at the most."""
+    pitch: int
+    """Bytes from a patch to the next."""
+
+    def key(self, layer: Layer, body: Body, chunk: Chunk) -> Hashable:
+        """What the work of a chunk depends on. Of a large one, not where its pixels lie, but of
+        what class they are; and of its channels how many there are, and where in the cache their
+        weights begin."""
+        ends = _ends_of(chunk)
+        if ends in self.walked:
+            return ends
+        pixels: Hashable = ends[0]
+        if _outputs(chunk) > self.small_outputs:
+            pixels = classes_of(layer, *ends[0])
+        cold = self.cold_ratio[body, chunk.begin, chunk.end]
+        first = _first_block(chunk, self.pitch)
+        return (chunk.end - chunk.begin, first, cold, pixels)
+
+
+def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChunks:
+    """Those of a plan; to walk all small ones together takes little longer than one."""
+    pitch = pitch_of_patch(layer.patch)
+    small_outputs = WALKED_MACS // layer.patch if layer.groups == 1 else -1
+    chunks = [
+        (body, chunk)
+        for chunk in plan.chunks
+        if (body := plan.body_of(chunk)) in DIGITAL_BODIES
+    ]
+    ends = [
+        _ends_of(chunk)
+        for _, chunk in chunks
+        if _outputs(chunk) <= small_outputs and not _is_two_sided(chunk, pitch)
+    ]
+    gathered = not _is_patches(layer, pitch)
+    alike = collections.Counter((body, chunk.begin, chunk.end) for body, chunk in chunks)
+    harts = len(plan.hart_first) - 1
+    return DigitalChunks(
+        misses_of_chunks(layer, places, pitch, _panel_pixels(pitch), gathered, ends),
+        {key: min(1.0, harts / count) for key, count in alike.items()},
+        small_outputs,
+        pitch,
+    )
+
+
+def _first_block(chunk: Chunk, pitch: int) -> int:
+    """The first block of channels; or an earlier one whose weights lie at the same lines."""
+    return chunk.begin // 4 % (CACHE_BYTES // math.gcd(4 * pitch, CACHE_BYTES))
+
+
+def _outputs(chunk: Chunk) -> int:
+    return (chunk.pixel_end - chunk.pixel_begin) * (chunk.end - chunk.begin)
+
+
+def _ends_of(chunk: Chunk) -> Ends:
+    return (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end)
+
+
+def _is_two_sided(chunk: Chunk, pitch: int) -> bool:
+    """Whether weights pass each panel in two turns."""
+    exceed = (chunk.end - chunk.begin) * pitch > CACHE_BYTES
+    return exceed and chunk.pixel_end - chunk.pixel_begin > 4 and 4 * pitch <= PANEL_BYTES
+
+
+def _panel_pixels(pitch: int) -> int:
+    return max(4, PANEL_BYTES // pitch // 4 * 4)
 
 
 def _is_patches(layer: Layer, pitch: int) -> bool:
@@ -40,15 +115,17 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Work:
-    """Counts of one chunk."""
+def dot4_work(
+    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks
+) -> Work:
+    """Counts of one chunk, which a digital ``body`` computes."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
     pitch = pitch_of_patch(layer.patch)
     words = pitch // 4
     direct = _is_patches(layer, pitch)
-    two_sided = channels * pitch > CACHE_BYTES and pixels > 4 and 4 * pitch <= PANEL_BYTES
-    size = max(4, PANEL_BYTES // pitch // 4 * 4)
+    two_sided = _is_two_sided(chunk, pitch)
+    size = _panel_pixels(pitch)
     panels = -(-pixels // size)
     fours = pixels // size * (size // 4) + pixels % size // 4
     ones = pixels % 4
@@ -72,7 +149,13 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Wo
     }
     if layer.out_shape[2] % 4:
         loops |= {"part": (fours + ones) * blocks, "byte_store": pixels * channels}
-    lines = _lines(layer, plan, chunk, places, pitch, size, direct, two_sided)
+    cold_ratio = known.cold_ratio[body, chunk.begin, chunk.end]
+    missed = known.walked.get(_ends_of(chunk))
+    if missed is not None:
+        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        lines: Features = {"walked": max(0.0, missed - warm)}
+    else:
+        lines = _lines(layer, chunk, cold_ratio, pitch, size, direct, two_sided)
     code: Features = {"code_gather": 0.0 if direct else panels}
     if ones:
         code["code_one"] = blocks
@@ -83,24 +166,17 @@ def dot4_work(layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places) -> Wo
 
 
 def _lines(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, places: Places, pitch: int, size: int,
-    direct: bool, two_sided: bool,
+    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
+    two_sided: bool,
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
-    if not two_sided and is_small_chunk(layer, chunk):
-        missed = misses_of_chunk(
-            layer, places, pitch, size, not direct,
-            (chunk.pixel_begin, chunk.pixel_end), (chunk.begin, chunk.end),
-        )  # fmt: skip
-        warm = (1 - _cold_ratio(plan, chunk)) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
-        return {"walked": max(0.0, missed - warm)}
     panels, rest = divmod(pixels, size)
     blocks = -(-channels // 4)
     group_in_c = layer.in_shape[2] // layer.groups
     lines: Features = {
         "scales": (panels + (rest > 0)) * blocks * 1.0,
-        "passes": _passes(layer, plan, chunk, pitch, size, direct, two_sided),
+        "passes": _passes(layer, chunk, cold_ratio, pitch, size, direct, two_sided),
     }
     if two_sided:
         # The panel, then its copy.
@@ -124,7 +200,7 @@ def _layer_blocks(layer: Layer) -> int:
 
 
 def _passes(
-    layer: Layer, plan: LayerPlan, chunk: Chunk, pitch: int, size: int, direct: bool,
+    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
     two_sided: bool,
 ) -> float:  # fmt: skip
     """Lines that weights and patches miss as they pass each other."""
@@ -132,14 +208,15 @@ def _passes(
     blocks = -(-(chunk.end - chunk.begin) // 4)
     all_stay = _weights_stay(layer, pitch)
     stays = all_stay or 4 * blocks * pitch <= CACHE_BYTES
-    cold = _cold_ratio(plan, chunk) if all_stay else 1.0
+    cold = cold_ratio if all_stay else 1.0
     passes = 0.0
     for width, count in ((size, panels), (rest, 1)):
         if not width or not count:
             continue
         # Gathered panels lie all at one place, others wherever the layer has some.
         of_layer = -(-layer.pixels // width)
-        shape = (pitch, width, blocks, of_layer if direct else 1, not direct, chunk.begin // 4)
+        shape = (pitch, width, blocks, of_layer if direct else 1, not direct,
+                 _first_block(chunk, pitch))
         if two_sided:
             missed = count * misses_in_two_turns(*shape)
         elif stays:
@@ -152,16 +229,6 @@ def _passes(
             missed = count * misses_per_block(*shape)
         passes += blocks * missed
     return passes
-
-
-def _cold_ratio(plan: LayerPlan, chunk: Chunk) -> float:
-    """Of chunks of the same channels, those that a hart takes first."""
-    alike = sum(
-        (other.begin, other.end) == (chunk.begin, chunk.end)
-        and plan.body_of(other) is plan.body_of(chunk)
-        for other in plan.chunks
-    )
-    return min(1.0, (len(plan.hart_first) - 1) / alike)
 
 
 def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:

@@ -43,10 +43,16 @@ class PixelClass:
         return self.rows * self.cols
 
 
+_WHOLE = PixelClass((0, 1), (0, 1), 0, 0)
+"""Of a kernel of one input that never leaves the image."""
+
+
 def classes_of(
     layer: Layer, pixel_begin: int, pixel_end: int
 ) -> tuple[tuple[PixelClass, int], ...]:
     """The classes of some output pixels, and how many there are of each."""
+    if layer.kernel == (1, 1) and not any(layer.pads[:2]) and layer.in_shape[2] % 4 == 0:
+        return ((_WHOLE, pixel_end - pixel_begin),)
     return _counted(
         layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2],
         pixel_begin, pixel_end,
@@ -58,25 +64,24 @@ def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
     classes, places = pixel_classes(in_shape, out_size, kernel, stride, pad)
     if len(classes) == 1:
         return ((classes[0], end - begin),)
-    counts = np.bincount(places[begin:end], minlength=len(classes))
-    return tuple((classes[i], int(counts[i])) for i in np.flatnonzero(counts))
+    counts = np.bincount(places[begin:end], minlength=len(classes)).tolist()
+    return tuple([pair for pair in zip(classes, counts, strict=True) if pair[1]])
 
 
 @functools.lru_cache(maxsize=1024)
 def pixel_classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass], np.ndarray]:
     """All classes of an image, and the class of each pixel."""
-    in_h, in_w, channels = in_shape
-    tops = np.arange(out_size[0]) * stride[0] - pad[0]
-    lefts = np.arange(out_size[1]) * stride[1] - pad[1]
-    rows = np.stack([np.clip(-tops, 0, kernel[0]), np.clip(in_h - tops, 0, kernel[0])])
-    cols = np.stack([np.clip(-lefts, 0, kernel[1]), np.clip(in_w - lefts, 0, kernel[1])])
-    step = in_w * channels % 4
-    phases = (tops[:, None] * step + lefts[None, :] * (channels % 4)) % 4
+    in_w, channels = in_shape[1:]
     span = max(*kernel, 3) + 1
-    code = np.zeros(tuple(out_size), np.int64)
-    for part in (rows[0][:, None], rows[1][:, None], cols[0], cols[1], phases):
-        code = code * span + part
-    found, places = np.unique(code.ravel(), return_inverse=True)
+    rows, tops = _inside(in_shape[0], out_size[0], kernel[0], stride[0], pad[0], span)
+    cols, lefts = _inside(in_w, out_size[1], kernel[1], stride[1], pad[1], span)
+    step = in_w * channels % 4
+    code = (rows[:, None] * span * span + cols) * span
+    if channels % 4:
+        code += (tops[:, None] * step + lefts * (channels % 4)) % 4
+    # Not numpy.unique, which sorts all pixels.
+    used = np.bincount(code.ravel()) > 0
+    found = np.flatnonzero(used)
     classes = []
     for value in found.tolist():
         parts = []
@@ -85,4 +90,13 @@ def pixel_classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelCl
             parts.append(part)
         phase, x_end, x_begin, y_end, y_begin = parts
         classes.append(PixelClass((y_begin, y_end), (x_begin, x_end), phase, step))
-    return classes, places.ravel()
+    return classes, (np.cumsum(used) - 1)[code.ravel()]
+
+
+def _inside(inputs: int, outputs: int, kernel: int, stride: int, pad: int, span: int):
+    """Of each output's row or column: the first of the kernel's inside the image times ``span``,
+    plus the one past the last; and where its first one lies."""
+    begins = np.arange(outputs) * stride - pad
+    first = np.minimum(np.maximum(-begins, 0), kernel)
+    last = np.minimum(np.maximum(inputs - begins, 0), kernel)
+    return first * span + last, begins

@@ -90,11 +90,11 @@ def _predict_descriptor(
     # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
     used = machine if plan.groups else _without_tiles(machine)
     known, key = calibration.memo, (shape, plan, used, held)
-    if key not in known:
+    found = known.get(key)
+    if found is None:
         if len(known) >= MEMO_MAX:
             known.clear()
-        known[key] = _computed(layer, plan, used, calibration, held)
-    found = known[key]
+        found = known[key] = _computed(layer, plan, used, calibration, held)
     if used is machine:
         return found
     tiles = tile_counters(layer, plan, machine)
@@ -133,7 +133,7 @@ def _computed(
 
 def _sums(found: Outcome, costs: list[list[Cost]], once: Cost, first: Cost) -> list[Cost]:
     """What each hart did in all."""
-    sums = [dataclasses.replace(once) for _ in costs]
+    sums = [once.copy() for _ in costs]
     for hart in set(found.owners):
         sums[hart].add(first)
     for chunk, owner in enumerate(found.owners):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tightrope.sim.image.layout import Balance
-from tightrope.sim.mapping.plan import LOOSE_BODIES, Chunk, LayerPlan
+from tightrope.sim.image.layout import Balance, Body
+from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan
 
 from .cost import Clock, Cost, bus_queue
 from .kernel_stream import PUSH_CYCLES
@@ -21,6 +21,10 @@ HELD_BAND_CYCLES = 600.0
 last one,"""
 SEARCH_CYCLES = 12.0
 """and for each block that it looks at to find the next tile to take or to give back."""
+
+
+_Parts = list[tuple[tuple[int, ...], int, int]]
+"""The groups of a chunk: tiles, columns, blocks."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def agreed_outcome(
     Contention depends on the length of the layer, and the other way round: two lengths tell where
     they agree.
     """
-    alone = _outcome(plan, clock, costs, once, first)
+    held = _held_parts(plan) if plan.body in LOOSE_BODIES else []
+    alone = _outcome(plan, clock, costs, once, first, held)
     active = sum(1 for end in alone.ends if end > 0)
     if active < 2:
         return alone
@@ -95,24 +100,23 @@ def agreed_outcome(
     )
     clock.loading = active
     demand.apply(clock, alone.cycles)
-    found = _outcome(plan, clock, costs, once, first)
+    found = _outcome(plan, clock, costs, once, first, held)
     demand.apply(clock, demand.agreed_cycles(alone.cycles, found.cycles))
-    return _outcome(plan, clock, costs, once, first)
+    return _outcome(plan, clock, costs, once, first, held)
 
 
 def _outcome(
-    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], once: Cost, first: Cost
-) -> Outcome:
-    """With all as busy as the clock says."""
+    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], once: Cost, first: Cost,
+    held: Sequence[_Parts],
+) -> Outcome:  # fmt: skip
+    """With all as busy as the clock says; ``held`` are the plan's :func:`_held_parts`."""
     cold = clock.time(first)
-    held = _held_cold(plan, costs, cold)
-    ends, waited, owners = _schedule(plan, clock, costs, held)
-    engine = sum(
-        costs[owner][chunk].pipeline.engine
-        for chunk, owner in enumerate(owners)
-        if costs[owner][chunk].pipeline.groups
-    )
-    cycles = max(max(ends), engine) + clock.time(once) + cold - held
+    with_tiles = _held_cold(plan, costs, cold)
+    ends, waited, owners = _schedule(plan, clock, costs, with_tiles, held)
+    engine = 0.0
+    if plan.body is Body.STREAM:
+        engine = sum(costs[owner][chunk].pipeline.engine for chunk, owner in enumerate(owners))
+    cycles = max(max(ends), engine) + clock.time(once) + cold - with_tiles
     return Outcome(cycles=cycles, ends=ends, waited=waited, owners=owners)
 
 
@@ -125,8 +129,9 @@ def _held_cold(plan: LayerPlan, costs: Sequence[Sequence[Cost]], cold: float) ->
 
 
 def _schedule(
-    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], cold: float
-) -> tuple[list[float], list[float], list[int]]:
+    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], cold: float,
+    held: Sequence[_Parts],
+) -> tuple[list[float], list[float], list[int]]:  # fmt: skip
     # Most chunks are alike and share one cost, and most harts one list.
     lists = {id(own): own for own in costs}
     known = {id(cost): cost for own in lists.values() for cost in own}
@@ -136,8 +141,8 @@ def _schedule(
     first, steal = plan.hart_first, plan.balance is Balance.STEAL
     harts = len(costs)
     if plan.body in LOOSE_BODIES:
-        each = zip(plan.chunks, times[0], costs[0], strict=True)
-        holds = [_holds(plan, chunk, time, cost) for chunk, time, cost in each]
+        each = zip(held, times[0], costs[0], strict=True)
+        holds = [_holds(parts, time, cost) for parts, time, cost in each]
         return run_locked(holds, first, harts, steal=steal, cold=cold)
     if steal:
         ends, owners = run_stealing(times, first)
@@ -146,26 +151,43 @@ def _schedule(
     return run_shares(times, first), [0.0] * harts, owners
 
 
-def _holds(plan: LayerPlan, chunk: Chunk, time: float, cost: Cost) -> list[Hold]:
+def _held_parts(plan: LayerPlan) -> list[_Parts]:
+    """Of each chunk; a digital one has none."""
+    columns = [group.channel_count * len(group.blocks) for group in plan.groups]
+    tiles = [tuple({block.tile for block in group.blocks}) for group in plan.groups]
+    known: dict[tuple[int, int], _Parts] = {}
+    found = []
+    for chunk in plan.chunks:
+        if plan.body_of(chunk) is not plan.body:
+            found.append([])
+            continue
+        ends = (chunk.begin, chunk.end)
+        if ends not in known:
+            known[ends] = [
+                (tiles[index], columns[index], len(plan.groups[index].blocks))
+                for index in range(*ends)
+            ]
+        found.append(known[ends])
+    return found
+
+
+def _holds(parts: _Parts, time: float, cost: Cost) -> list[Hold]:
     """A chunk's groups, each with its tiles, sharing the chunk's time by their channels.
 
     A hart that streams gives the tiles back before it adds up what they computed.
     """
-    if plan.body_of(chunk) is not plan.body:
+    if not parts:
         return [((), time)]
-    groups = plan.groups[chunk.begin : chunk.end]
-    columns = [group.channel_count * len(group.blocks) for group in groups]
-    total = sum(columns)
+    total = sum([columns for _, columns, _ in parts])
     holds: list[Hold] = []
-    for index, (group, part) in enumerate(zip(groups, columns, strict=True)):
-        tiles = tuple({block.tile for block in group.blocks})
-        share = time * part / total
+    for index, (tiles, columns, blocks) in enumerate(parts):
+        share = time * columns / total
         if not cost.pipeline.sums:
             holds.append((tiles, share))
             continue
         bands = cost.pipeline.groups[index]
-        search = (len(tiles) + 1) * len(group.blocks)
-        pushed = HELD_BAND_CYCLES + PUSH_CYCLES * len(group.blocks) + SEARCH_CYCLES * search
+        search = (len(tiles) + 1) * blocks
+        pushed = HELD_BAND_CYCLES + PUSH_CYCLES * blocks + SEARCH_CYCLES * search
         held = [band.after + pushed for band in bands]
         rest = max(0.0, share - sum(held)) / len(bands)
         for one in held:

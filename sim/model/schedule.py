@@ -27,13 +27,15 @@ class _Queues:
             deque(range(begin, end)) for begin, end in zip(first, first[1:], strict=False)
         ]
         self.steal = steal
+        self.left = sum(map(len, self.queues))
 
     def next(self, hart: int) -> int | None:
         """The next chunk of ``hart``; if it has none and steals, of the next one that has some."""
         count = len(self.queues)
-        for step in range(count if self.steal else 1):
+        for step in range(count if self.steal and self.left else 1):
             queue = self.queues[(hart + step) % count]
             if queue:
+                self.left -= 1
                 return queue.popleft()
         return None
 

@@ -20,19 +20,19 @@ an addition, is short."""
 
 
 def predict_sequence(
-    work: Sequence[tuple[Layer, LayerPlan]], machine: ClusterConfig, calibration: Calibration
+    work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], calibration: Calibration
 ) -> list[LayerPrediction]:
-    """As ``predict_layer``, for layers that all harts run in this order.
+    """As ``predict_layer``, for layers that all harts of a machine run in this order.
 
     Raises ModelError for a kernel that was not calibrated.
     """
-    families = [family_of(layer, plan.body) for layer, plan in work]
+    families = [family_of(layer, plan.body) for layer, plan, _ in work]
     return [
         predict_layer(
             layer, plan, machine, calibration,
             held=_held(families[index], families[max(0, index - REMEMBERED_LAYERS) : index]),
         )
-        for index, (layer, plan) in enumerate(work)
+        for index, (layer, plan, machine) in enumerate(work)
     ]  # fmt: skip
 
 

@@ -12,10 +12,10 @@ from tightrope.sim.image.layout import BLOCK, CHUNK, size_bytes
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import direct_mapped_misses
 from .input_lines import lines_of_patches
 from .pixels import pixel_classes
 from .places import Places
+from .rounds_walk import Between, Fixed, misses_of_rounds
 from .tile_runs import runs_of
 from .work import CACHE_BYTES, LINE_BYTES
 
@@ -98,54 +98,71 @@ def misses_per_pixel(
 ) -> float:
     """Lines that one of some pixels misses, in the mean, once the constants were read."""
     slices = tuple((block.k_begin, block.row_count) for block in group.blocks)
-    count = -(-layer.pixels // WINDOW_PIXELS)
-    step = max(1.0, count / WINDOWS_MAX)
+    step = _window_step(layer.pixels)
     first, last = (
         min(int(pixel / WINDOW_PIXELS / step), WINDOWS_MAX - 1)
         for pixel in (pixel_begin, max(pixel_begin, pixel_end - 1))
     )
     shape = (layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2])
-    found = [
-        _window_misses(shape, slices, tables, round(index * step) * WINDOW_PIXELS)
-        for index in range(first, last + 1)
-    ]
+    found = _misses_of_windows(shape, slices, tables)[first : last + 1]
     return sum(found) / len(found)
 
 
-@functools.lru_cache(maxsize=16384)
-def _window_misses(shape, slices, tables: TileTables, begin: int) -> float:
-    """Of the pixels of one window."""
-    (out_h, out_w) = shape[1]
-    begin = min(begin, max(0, out_h * out_w - WINDOW_PIXELS))
-    first = max(0, begin - WARM_PIXELS)
-    pixels = np.arange(first, min(begin + WINDOW_PIXELS, out_h * out_w))
-    columns: list[np.ndarray] = []
-    for index, (k_begin, rows) in enumerate(slices):
-        columns.append(_fixed(_before_queue(len(slices), index, tables), len(pixels)))
-        ends = _ends_of_runs(shape, len(slices), k_begin, rows, tables.is_loose)
-        columns.append(ends[pixel_classes(*shape)[1][pixels]] // LINE_BYTES)
-        read = lines_of_patches(shape[0], out_w, *shape[2:], k_begin, rows, pixels)
-        columns.append(read + _INPUT // LINE_BYTES)
-        if len(slices) > 1:
-            columns.append(_fixed(_after_queue(len(slices), index, tables), len(pixels)))
-        taken = (index + 1 - tables.in_flight) % len(slices)
-        columns.append(_fixed(_take(len(slices), taken, tables), len(pixels)))
-    walk = np.concatenate(columns, axis=1)
+def _window_step(pixels: int) -> float:
+    """Windows of a layer for each one that is walked."""
+    return max(1.0, -(-pixels // WINDOW_PIXELS) / WINDOWS_MAX)
+
+
+@functools.lru_cache(maxsize=4096)
+def _misses_of_windows(shape, slices, tables: TileTables) -> list[float]:
+    """Of the pixels of each window that is walked."""
+    inputs = _input_reads(shape, slices, tables.is_loose)
+    fixed = _fixed_reads(len(slices), tables)
+    counted = inputs.rounds_of - inputs.warm
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
-    warm = walk.shape[1] * min(WARM_PIXELS, begin - first) if begin else 0
-    misses = direct_mapped_misses(walk.ravel(), warm)
-    if not warm:
-        misses -= len(np.unique(walk[:, walk[0] < _INPUT // LINE_BYTES])) + len(
-            np.unique(walk[:, walk[0] >= _ACC // LINE_BYTES])
-        )
-    return max(0.0, misses / (len(pixels) - min(WARM_PIXELS, begin - first) * bool(warm)))
+    misses = misses_of_rounds(fixed, inputs) - (inputs.warm == 0) * fixed.lines
+    return [max(0.0, found) for found in (misses / counted).tolist()]
 
 
-def _fixed(addrs: np.ndarray, pixels: int) -> np.ndarray:
-    return np.broadcast_to(addrs // LINE_BYTES, (pixels, len(addrs)))
+@functools.lru_cache(maxsize=1024)
+def _input_reads(shape, slices, is_loose: bool) -> Between:
+    """What the pixels of all windows read of the input, block by block, and where its runs end."""
+    out_w, count = shape[1][1], shape[1][0] * shape[1][1]
+    step = _window_step(count)
+    firsts, begins = [], []
+    for index in range(min(WINDOWS_MAX, -(-count // WINDOW_PIXELS))):
+        begins.append(min(round(index * step) * WINDOW_PIXELS, max(0, count - WINDOW_PIXELS)))
+        firsts.append(max(0, begins[-1] - WARM_PIXELS))
+    ends = [min(begin + WINDOW_PIXELS, count) for begin in begins]
+    pixels = np.concatenate([np.arange(*ends_of) for ends_of in zip(firsts, ends, strict=True)])
+    classes = pixel_classes(*shape)[1][pixels]
+    reads = []
+    for part in slices:
+        run_ends = _ends_of_runs(shape, len(slices), *part, is_loose)[classes] // LINE_BYTES
+        lines = lines_of_patches(shape[0], out_w, *shape[2:], *part, pixels)
+        reads.append(np.concatenate([run_ends, lines + _INPUT // LINE_BYTES], axis=1))
+    gaps = np.arange(len(slices)).repeat([lines.shape[1] for lines in reads])
+    return Between.of(
+        np.concatenate(reads, axis=1),
+        gaps,
+        [end - first for first, end in zip(firsts, ends, strict=True)],
+        [begin - first for first, begin in zip(firsts, begins, strict=True)],
+    )
 
 
-def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+@functools.lru_cache(maxsize=4096)
+def _fixed_reads(blocks: int, tables: TileTables) -> Fixed:
+    """What each pixel reads beside the input: before the first block's, between two, and last."""
+    segments: list[list[int]] = [[]]
+    for index in range(blocks):
+        segments[-1] += _before_queue(blocks, index, tables)
+        queued = _after_queue(blocks, index, tables) if blocks > 1 else []
+        taken = (index + 1 - tables.in_flight) % blocks
+        segments.append([*queued, *_take(blocks, taken, tables)])
+    return Fixed.of([[addr // LINE_BYTES for addr in segment] for segment in segments])
+
+
+def _before_queue(blocks: int, index: int, tables: TileTables) -> list[int]:
     chunk = _CONSTANTS + tables.chunk
     stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
     if blocks == 1:
@@ -158,7 +175,7 @@ def _before_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
             stack["loop"], stack["queue"][0], *_PATCH[:2], start, start + _SLICE_BYTES - 4,
             stack["patch"], _PATCH[0], stack["loop"],
         ]  # fmt: skip
-    return np.array([*addrs, _INPUT_PLACE])
+    return [*addrs, _INPUT_PLACE]
 
 
 @functools.lru_cache(maxsize=16384)
@@ -185,31 +202,28 @@ def _block_addr(tables: TileTables, index: int) -> int:
     return _CONSTANTS + tables.blocks + size_bytes(BLOCK) * index
 
 
-def _after_queue(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+def _after_queue(blocks: int, index: int, tables: TileTables) -> list[int]:
     """From the last byte of an MVM of several blocks until the oldest one is taken."""
     stack, following = _MANY_BLOCKS, (index + 1) % blocks
     addrs = [*stack["queue"], _block_addr(tables, index), stack["patch"], _JOB]
     addrs += [] if following else [stack["loop"], *_PATCH]
     addrs += [_CONSTANTS + tables.chunk, _JOB, _block_addr(tables, following), stack["patch"]]
-    return np.array([*addrs, _JOB])
+    return [*addrs, _JOB]
 
 
-def _take(blocks: int, index: int, tables: TileTables) -> np.ndarray:
+def _take(blocks: int, index: int, tables: TileTables) -> list[int]:
     """Bias, sums and scales of four channels after another."""
-    quads = 16 * np.arange(-(-tables.channels // 4))
-    bias, scales = _CONSTANTS + tables.bias + quads, _CONSTANTS + tables.scales + quads
-    sums = _ACC + tables.acc + quads
+    bias, scales = _CONSTANTS + tables.bias, _CONSTANTS + tables.scales
     block, is_last = _block_addr(tables, index), index == blocks - 1
-    parts = [sums if index else bias]
-    if is_last:
-        stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
-        frames = stack["bytes"] if tables.by_bytes else ()
-        parts += [*(np.full(len(quads), frame) for frame in frames), scales]
-    read = np.stack(parts, axis=1).ravel()
+    stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+    size = 16 * -(-tables.channels // 4)
+    read: list[int] = []
+    for offset in range(0, size, 16):
+        read.append((_ACC + tables.acc if index else bias) + offset)
+        if is_last:
+            read += [*(stack["bytes"] if tables.by_bytes else ()), scales + offset]
     sink = [_JOB, *(_SINK if is_last else (_ADC_SHIFT,)), _ELEMENTS]
     if blocks == 1:
-        before, after = [*_ONE_BLOCK["queue"], block + 16], _ONE_BLOCK["queue"]
-    else:
-        before = [block, block + 16, _MANY_BLOCKS["loop"]]
-        after = (*_MANY_BLOCKS["queue"], _JOB, block, _MANY_BLOCKS["patch"])
-    return np.concatenate([before, sink, read, after]).astype(np.int64)
+        return [*stack["queue"], block + 16, *sink, *read, *stack["queue"]]
+    before = [block, block + 16, stack["loop"]]
+    return [*before, *sink, *read, *stack["queue"], _JOB, block, stack["patch"]]

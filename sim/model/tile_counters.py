@@ -24,6 +24,8 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tile
     idle = dict.fromkeys(TileStatusReg, 0.0)
     tiles = [idle] * (tight + machine.loose_tiles)
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
+    if not plan.groups:
+        return tuple(tiles)
     for group, pixels in zip(plan.groups, _pixels_of_groups(plan), strict=True):
         computed = sum(end - begin for begin, end in pixels)
         for block in group.blocks:

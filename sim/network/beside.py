@@ -22,8 +22,8 @@ def model_cycles_of(
     Of a pipeline what it takes at least: see :func:`run_cycles`.
     """
     try:
-        work = list(zip(mapping.network.layers, mapping.plans, strict=True))
-        found = predict_sequence(work, mapping.machine, calibration)
+        layers = zip(mapping.network.layers, mapping.plans, strict=True)
+        found = predict_sequence([(*one, mapping.machine) for one in layers], calibration)
     except ModelError:
         return None
     return run_cycles([one.model_cycles for one in found], mapping.stage_harts, inputs)

@@ -121,8 +121,9 @@ def _in_use(
 
 
 def _model_cycles(mapping: NetworkMapping, calibration: Calibration) -> float:
-    work = list(zip(mapping.network.layers, mapping.plans, strict=True))
-    return sum(one.model_cycles for one in predict_sequence(work, mapping.machine, calibration))
+    layers = zip(mapping.network.layers, mapping.plans, strict=True)
+    found = predict_sequence([(*one, mapping.machine) for one in layers], calibration)
+    return sum(one.model_cycles for one in found)
 
 
 def _plans(

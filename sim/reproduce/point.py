@@ -71,8 +71,8 @@ def model_network(mapping: NetworkMapping, calibration: Calibration) -> Inferenc
     longer. What its stages lose to each other in between is not modelled.
     """
     machine = mapping.machine
-    work = list(zip(mapping.network.layers, mapping.plans, strict=True))
-    found = predict_sequence(work, machine, calibration)
+    layers = zip(mapping.network.layers, mapping.plans, strict=True)
+    found = predict_sequence([(*one, machine) for one in layers], calibration)
     every = total = sum(layer.model_cycles for layer in found)
     guessed = sum(
         prediction.model_cycles if _stands_in(layer) else prediction.uncalibrated_cycles

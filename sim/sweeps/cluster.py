@@ -26,8 +26,8 @@ __all__ = ["Cluster"]
 P = TypeVar("P")
 R = TypeVar("R")
 
-BATCH_SECONDS = 0.3
-"""Of work in a batch: long against the millisecond that a scheduler spends on it, and short
+BATCH_SECONDS = 0.5
+"""Of work in a batch: long against the ten milliseconds that all of dask spends on it, and short
 against the second that rows may wait for their file."""
 MOST_IN_BATCH = 256
 BATCHES_AHEAD = 2
@@ -194,14 +194,25 @@ class _Flight(Generic[P]):
 
 
 class _Hands(Generic[P]):
-    """What is left to do, by group; deals batches of about :data:`BATCH_SECONDS`."""
+    """What is left to do, by group; deals batches of about :data:`BATCH_SECONDS`.
+
+    A worker goes on with its group, then with others of the family. Where no family is new, it
+    begins at the far end of the one that has most left, so that workers rarely do the same work
+    twice.
+    """
 
     def __init__(self, tasks: Iterable[Task[P]]) -> None:
         self._groups: dict[str, deque[Task[P]]] = {}
+        self._new: dict[str, deque[str]] = {}
+        self._family: dict[str, str] = {}
         for task in tasks:
-            self._groups.setdefault(task.group, deque()).append(task)
-        self._new = deque(self._groups)
+            if task.group not in self._groups:
+                self._groups[task.group] = deque()
+                self._new.setdefault(task.family, deque()).append(task.group)
+                self._family[task.group] = task.family
+            self._groups[task.group].append(task)
         self._group_of: dict[str, str] = {}
+        self._helpers: set[str] = set()
         self._size = 1
 
     @property
@@ -210,21 +221,37 @@ class _Hands(Generic[P]):
         return sum(map(len, self._groups.values()))
 
     def deal(self, worker: str) -> list[Task[P]]:
-        """The next batch of a worker: of its group, of a new one, or of the one that has most."""
+        """The next batch of a worker."""
         name = self._group_of.get(worker)
         if name is None or not self._groups[name]:
-            name = self._new.popleft() if self._new else self._largest()
-            self._group_of[worker] = name
+            name = self._group_of[worker] = self._next_group(worker)
         group = self._groups[name]
-        return [group.popleft() for _ in range(min(self._size, len(group)))]
+        take = group.pop if worker in self._helpers else group.popleft
+        return [take() for _ in range(min(self._size, len(group)))]
 
     def took(self, tasks: int, seconds: float) -> None:
         """Learn from a batch how many tasks the next one should have."""
         fitting = int(tasks * BATCH_SECONDS / max(seconds, 1e-6))
         self._size = max(1, min(fitting, 2 * self._size, MOST_IN_BATCH))
 
-    def _largest(self) -> str:
+    def _next_group(self, worker: str) -> str:
+        """A new one of its family or of a new one, else of any; if there is none, what others do
+        and has most left, from its end."""
+        begun = {self._family[name] for name in self._group_of.values()}
+        own = self._family.get(self._group_of.get(worker, ""))
+        if own is not None and self._new[own]:
+            return self._new[own].popleft()
+        for family, names in self._new.items():
+            if names and family not in begun:
+                return names.popleft()
+        found = max(self._new.values(), key=self._size_of)
+        if found:
+            return found.pop()
+        self._helpers.add(worker)
         return max(self._groups, key=lambda name: len(self._groups[name]))
+
+    def _size_of(self, names: Iterable[str]) -> int:
+        return sum(len(self._groups[name]) for name in names)
 
 
 def _compute_all(name: str, tasks: Sequence[Task[P]]) -> tuple[list[Any], float]:

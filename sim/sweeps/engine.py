@@ -43,6 +43,7 @@ class Run(Generic[P, R]):
         self._progress, self._on_row = progress, on_row
         self._began = time.monotonic()
         self._ended: float | None = None
+        self._first_row_at: float | None = None
         self.keys: dict[str, None] = {}
         """Of all tasks so far, in order."""
         self.reused = 0
@@ -56,6 +57,14 @@ class Run(Generic[P, R]):
     def seconds(self) -> float:
         """Since it began, until it ended."""
         return (self._ended or time.monotonic()) - self._began
+
+    @property
+    def steady_per_second(self) -> float:
+        """Rows per second from the first new one on, when all workers have begun; 0 for fewer than
+        two of them."""
+        if self._first_row_at is None or self.done < 2:
+            return 0.0
+        return (self.done - 1) / ((self._ended or time.monotonic()) - self._first_row_at)
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +100,8 @@ class Run(Generic[P, R]):
             else:
                 self._store.add(outcome.found)
                 self.done += 1
+                if self._first_row_at is None:
+                    self._first_row_at = time.monotonic()
                 self._on_row(outcome.task, outcome.found)
             self._tell()
 

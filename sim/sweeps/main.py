@@ -106,6 +106,7 @@ def sweeps(
         "reused": run.reused,
         "seconds": run.seconds,
         "points_per_second": run.done / run.seconds,
+        "steady_points_per_second": run.steady_per_second,
         "networks": [answer.to_dict() for answer in answers],
     }
     write_json(content, str(out / JSON_NAME))

@@ -21,6 +21,8 @@ class Task(Generic[P]):
     """What the job is given."""
     group: str = ""
     """Tasks of one group share work that a worker remembers, so they best run on the same one."""
+    family: str = ""
+    """Groups of one family share some, too."""
 
 
 class Job(Protocol[P_in, R_out]):

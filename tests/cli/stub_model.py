@@ -30,13 +30,9 @@ class StubPredictor:
         return {"harts": 2.0 ** rng.uniform(-1, 1, samples), "tiles": np.ones(samples)}
 
     def costs(
-        self,
-        work: Sequence[tuple[Layer, LayerPlan]],
-        machine: ClusterConfig,
-        *,
-        in_order: bool = False,
+        self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
     ) -> list[Cost]:
-        return [self.cost(layer, plan, machine) for layer, plan in work]
+        return [self.cost(*task) for task in work]
 
     def cost(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> Cost:
         work = (layer.macs or layer.pixels * layer.out_shape[2]) / machine.harts

@@ -93,9 +93,9 @@ class Counting:
     def energy_factors(self, rng, samples):
         return {"harts": np.ones(samples)}
 
-    def costs(self, work, machine, *, in_order=False):
-        self.plans += work
-        return [self.cost(layer, plan, machine) for layer, plan in work]
+    def costs(self, work, *, in_order=False):
+        self.plans += [(layer, plan) for layer, plan, _ in work]
+        return [self.cost(*task) for task in work]
 
     def cost(self, layer, plan, machine):
         cycles = 1.0 if plan.body is not Body.DOT4 else 1.0 + layer.macs / machine.harts

@@ -46,7 +46,7 @@ def cost_of(text, machine=None, profile="gf22"):
     plan = plan_for(layer, machine, Body.DOT4, Balance.STATIC)
     found = predict_layer(layer, plan, machine, load_calibration())
     model = load_predictor(profile)
-    return model.costs([(layer, plan)], machine)[0], found, model.shared_ratio
+    return model.costs([(layer, plan, machine)])[0], found, model.shared_ratio
 
 
 def test_cost_of_a_layer_has_the_interval_of_its_prediction():

@@ -22,7 +22,7 @@ MACHINE = machine(4)
 
 
 def work_of(*layers):
-    return [(layer, plan_case(Case(layer=layer, machine=MACHINE))) for layer in layers]
+    return [(layer, plan_case(Case(layer=layer, machine=MACHINE)), MACHINE) for layer in layers]
 
 
 def fills_of(found):
@@ -50,7 +50,7 @@ def test_a_path_that_no_pixel_takes_is_not_fetched():
 def test_a_second_layer_of_a_kernel_fetches_less_and_is_as_fast_otherwise():
     layer = conv_layer(8, 16, 24, 3, 1, 1)
     ((alone,), (first, second)) = (
-        predict_sequence(work_of(*[layer] * count), MACHINE, CALIBRATION) for count in (1, 2)
+        predict_sequence(work_of(*[layer] * count), CALIBRATION) for count in (1, 2)
     )
     assert first.model_cycles == alone.model_cycles
     assert fills_of(second) < 0.8 * fills_of(first)
@@ -62,10 +62,10 @@ def test_a_second_layer_of_a_kernel_fetches_less_and_is_as_fast_otherwise():
 def test_another_kernel_leaves_less_of_the_code():
     conv, dense = conv_layer(8, 16, 24, 3, 1, 1), dense_layer(64, 12)
     pool = conv_layer(8, 24, 24, 2, 2, 0, op=LayerOp.MAXPOOL)
-    between = predict_sequence(work_of(pool, conv), MACHINE, CALIBRATION)[1]
-    again = predict_sequence(work_of(conv, pool, conv), MACHINE, CALIBRATION)[2]
-    forgotten = predict_sequence(work_of(dense, pool, pool, conv), MACHINE, CALIBRATION)[3]
-    alone = predict_sequence(work_of(conv), MACHINE, CALIBRATION)[0]
+    between = predict_sequence(work_of(pool, conv), CALIBRATION)[1]
+    again = predict_sequence(work_of(conv, pool, conv), CALIBRATION)[2]
+    forgotten = predict_sequence(work_of(dense, pool, pool, conv), CALIBRATION)[3]
+    alone = predict_sequence(work_of(conv), CALIBRATION)[0]
     assert again.model_cycles < between.model_cycles < alone.model_cycles
     assert forgotten.model_cycles == between.model_cycles
 

@@ -13,7 +13,7 @@ from tightrope.sim.sweeps.engine import Run
 from tightrope.sim.sweeps.errors import Interrupted, SweepError
 from tightrope.sim.sweeps.pool import FEW_TASKS, InProcess, Workers, _local_client
 from tightrope.sim.sweeps.store import ResultStore
-from tightrope.sim.sweeps.tasks import Task
+from tightrope.sim.sweeps.tasks import Task, compute
 
 THROUGHPUT_BAR = 1.8
 
@@ -98,6 +98,19 @@ def test_every_task_is_a_row_but_those_refused(pool, tmp_path):
     assert {key: str(error) for key, error in run.refused.items()} == {"k7": "7 is odd"}
     assert (run.done, run.reused) == (59, 0) and told == [(n, 60) for n in range(61)]
     assert (os.getpid() in {row.process for row in rows.values()}) == isinstance(pool, InProcess)
+
+
+def test_the_steady_rate_begins_with_the_first_row(tmp_path):
+    class Late(InProcess):
+        def outcomes(self, asked, job):
+            for index, task in enumerate(asked):
+                time.sleep(0.01 if index else 0.5)
+                yield compute(job, task)
+
+    _, run = run_all(tmp_path, Squares(), Late(), tasks(7))
+    assert run.done == 7 and run.steady_per_second > 3 * run.done / run.seconds
+    _, again = run_all(tmp_path, Squares(), Late(), tasks(7))
+    assert again.reused == 7 and again.steady_per_second == 0
 
 
 def test_rows_that_are_there_are_not_computed_again(pool, tmp_path):
@@ -213,10 +226,26 @@ def test_a_worker_stays_with_its_group_then_begins_another_then_helps():
     hands.took(1, 1e-9)
     hands.took(2, 1e-9)
     dealt = [(who, {task.group for task in hands.deal(who)}) for who in "aabab"]
-    assert dealt == [("a", {"g0"}), ("a", {"g0"}), ("b", {"g1"}), ("a", {"g0"}), ("b", {"g1"})]
+    assert dealt == [("a", {"g0"}), ("a", {"g0"}), ("b", {"g2"}), ("a", {"g0"}), ("b", {"g2"})]
     rest = [[task.payload for task in hands.deal(who)] for who in "abababab"]
-    assert rest[0] == [20, 21, 22, 23] and rest[1] == [18, 19]
-    assert rest[2] == [24, 25, 26, 27] and rest[3] == [28, 29] and rest[4] == []
+    assert rest[0] == [10, 11, 12, 13] and rest[1] == [28, 29]
+    assert rest[2] == [14, 15, 16, 17] and rest[3] == [19, 18] and rest[4] == []
+    assert hands.left == 0
+
+
+def test_a_worker_stays_with_its_family_and_a_new_one_begins_another():
+    asked = [
+        Task(key=f"{family}{group}{n}", payload=n, group=f"{family}{group}", family=family)
+        for family in "xy"
+        for group in range(3)
+        for n in range(2)
+    ]
+    hands = _Hands(asked)
+    hands.took(1, 1e-9)
+    dealt = [hands.deal(who)[0].group for who in "ababa"]
+    assert dealt == ["x0", "y0", "x1", "y1", "x2"]
+    # It is done with x; what is new of y is taken from its end, before any group is shared.
+    assert [hands.deal(who)[0].group for who in "a"] == ["y2"]
     assert hands.left == 0
 
 
