@@ -6,6 +6,7 @@ follows from the layer's shape and plan.
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from tightrope.sim.image.layout import BLOCK, CHUNK, size_bytes
@@ -118,15 +119,28 @@ def _misses_of_windows(shape, slices, tables: TileTables) -> list[float]:
     """Of the pixels of each window that is walked."""
     inputs = _input_reads(shape, slices, tables.is_loose)
     fixed = _fixed_reads(len(slices), tables)
-    counted = inputs.rounds_of - inputs.warm
+    walks = inputs.walks
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
-    misses = misses_of_rounds(fixed, inputs) - (inputs.warm == 0) * fixed.lines
+    first = len(inputs.stack | _below(fixed.found)) + len(inputs.tables | _above(fixed.found))
+    misses = misses_of_rounds(fixed, walks) - (walks.warm == 0) * first
+    counted = walks.rounds_of - walks.warm
     return [max(0.0, found) for found in (misses / counted).tolist()]
 
 
+class _InputReads(NamedTuple):
+    """What pixels read that differs between them: the input, and at the end of each run of it."""
+
+    walks: Between
+    """Of all windows that are walked."""
+    stack: frozenset[int]
+    """Lines at the ends of runs, of the first window: in columns that begin with the stack,"""
+    tables: frozenset[int]
+    """and in others."""
+
+
 @functools.lru_cache(maxsize=1024)
-def _input_reads(shape, slices, is_loose: bool) -> Between:
-    """What the pixels of all windows read of the input, block by block, and where its runs end."""
+def _input_reads(shape, slices, is_loose: bool) -> _InputReads:
+    """Of the pixels of all windows, block by block."""
     out_w, count = shape[1][1], shape[1][0] * shape[1][1]
     step = _window_step(count)
     firsts, begins = [], []
@@ -136,18 +150,34 @@ def _input_reads(shape, slices, is_loose: bool) -> Between:
     ends = [min(begin + WINDOW_PIXELS, count) for begin in begins]
     pixels = np.concatenate([np.arange(*ends_of) for ends_of in zip(firsts, ends, strict=True)])
     classes = pixel_classes(*shape)[1][pixels]
-    reads = []
-    for part in slices:
-        run_ends = _ends_of_runs(shape, len(slices), *part, is_loose)[classes] // LINE_BYTES
-        lines = lines_of_patches(shape[0], out_w, *shape[2:], *part, pixels)
-        reads.append(np.concatenate([run_ends, lines + _INPUT // LINE_BYTES], axis=1))
-    gaps = np.arange(len(slices)).repeat([lines.shape[1] for lines in reads])
-    return Between.of(
-        np.concatenate(reads, axis=1),
-        gaps,
+    reads, gaps, of_ends = [], [], []
+    for index, part in enumerate(slices):
+        of_ends.append(_ends_of_runs(shape, len(slices), *part, is_loose)[classes] // LINE_BYTES)
+        read = lines_of_patches(shape[0], out_w, *shape[2:], *part, pixels)
+        reads += [of_ends[-1], read + _INPUT // LINE_BYTES]
+        gaps += [index] * (of_ends[-1].shape[1] + read.shape[1])
+    walks = Between.of(
+        np.concatenate(reads, axis=1).astype(np.int64),
+        np.array(gaps),
         [end - first for first, end in zip(firsts, ends, strict=True)],
         [begin - first for first, begin in zip(firsts, begins, strict=True)],
     )
+    cold = np.concatenate(of_ends, axis=1)[: ends[0]]
+    is_stack = cold[0] < _INPUT // LINE_BYTES
+    return _InputReads(walks, _lines_in(cold[:, is_stack]), _lines_in(cold[:, ~is_stack]))
+
+
+def _lines_in(lines: np.ndarray) -> frozenset[int]:
+    return frozenset(lines.ravel().tolist())
+
+
+def _below(lines: np.ndarray) -> frozenset[int]:
+    """Those of the stack."""
+    return _lines_in(lines[lines < _INPUT // LINE_BYTES])
+
+
+def _above(lines: np.ndarray) -> frozenset[int]:
+    return _lines_in(lines[lines >= _ACC // LINE_BYTES])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -156,9 +186,9 @@ def _fixed_reads(blocks: int, tables: TileTables) -> Fixed:
     segments: list[list[int]] = [[]]
     for index in range(blocks):
         segments[-1] += _before_queue(blocks, index, tables)
-        queued = _after_queue(blocks, index, tables) if blocks > 1 else []
+        after = _after_queue(blocks, index, tables) if blocks > 1 else []
         taken = (index + 1 - tables.in_flight) % blocks
-        segments.append([*queued, *_take(blocks, taken, tables)])
+        segments.append([*after, *_take(blocks, taken, tables)])
     return Fixed.of([[addr // LINE_BYTES for addr in segment] for segment in segments])
 
 
@@ -215,15 +245,18 @@ def _take(blocks: int, index: int, tables: TileTables) -> list[int]:
     """Bias, sums and scales of four channels after another."""
     bias, scales = _CONSTANTS + tables.bias, _CONSTANTS + tables.scales
     block, is_last = _block_addr(tables, index), index == blocks - 1
-    stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
-    size = 16 * -(-tables.channels // 4)
-    read: list[int] = []
-    for offset in range(0, size, 16):
-        read.append((_ACC + tables.acc if index else bias) + offset)
-        if is_last:
-            read += [*(stack["bytes"] if tables.by_bytes else ()), scales + offset]
+    quads = range(0, 16 * -(-tables.channels // 4), 16)
+    columns = [[(_ACC + tables.acc if index else bias) + quad for quad in quads]]
+    if is_last:
+        stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
+        frames = stack["bytes"] if tables.by_bytes else ()
+        columns += [[frame] * len(quads) for frame in frames]
+        columns += [[scales + quad for quad in quads]]
+    read = [addr for quad in zip(*columns, strict=True) for addr in quad]
     sink = [_JOB, *(_SINK if is_last else (_ADC_SHIFT,)), _ELEMENTS]
     if blocks == 1:
-        return [*stack["queue"], block + 16, *sink, *read, *stack["queue"]]
-    before = [block, block + 16, stack["loop"]]
-    return [*before, *sink, *read, *stack["queue"], _JOB, block, stack["patch"]]
+        before, after = [*_ONE_BLOCK["queue"], block + 16], _ONE_BLOCK["queue"]
+    else:
+        before = [block, block + 16, _MANY_BLOCKS["loop"]]
+        after = (*_MANY_BLOCKS["queue"], _JOB, block, _MANY_BLOCKS["patch"])
+    return [*before, *sink, *read, *after]
