@@ -13,6 +13,7 @@ from .model import model_rows
 from .rows import Row
 from .simulator import simulator_rows
 from .streams import stream_rows
+from .sweep import sweep_rows
 from .tiles import tile_rows
 
 __all__ = ["app"]
@@ -37,22 +38,24 @@ def bench(
         str, typer.Option("--json", metavar="FILE", help="Where to write; - is stdout.")
     ] = DEFAULT_FILE,
 ) -> None:
-    """Measure the speed of simulator, kernels and model; status 1 if a bar does not hold."""
+    """Measure simulator, kernels, model and sweeps; status 1 if a bar does not hold."""
     talk = Talk(json_file=json_file)
     if json_file != "-":
         Path(json_file).parent.mkdir(parents=True, exist_ok=True)
-    talk.message("1 of 5: the model, on ResNet-50")
+    talk.message("1 of 6: the model, on ResNet-50")
     rows = model_rows()
-    talk.message("2 of 5: kernels, on RTL with 1 and with 8 harts")
+    talk.message("2 of 6: sweeps, with one worker and with two")
+    rows += sweep_rows()
+    talk.message("3 of 6: kernels, on RTL with 1 and with 8 harts")
     with talk.progress() as progress:
         rows += kernel_rows(on_message=talk.message, on_progress=progress)
-    talk.message("3 of 5: tiles, on RTL with 1 and with 8 harts")
+    talk.message("4 of 6: tiles, on RTL with 1 and with 8 harts")
     with talk.progress() as progress:
         rows += tile_rows(on_message=talk.message, on_progress=progress)
-    talk.message("4 of 5: tiles that stream, on RTL with 1 hart")
+    talk.message("5 of 6: tiles that stream, on RTL with 1 hart")
     with talk.progress() as progress:
         rows += stream_rows(on_message=talk.message, on_progress=progress)
-    talk.message("5 of 5: the simulator of 8 harts, with and without tiles that stream")
+    talk.message("6 of 6: the simulator of 8 harts, with and without tiles that stream")
     rows += simulator_rows(stock=not quick, on_message=talk.message)
     write_json([row.to_dict() for row in rows], json_file)
     talk.show(_table(rows))

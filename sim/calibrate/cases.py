@@ -14,6 +14,7 @@ from .layers import conv_layer, dense_layer, machine, ways_of
 from .post_cases import post_fit_cases
 from .real_cases import real_cases
 from .stream_cases import stream_fit_cases
+from .wide_cases import wide_cases
 
 __all__ = ["fit_cases"]
 
@@ -106,7 +107,8 @@ def fit_cases() -> list[Case]:
     cases += _narrow_converter(len(cases))
     cases += post_fit_cases(len(cases))
     cases += stream_fit_cases(len(cases))
-    return cases + real_cases({case.layer.name for case in cases})
+    cases += real_cases({case.layer.name for case in cases})
+    return cases + wide_cases({case.layer.name for case in cases})
 
 
 def _narrow_converter(seed: int) -> list[Case]:

@@ -13,7 +13,7 @@ from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .layers import conv_layer, dense_layer, tile_ways
 
-__all__ = ["draw_cases"]
+__all__ = ["draw_cases", "is_short_to_program"]
 
 BUDGET_CYCLES = 250_000
 """Of all harts together, roughly: what a case may take."""
@@ -55,7 +55,8 @@ def _draw(
             layer=layer, machine=machine, body=body, split=split, seed=seed,
             balance=Balance.STEAL if steal else Balance.STATIC,
         )  # fmt: skip
-        if layer.name not in taken and _is_short(layer, body, machine) and _fits(case):
+        is_short = _is_short(layer, body, machine) and is_short_to_program(case)
+        if layer.name not in taken and is_short:
             taken.add(layer.name)
             return case
     raise AssertionError(f"no layer for {what} in {TRIES} tries of seed {seed}")
@@ -79,7 +80,7 @@ def _is_short(layer: Layer, body: Body, machine: ClusterConfig) -> bool:
     return layer.pixels <= 2 * _useful(layer.op, body, *shape, machine)
 
 
-def _fits(case: Case) -> bool:
+def is_short_to_program(case: Case) -> bool:
     """Whether it can run, and without programming tiles in turn for too long."""
     try:
         plan = plan_case(case)

@@ -11,8 +11,8 @@ from tightrope.sim.experiment.case import Measurement
 from tightrope.sim.image.layout import Balance
 from tightrope.sim.mapping.plan import LOOSE_BODIES
 from tightrope.sim.model.calibration import COUNTS, Calibration
-from tightrope.sim.model.cost import bus_queue
-from tightrope.sim.model.features import chunk_works, family_of
+from tightrope.sim.model.cost import burst_queue, bus_queue
+from tightrope.sim.model.features import chunk_works, family_of, first_uses
 from tightrope.sim.model.traffic import joinable_ratio
 from tightrope.sim.model.work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, total
 
@@ -25,7 +25,7 @@ class WrongOutputError(RuntimeError):
 
 _CODE = {"layer", "other_hart", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
-         "post_group", "post_patches", "band", "strip", "window_row"}  # fmt: skip
+         "post_group", "post_patches", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
@@ -34,8 +34,8 @@ LOOPS_OF = {
     },
 }
 """Counts that can depend on few loops only; the others depend on all."""
-_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "mvm", "strip", "window_row", "row",
-               "quad", "post_group", "post_patches", "post_runs", "post_even",
+_SMALL_DATA = ("layer", "hart", "chunk", "group", "pixel", "gather_pixel", "mvm", "strip",
+               "window_row", "row", "quad", "post_group", "post_patches", "post_runs", "post_even",
                "band")  # fmt: skip
 """Loops that read descriptors and the stack, which other data may have driven out."""
 LINE_FILLS_MAX = 2.0
@@ -68,6 +68,7 @@ class _Sample:
     counters: np.ndarray
     """(HartCounter,)."""
     cycles: float
+    bursts: float
     others: int
     """Other harts that worked at the same time."""
     bus_busy: float
@@ -120,13 +121,15 @@ def _samples(measurement: Measurement) -> list[_Sample]:
         }
         if plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES:
             base["visit"] = float(harts * len(rows))
+        first = {name: base["hart"] for name in first_uses(members)}
         mean = counters[rows].astype(float)
         return _Sample(
             loops=total([base, *(work.loops for work in members)]),
             lines=total([work.lines for work in members]),
-            code=total([work.code for work in members]),
+            code=total([first, *(work.code for work in members)]),
             counters=mean.sum(axis=0),
             cycles=float(mean[:, HartCounter.CYCLES].sum()),
+            bursts=sum(work.bursts for work in members),
             others=harts - 1,
             bus_busy=float(shared.sum() - shared[rows].mean()) / float(measurement.rtl_cycles),
             beats_of_others=float(beats.sum() - beats[rows].mean()),
@@ -203,6 +206,7 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
                 "shared": shared, "shared_busy": shared * bus_queue(sample.bus_busy),
                 "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
+                "burst": sample.bursts * burst_queue(sample.others + 1),
             }
         )
         rows.append({"fetch": fetches, "fill_busy": fetches * busy})
@@ -245,7 +249,7 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
     )
 
 
-SAME_FOR_BOTH_COUPLINGS = ("program", "program_row", "partial")
+SAME_FOR_BOTH_COUPLINGS = ("program_row", "partial")
 
 
 def _fit_kernel(

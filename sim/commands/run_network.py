@@ -145,7 +145,9 @@ def on_rtl(
 
     waves = waves_file(trace)
     machine = job.mapping.machine
-    beside = predict_if_possible(job.work(), machine, job.profile, calibration, message)
+    beside = predict_if_possible(
+        job.work(), machine, job.profile, calibration, message, in_order=True
+    )
     found = run_on_rtl(
         job.qnet,
         job.mapping,
@@ -216,7 +218,7 @@ def _layer_fields(job: NetworkJob, run: "LayerRun", found: Predicted | None) -> 
 def on_model(job: NetworkJob, calibration: Path | None = None) -> dict[str, Any]:
     """Predict the job; the fields of ``run --json``, per input."""
     mapping = job.mapping
-    found = predict(job.work(), mapping.machine, job.profile, calibration)
+    found = predict(job.work(), mapping.machine, job.profile, calibration, in_order=True)
     inputs = len(job.inputs)
     prediction = scaled(run_fields(found, mapping.stage_harts, inputs), 1 / inputs)
     return job.header() | prediction | {

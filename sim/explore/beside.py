@@ -62,11 +62,18 @@ NOTHING: Mapping[str, Any] = {
 
 
 def predict(
-    work: Work, machine: ClusterConfig, profile: str, calibration: Path | None
+    work: Work,
+    machine: ClusterConfig,
+    profile: str,
+    calibration: Path | None,
+    *,
+    in_order: bool = False,
 ) -> Predicted:
-    """Predict layers; raises ModelError, EnergyError or ExploreError if that is impossible."""
+    """Predict layers, each alone or, ``in_order``, one after the other; raises ModelError,
+    EnergyError or ExploreError if that is impossible."""
     model = predictor.load_predictor(profile, calibration)
-    costs = tuple(model.costs([(layer, plan, machine) for layer, plan in work]))
+    tasks = [(layer, plan, machine) for layer, plan in work]
+    costs = tuple(model.costs(tasks, in_order=in_order))
     return Predicted(
         costs=costs,
         total=total_of(costs),
@@ -81,11 +88,13 @@ def predict_if_possible(
     profile: str,
     calibration: Path | None,
     message: Callable[[str], None],
+    *,
+    in_order: bool = False,
 ) -> Predicted | None:
     """The same for what can do without; None after a message if the package's own calibration
     doesn't know a kernel. A calibration that was asked for by name must."""
     try:
-        return predict(work, machine, profile, calibration)
+        return predict(work, machine, profile, calibration, in_order=in_order)
     except (ModelError, ExploreError) as error:
         if calibration is not None:
             raise

@@ -23,6 +23,7 @@ from tightrope.sim.model.predict import (
     load_calibration,
     predict_layer,
 )
+from tightrope.sim.model.sequence import predict_sequence
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.sweeps.files import source_fingerprint
 from tightrope.sim.sweeps.fingerprint import fingerprint
@@ -74,10 +75,15 @@ class CalibratedModel:
         """See :class:`Predictor`."""
         return helped_plan(layer, plan, machine, Balance.STEAL, self._calibration)
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]]) -> list[Cost]:
+    def costs(
+        self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
+    ) -> list[Cost]:
         """See :class:`Predictor`. The energy of all in one call, since its checks take most of the
         time."""
-        found = [predict_layer(*task, self._calibration) for task in work]
+        if in_order:
+            found = predict_sequence(work, self._calibration)
+        else:
+            found = [predict_layer(*task, self._calibration) for task in work]
         costs: list[Cost | None] = [None] * len(work)
         alike: dict[ClusterConfig, list[int]] = {}
         for index, (_, _, machine) in enumerate(work):

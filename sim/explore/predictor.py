@@ -84,8 +84,11 @@ class Predictor(Protocol):
     identity: str
     """Changes whenever a prediction might."""
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]]) -> list[Cost]:
-        """Predict layers, each on a machine; raises ModelError if that is impossible."""
+    def costs(
+        self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
+    ) -> list[Cost]:
+        """Predict layers, each on a machine and alone or, ``in_order``, one after the other; raises
+        ModelError if that is impossible."""
         ...
 
     def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:

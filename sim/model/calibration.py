@@ -39,8 +39,8 @@ class Calibration:
     """Waiting for the data bus, in cycles: once per ``layer``; per ``fill`` and ``fetch`` (a line
     of data or instructions, beyond the latency); per ``scratch_fill`` (a line of the scratchpad);
     per ``fill_busy`` and ``store_busy`` (times the lines of others that are ahead of it, times the
-    cycles of a line); per ``shared`` access, and per ``shared_busy`` (times what is ahead of it on
-    the shared bus)."""
+    cycles of a line); per ``shared`` access, per ``shared_busy`` (times what is ahead of it on the
+    shared bus), and per ``burst`` (an access of a burst, times ``cost.burst_queue``)."""
     tile: Mapping[str, float]
     """Waiting for an MVM: ``tight_offset`` and ``loose_offset`` cycles beyond its latency."""
     residuals: Mapping[str, tuple[Residuals, ...]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from tightrope.sim.workload.layers import Layer
 from .calibration import Calibration
 from .cost import Cost, PriceList
 from .errors import ModelError
-from .features import chunk_works, family_of
+from .features import chunk_works, family_of, first_uses
 from .work import Work
 
 __all__ = ["costs_by_hart", "on_tiles", "price_list"]
@@ -30,14 +30,28 @@ def price_list(layer: Layer, body: Body, calibration: Calibration) -> PriceList:
     return lists[family]
 
 
+@dataclasses.dataclass(frozen=True)
+class ChunkCosts:
+    """What a layer's chunks cost."""
+
+    chunks: list[Cost]
+    """Of each chunk; chunks that are alike share one."""
+    first: Cost
+    """Of a hart's first chunk, beyond the chunk: caches hold nothing of the kernel."""
+
+
 def costs_by_hart(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
-) -> list[list[Cost]]:
-    """The chunks' costs for each hart. A hart without a tile computes the channels of a chunk's
-    groups with DOT4, and nothing else of the plan differs for it."""
-    costs = _chunk_costs(layer, plan, machine, calibration)
+) -> tuple[list[list[Cost]], Cost]:
+    """The chunks' costs for each hart, and what each pays with its first chunk.
+
+    A hart without a tile computes the channels of a chunk's groups with DOT4, and nothing else of
+    the plan differs for it.
+    """
+    found = _chunk_costs(layer, plan, machine, calibration)
+    costs = found.chunks
     if not plan.needs_digital_harts(machine):
-        return [costs] * machine.harts
+        return [costs] * machine.harts, found.first
     channels = [group.channel_count for group in plan.groups]
     digital = dataclasses.replace(
         plan,
@@ -50,8 +64,9 @@ def costs_by_hart(
             for chunk in plan.chunks
         ),
     )
-    others = _chunk_costs(layer, digital, machine, calibration)
-    return [costs if hart < machine.tiled_harts else others for hart in range(machine.harts)]
+    others = _chunk_costs(layer, digital, machine, calibration).chunks
+    by_hart = [costs if hart < machine.tiled_harts else others for hart in range(machine.harts)]
+    return by_hart, found.first
 
 
 def on_tiles(plan: LayerPlan, machine: ClusterConfig, owners: list[int]) -> float:
@@ -72,8 +87,7 @@ def on_tiles(plan: LayerPlan, machine: ClusterConfig, owners: list[int]) -> floa
 
 def _chunk_costs(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
-) -> list[Cost]:
-    """Of each chunk; chunks that are alike share one."""
+) -> ChunkCosts:
     works = chunk_works(layer, plan, machine)
     by_body: dict[Body, dict[int, Work]] = {}
     channels: dict[Body, set[tuple[int, int]]] = {}
@@ -90,4 +104,7 @@ def _chunk_costs(
             asked *= 2
         costs = price_list(layer, body, calibration).price(asked)
         priced |= zip(different, costs, strict=False)
-    return [priced[id(work)] for work in works]
+    own = by_body.get(plan.body, {}).values()
+    first = Work({"hart": 1.0}, {}, code=first_uses(own))
+    (once,) = price_list(layer, plan.body, calibration).price([first])
+    return ChunkCosts([priced[id(work)] for work in works], once)

@@ -12,10 +12,12 @@ from .calibration import COUNTS, Calibration
 from .stream_timeline import stream_wait
 from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Pipeline, Work
 
-__all__ = ["BUSY_MAX", "Clock", "Cost", "PriceList", "bus_queue"]
+__all__ = ["BUSY_MAX", "Clock", "Cost", "PriceList", "burst_queue", "bus_queue"]
 
 BUSY_MAX = 0.9
 """What others occupy at the most: more is not left to them while one waits."""
+BURST_HARTS = 4
+"""Whose bursts take the shared bus no longer than each takes alone."""
 _DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", "skipped_block",
              "group", "group_block", "tile_search", "post_group", "constants", "channel_block",
              "pack", "tile", "strip", "window_row")  # fmt: skip
@@ -39,6 +41,8 @@ class Cost:
     """The part of ``dcache_fills`` that comes from the scratchpad."""
     layers: float = 0.0
     """1 for what a layer costs once."""
+    bursts: float = 0.0
+    """``Work.bursts``."""
     mvms: float = 0.0
     pipeline: Pipeline = Pipeline()
     unseen: bool = False
@@ -62,6 +66,7 @@ class Cost:
         self.dispatch += other.dispatch
         self.scratch_fills += other.scratch_fills
         self.layers += other.layers
+        self.bursts += other.bursts
         self.mvms += other.mvms
         if other.pipeline.groups:
             self.pipeline += other.pipeline
@@ -98,6 +103,7 @@ class PriceList:
             Cost(
                 *values,
                 layers=work.loops.get("layer", 0.0),
+                bursts=work.bursts,
                 mvms=work.pixel_mvms,
                 pipeline=work.pipeline,
                 unseen=any([n for name, n in work.loops.items() if name not in self._seen]),
@@ -111,6 +117,11 @@ def bus_queue(busy: float) -> float:
     a calibrated factor."""
     busy = min(busy, BUSY_MAX)
     return busy / (1 - busy)
+
+
+def burst_queue(harts: int) -> int:
+    """Harts beyond those that the shared bus serves while one of them fetches its next word."""
+    return max(0, harts - BURST_HARTS)
 
 
 class Clock:
@@ -127,7 +138,7 @@ class Clock:
         if post:
             self.mvm_latency += LANE_LATENCY_CYCLES + 1
         self.loading = 1
-        """Harts that begin and end at the same time, and then share the DMA engine."""
+        """Harts that begin and end at the same time, and then share the DMA engine and the bus."""
         self.occupy(0.0, 0.0)
 
     def occupy(self, memory_busy: float, bus_busy: float) -> None:
@@ -139,6 +150,7 @@ class Clock:
         self._fill = memory.latency_cycles + price("fill", 0.0) + busy
         self._fetch = memory.latency_cycles + price("fetch", 0.0) + busy
         self._store = price("store_busy", 0.0) * queue
+        self._burst = price("burst", 0.0)
         self._scratch_fill = price("scratch_fill", 0.0)
         self._layer = price("layer", 0.0)
         self._access = price("shared", 0.0) + price("shared_busy", 0.0) * bus_queue(bus_busy)
@@ -159,7 +171,8 @@ class Clock:
         return cost.icache_fills * self._fetch
 
     def bus_wait(self, cost: Cost) -> float:
-        return cost.shared_accesses * self._access
+        together = cost.bursts * burst_queue(self.loading)
+        return cost.shared_accesses * self._access + together * self._burst
 
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps

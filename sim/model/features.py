@@ -4,7 +4,7 @@ The loops are those that the kernels' files in ``sw/kernels`` describe at their 
 multiplied by a calibrated cost, see :mod:`tightrope.sim.model.cost`.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Body
@@ -20,9 +20,9 @@ from .kernel_stream import stream_work
 from .kernel_tile import GROUPS_WALKED, tile_work
 from .pixels import WALKED_PIXELS, classes_of
 from .places import Places, places_of
-from .work import Work
+from .work import Features, Work
 
-__all__ = ["chunk_works", "family_of", "residual_class"]
+__all__ = ["chunk_works", "family_of", "first_uses", "residual_class"]
 
 
 def family_of(layer: Layer, body: Body) -> str:
@@ -36,6 +36,13 @@ def residual_class(layer: Layer, plan: LayerPlan) -> str:
     """What a prediction's error is like: the kernel, and whether it programs tiles in turn."""
     family = family_of(layer, plan.body)
     return f"{family}, reprogrammed" if any(one.reprogram for one in plan.groups) else family
+
+
+def first_uses(works: Iterable[Work]) -> Features:
+    """What a hart that does ``works`` fetches once, beside what is fetched again: the code of each
+    loop that it runs at all."""
+    used = {name for work in works for name, rounds in work.loops.items() if rounds}
+    return {f"first_{name}": 1.0 for name in sorted(used)}
 
 
 def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[Work]:

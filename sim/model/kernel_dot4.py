@@ -115,13 +115,11 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(
-    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks
-) -> Work:
+def dot4_work(layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks) -> Work:
     """Counts of one chunk, which a digital ``body`` computes."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
-    pitch = pitch_of_patch(layer.patch)
+    pitch = known.pitch
     words = pitch // 4
     direct = _is_patches(layer, pitch)
     two_sided = _is_two_sided(chunk, pitch)
@@ -133,7 +131,6 @@ def dot4_work(
     loops = {
         "chunk": 1.0,
         "panel": panels,
-        "pixel": pixels,
         "block": panels * blocks,
         "four": fours * blocks,
         "four_eights": fours * blocks * (words >= 8),
@@ -147,15 +144,10 @@ def dot4_work(
         "one_word": ones * blocks * (words % 4),
         "skipped_block": panels * blocks * two_sided,
         "copy_word": pixels * words * two_sided,
-        "byte_store": pixels * channels if layer.out_shape[2] % 4 else 0.0,
     }
-    cold_ratio = known.cold_ratio[body, chunk.begin, chunk.end]
-    missed = known.walked.get(_ends_of(chunk))
-    if missed is not None:
-        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
-        lines: Features = {"walked": max(0.0, missed - warm)}
-    else:
-        lines = _lines(layer, chunk, cold_ratio, pitch, size, direct, two_sided)
+    if layer.out_shape[2] % 4:
+        loops |= {"part": (fours + ones) * blocks, "byte_store": pixels * channels}
+    lines = _lines(layer, body, chunk, known, size, direct, two_sided)
     code: Features = {"code_gather": 0.0 if direct else panels}
     if ones:
         code["code_one"] = blocks
@@ -166,11 +158,16 @@ def dot4_work(
 
 
 def _lines(
-    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
+    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks, size: int, direct: bool,
     two_sided: bool,
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
+    pitch, cold_ratio = known.pitch, known.cold_ratio[body, chunk.begin, chunk.end]
+    missed = known.walked.get(_ends_of(chunk))
+    if missed is not None:
+        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        return {"walked": max(0.0, missed - warm)}
     panels, rest = divmod(pixels, size)
     blocks = -(-channels // 4)
     group_in_c = layer.in_shape[2] // layer.groups
@@ -233,32 +230,45 @@ def _passes(
 
 def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:
     loops: Features = {
-        "gather_row": 0.0, "gather_run": 0.0, "gather_16": 0.0, "gather_word": 0.0,
-        "gather_four": 0.0, "gather_tail": 0.0, "gather_byte": 0.0, "gather_fill": 0.0,
-        "gather_fill_word": 0.0,
+        "gather_pixel": float(chunk.pixel_end - chunk.pixel_begin), "gather_row": 0.0,
+        "gather_run": 0.0, "gather_16": 0.0, "gather_word": 0.0, "gather_four": 0.0,
+        "gather_tail": 0.0, "gather_byte": 0.0, "gather_fill": 0.0, "gather_fill_word": 0.0,
+        "gather_fill_byte": 0.0,
     }  # fmt: skip
     kernel_h, kernel_w = layer.kernel
     row_bytes = kernel_w * channels
     adjacent = layer.in_shape[2] == channels
     for where, count in classes_of(layer, chunk.pixel_begin, chunk.pixel_end):
         loops["gather_row"] += count * kernel_h
-        loops["gather_fill_word"] += count * (kernel_h - where.rows) * row_bytes / 4
+        _add_fill(loops, count, kernel_h * row_bytes, pitch_of_patch(layer.patch) - layer.patch)
+        for ky in (*range(where.ky[0]), *range(where.ky[1], kernel_h)):
+            _add_fill(loops, count, ky * row_bytes, row_bytes)
         for ky in range(*where.ky):
-            inside = where.cols * channels
-            fills = (where.kx[0] > 0) + (where.kx[1] < kernel_w)
-            loops["gather_fill"] += count * fills
-            loops["gather_fill_word"] += count * (row_bytes - inside) / 4
+            begin, end = (ky * row_bytes + x * channels for x in where.kx)
+            _add_fill(loops, count, ky * row_bytes, begin - ky * row_bytes)
+            _add_fill(loops, count, end, (ky + 1) * row_bytes - end)
             runs = 1 if adjacent else where.cols
-            size = inside // max(1, runs)
-            loops["gather_run"] += count * runs
-            # Source and destination of a run are aligned alike, or not.
+            size = (end - begin) // max(1, runs)
             source = where.phase + ky * where.row_step + where.kx[0] * channels
-            target = ky * row_bytes + where.kx[0] * channels
-            if source % 4 == 0 and target % 4 == 0:
-                loops["gather_16"] += count * runs * (size // 16)
-                loops["gather_word"] += count * runs * (size % 16 // 4)
-            else:
-                loops["gather_four"] += count * runs * (size // 4)
-            loops["gather_tail"] += count * runs * (size % 4 > 0)
-            loops["gather_byte"] += count * runs * (size % 4)
+            _add_runs(loops, count * runs, source % 4 == 0 and begin % 4 == 0, size)
     return loops
+
+
+def _add_fill(loops: Features, count: int, begin: int, size: int) -> None:
+    """``count`` times ``size`` bytes of zeros from a panel's byte ``begin`` on."""
+    head = min(size, -begin % 4)
+    loops["gather_fill"] += count * (size > 0)
+    loops["gather_fill_word"] += count * ((size - head) // 4)
+    loops["gather_fill_byte"] += count * (head + (size - head) % 4)
+
+
+def _add_runs(loops: Features, count: int, aligned: bool, size: int) -> None:
+    """``count`` runs of ``size`` bytes; ``aligned``: both source and destination are."""
+    loops["gather_run"] += count
+    if aligned:
+        loops["gather_16"] += count * (size // 16)
+        loops["gather_word"] += count * (size % 16 // 4)
+    else:
+        loops["gather_four"] += count * (size // 4)
+    loops["gather_tail"] += count * (size % 4 > 0)
+    loops["gather_byte"] += count * (size % 4)

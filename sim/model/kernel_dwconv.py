@@ -67,12 +67,14 @@ def _lines(layer: Layer, chunk: Chunk, places: Places, by_words: int) -> Feature
         strip_misses(
             layer, places, rows, (x, min(x + width, out_w)), width,
             (begin, min(begin + LINE_BYTES, chunk.begin + by_words)),
+            (begin, x) == (chunk.begin, 0),
         )
         for begin in _some(blocks, BLOCKS_WALKED)
         for x in _some(strips, STRIPS_WALKED)
     ]  # fmt: skip
+    others = len(blocks) * len(strips) - 1
     lines: Features = {
-        "walked": len(blocks) * len(strips) * sum(found) / max(1, len(found)),
+        "walked": sum(found[:1]) + others * sum(found[1:]) / max(1, len(found) - 1),
         # Constants, where they lie and where they are packed.
         "weights": len(blocks) * (layer.patch + SCALES_WORDS) * 1.0,
         "single_lines": 0.0,

@@ -69,6 +69,9 @@ def elementwise_work(layer: Layer, pixels: int, channels: int) -> Work:
         "four": pixels * (fours - 4 * unrolled),
         "single": pixels * singles,
     }
-    return Work(
-        loops=loops, lines={"in_fresh": layer.inputs * pixels * channels / LINE_BYTES}
-    )
+    pitch = layer.in_shape[2]
+    each = channels / LINE_BYTES
+    if channels < pitch and pitch % LINE_BYTES:
+        # Of a few channels of each pixel, lines that other harts want as well.
+        each = min(pitch / LINE_BYTES, 1 + each)
+    return Work(loops=loops, lines={"in_fresh": layer.inputs * pixels * each})

@@ -14,6 +14,9 @@ __all__ = ["post_work"]
 EVEN_BYTES = 64
 """Of inputs and of outputs, a multiple of which has a loop of its own."""
 
+BURST_ACCESSES = 2
+"""For the constants of a channel."""
+
 
 def post_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig) -> Work:
     """One chunk of a layer whose tiles requantise."""
@@ -34,7 +37,8 @@ def post_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfi
         for name, count in input_lines(layer, pixels, 0).items():
             lines[name] += count
     groups = chunk.end - chunk.begin
-    return Work(loops=loops, lines=lines, pixel_mvms=float(pixels * groups))
+    bursts = BURST_ACCESSES * loops["constants"] if plan.body is Body.LOOSE else 0.0
+    return Work(loops=loops, lines=lines, bursts=bursts, pixel_mvms=float(pixels * groups))
 
 
 def _group_loops(layer: Layer, chunk: Chunk, group: Group) -> Features:
@@ -67,7 +71,8 @@ def _is_run(layer: Layer) -> bool:
         )
     ]
     inside = all(end <= size for end, size in zip(reach, layer.in_shape, strict=False))
-    aligned = layer.pixels == 1 or aligned_ratio(layer.in_shape[2]) == 1.0
+    _, in_w, pitch = layer.in_shape
+    aligned = layer.stride[1] * pitch % 4 == 0 and layer.stride[0] * in_w * pitch % 4 == 0
     return layer.kernel[0] == 1 and not any(layer.pads[:2]) and inside and aligned
 
 

@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
+from tightrope.sim.image.layout import BLOCK, CHUNK, GROUP, size_bytes
 from tightrope.sim.mapping.plan import Chunk, Group, LayerPlan
 from tightrope.sim.mapping.stream import (
     StreamGeometry,
@@ -15,15 +16,18 @@ from tightrope.sim.workload.layers import Layer
 
 from .kernel_tile import aligned_pixels
 from .places import Places
+from .stream_walk import bands_misses
 from .sums_walk import area_bytes, sums_misses
 from .work import CACHE_BYTES, LINE_BYTES, Band, Features, Pipeline, Work
 
-__all__ = ["stream_work"]
+__all__ = ["PUSH_CYCLES", "stream_work"]
 
 JOB_CYCLES = 20
 """Of a tile, from one job to the next that waits."""
 BLOCK_CYCLES = 20
 """Of the DMA engine, beyond the bytes of a block."""
+PUSH_CYCLES = 250.0
+"""Of a hart, from one job that it pushes to the next."""
 REQUEST_CYCLES = 3
 """Of an MVM, beyond the words that move."""
 
@@ -43,16 +47,25 @@ def stream_work(
         "sum_unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0,
     }  # fmt: skip
     loops["chunk"] = 1.0
-    lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0}
+    lines: Features = {"results": 0.0, "scales": 0.0, "walked": 0.0, "bands": 0.0}
     bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
     firsts = [begin for begin, _ in pixels_of_groups(layer.pixels, plan.groups)]
     parts = []
+    at = plan.chunks.index(chunk)
+    blocks_before = sum(len(group.blocks) for group in plan.groups[: chunk.begin])
     for index in range(chunk.begin, chunk.end):
         group = plan.groups[index]
         loops["group"] += 1
         loops["tile"] += len({block.tile for block in group.blocks})
         loops["band"] += len(bands)
         loops["job"] += len(bands) * len(group.blocks)
+        lines["bands"] += bands_misses(
+            (places.chunks + size_bytes(CHUNK) * at) % CACHE_BYTES,
+            (places.groups + size_bytes(GROUP) * index) % CACHE_BYTES,
+            (places.blocks + size_bytes(BLOCK) * blocks_before) % CACHE_BYTES,
+            len(group.blocks), len(bands), posted=geometry.post, is_first=index == chunk.begin,
+        )  # fmt: skip
+        blocks_before += len(group.blocks)
         if geometry.post:
             loops["store"] += len(bands)
             # A tile of one group has them from when it was programmed.
@@ -64,7 +77,12 @@ def stream_work(
             _add_sums(loops, layer, group, machine.tile.output_bytes, bands)
             _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, places, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
-    return Work(loops=loops, lines=lines, pipeline=sum(parts, Pipeline()))
+    # What a band does drives some of itself out, as the next one finds.
+    if geometry.post:
+        code = {"code_band_posted": float(loops["band"] > 1)}
+    else:
+        code = {f"code_band_raw{machine.tile.output_bytes}": loops["band"] - 1}
+    return Work(loops=loops, lines=lines, code=code, pipeline=sum(parts, Pipeline()))
 
 
 def _add_sums(
@@ -107,10 +125,24 @@ def _add_sum_lines(
             (half_end - len(group.blocks) * area) % CACHE_BYTES,
             blocks=len(group.blocks), area_bytes=area, pixel_bytes=pixel_bytes,
             element_bytes=machine.tile.output_bytes, channels=group.channel_count,
-            words=layer.out_shape[2] % 4 == 0, pixels=end - begin,
+            aligned=_aligned(layer, begin, group.channel_begin), pixels=end - begin,
         )  # fmt: skip
         lines["walked"] += memory
         lines["results"] += scratch
+
+
+def _after_push(jobs: Sequence[tuple[int, float]]) -> float:
+    """Cycles from when the last of some jobs, each of a tile, was pushed until all have ended."""
+    free: dict[int, float] = {}
+    for place, (index, cycles) in enumerate(jobs):
+        free[index] = max(free.get(index, 0.0), place * PUSH_CYCLES) + cycles
+    return max(free.values()) - (len(jobs) - 1) * PUSH_CYCLES
+
+
+def _aligned(layer: Layer, pixel: int, channel: int) -> tuple[bool, ...]:
+    """Whether the outputs of four pixels begin at a word; those of the next are like them."""
+    pitch = layer.out_shape[2]
+    return tuple(((pixel + i) * pitch + channel) % 4 == 0 for i in range(4))
 
 
 def _pipeline(
@@ -124,26 +156,26 @@ def _pipeline(
     tile = machine.tile
     dma_rate = min(machine.dma_bytes_per_cycle, machine.memory.bytes_per_cycle)
     element_bytes = 1 if geometry.post else tile.output_bytes
-    busy: dict[int, list[float]] = {}
+    periods: list[tuple[int, float]] = []
     for block in group.blocks:
         moved = block.row_count + block.col_count * element_bytes
         requests = moved / machine.stream_bytes_per_cycle + REQUEST_CYCLES
         positions = -(-block.row_count // layer.in_shape[2])
-        busy.setdefault(block.tile, []).append(
-            max(tile.mvm_latency_cycles, requests, positions)
-        )
+        periods.append((block.tile, max(tile.mvm_latency_cycles, requests, positions)))
     found = []
     for begin, end in bands:
         load = load_bytes(layer, (begin, end), layer.in_shape[2]) / dma_rate
         store = (end - begin) * group.channel_count / dma_rate
+        jobs = [(index, (end - begin) * period + JOB_CYCLES) for index, period in periods]
+        busy: dict[int, float] = {}
+        for index, cycles in jobs:
+            busy[index] = busy.get(index, 0.0) + cycles
         found.append(
             Band(
                 load=load + BLOCK_CYCLES,
-                tile=max(
-                    sum((end - begin) * period + JOB_CYCLES for period in periods)
-                    for periods in busy.values()
-                ),
+                tile=max(busy.values()),
                 store=store + BLOCK_CYCLES if geometry.post else 0.0,
+                after=_after_push(jobs),
             )
         )
     return Pipeline(groups=(tuple(found),), sums=not geometry.post)

@@ -9,6 +9,7 @@ from tightrope.sim.workload.layers import Layer
 from .pixels import WALKED_PIXELS, PixelClass, classes_of
 from .places import Places
 from .tile_cache import TileTables, misses_per_pixel, table_lines
+from .tile_runs import READ, runs_of
 from .work import LINE_BYTES, Features, Work
 
 __all__ = ["GROUPS_WALKED", "NO_QUEUE", "aligned_pixels", "queue_loops", "tile_work"]
@@ -20,7 +21,7 @@ NO_QUEUE: Features = {
 }  # fmt: skip
 """Loops of queue, none of them run."""
 _TILE: Features = NO_QUEUE | {
-    "group": 0.0, "group_block": 0.0, "tile_search": 0.0, "pixel": 0.0, "mvm": 0.0,
+    "group": 0.0, "group_block": 0.0, "pixel": 0.0, "mvm": 0.0,
     "mvm_of_many": 0.0, "finish": 0.0, "accumulate": 0.0, "dequeue": 0.0, "unpack1": 0.0,
     "unpack2": 0.0, "byte_quad": 0.0, "byte_output": 0.0, "program": 0.0, "program_row": 0.0,
     "partial": 0.0,
@@ -44,33 +45,22 @@ def _queue_of(
     """Loops of queue for a slice of one patch, those that run."""
     loops = dict(NO_QUEUE)
     row_bytes = kernel_w * channels
-    begin, k_end = k_begin % row_bytes, k_begin + count
-    for ky in range(k_begin // row_bytes, -(-k_end // row_bytes)):
-        end = min(row_bytes, k_end - ky * row_bytes)
-        loops["queue_row"] += 1
-        if where.ky[0] <= ky < where.ky[1]:
-            left, right = (min(x * channels, end) for x in where.kx)
-            left = max(begin, left)
-            right = max(left, right)
-            _fill(loops, left - begin)
-            _run(loops, (where.phase + ky * where.row_step + left) % 4 != 0, right - left)
-            _fill(loops, end - right)
+    loops["queue_row"] = -(-(k_begin + count) // row_bytes) - k_begin // row_bytes
+    for kind, size in runs_of(where, kernel_w, channels, k_begin, count):
+        if kind in READ:
+            _run(loops, kind == "unaligned", size)
         else:
-            _fill(loops, end - begin)
-        begin = 0
+            _fill(loops, size)
     return tuple((name, rounds) for name, rounds in loops.items() if rounds)
 
 
 def _fill(loops: Features, size: int) -> None:
-    if size > 0:
-        loops["fill"] += 1
-        loops["queue_fill"] += size // 8
-        _tail(loops, size)
+    loops["fill"] += 1
+    loops["queue_fill"] += size // 8
+    _tail(loops, size)
 
 
 def _run(loops: Features, unaligned: bool, size: int) -> None:
-    if size <= 0:
-        return
     loops["run"] += 1
     if unaligned:
         loops["unaligned_run"] += 1
@@ -112,10 +102,20 @@ def tile_work(
             loops[name] = loops.get(name, 0.0) + count
         for name, count in found.code.items():
             code[name] = code.get(name, 0.0) + count
+        if plan.body is not Body.TIGHT:
+            for name, count in _hold_loops(group).items():
+                loops[name] = loops.get(name, 0.0) + count
         lines["program_lines"] += found.lines["program_lines"]
         mvms += pixels * len(group.blocks)
         _add_lines(lines, layer, plan, chunk, index, places)
     return Work(loops=loops, lines=lines, code=code, pixel_mvms=mvms)
+
+
+def _hold_loops(group: Group) -> Features:
+    """Loose tiles are taken, and given back, in the order of their numbers: all blocks are looked
+    at for each, and once more to find that there is none."""
+    tiles = len({block.tile for block in group.blocks})
+    return {"tile": float(tiles), "tile_search": 2.0 * (tiles + 1) * len(group.blocks)}
 
 
 @functools.lru_cache(maxsize=32768)
@@ -136,10 +136,10 @@ def _group_work(layer: Layer, begin: int, end: int, group: Group, element_bytes:
 def code_paths(
     layer: Layer, begin: int, end: int, group: Group, element_bytes: int
 ) -> Features:
-    """MVMs by the functions that they need between them, in the order unaligned, fill, bytes, many:
-    some of these lie on the same lines of the instruction cache."""
+    """MVMs by the functions that they need between them, in the order unaligned, fill, bytes, many,
+    and by the width of results: some of these lie on the same lines of the instruction cache."""
     width = (layer.kernel[1], layer.in_shape[2])
-    by_bytes = layer.out_shape[2] % 4 != 0 and layer.pixels > 1 or group.channel_count % 4 != 0
+    by_bytes = _by_bytes(layer, group)
     many = "m" if len(group.blocks) > 1 else ""
     paths: Features = {}
     for where, count in classes_of(layer, begin, end):
@@ -148,11 +148,16 @@ def code_paths(
             head = ("u" if "unaligned_run" in loops else "") + ("f" if "fill" in loops else "")
             # The last block's results are those that are stored.
             last = by_bytes and block is group.blocks[-1]
-            tail = (f"b{element_bytes}" if last else "") + many
-            if head or tail:
-                name = f"code_{head}{tail}"
+            path = head + ("b" if last else "") + many
+            if path:
+                name = f"code_{path}{element_bytes}"
                 paths[name] = paths.get(name, 0.0) + count
     return paths
+
+
+def _by_bytes(layer: Layer, group: Group) -> bool:
+    """Whether some of a group's outputs are no whole words."""
+    return layer.out_shape[2] % 4 != 0 and layer.pixels > 1 or group.channel_count % 4 != 0
 
 
 def _add_outputs(
@@ -166,8 +171,6 @@ def _add_outputs(
     loops["group"] += 1
     if blocks > 1:
         loops["group_block"] += blocks
-        # Loose tiles are taken, and given back, in the order of their numbers.
-        loops["tile_search"] += blocks * blocks
     loops["pixel"] += pixels
     loops["mvm"] += pixels * blocks
     loops["mvm_of_many"] += pixels * blocks if blocks > 1 and not group.reprogram else 0
@@ -190,32 +193,8 @@ def _add_programs(loops: Features, lines: Features, pixels: int, group: Group) -
     lines["program_lines"] += pixels * max(0, len(group.blocks) - 1) * cols * 4 / LINE_BYTES
 
 
-TAIL_RATIO = 0.3
-"""Of the pixels, that have such a run: of fewer it makes no difference."""
 GROUPS_WALKED = 2
 """Of a large layer's groups, whose constants lie at different places: others are like these."""
-
-
-@functools.lru_cache(maxsize=8192)
-def _tails(layer: Layer, blocks: tuple[Block, ...]) -> frozenset[str]:
-    """Kinds of runs that most pixels have, and whose last bytes are fewer than eight."""
-    width = (layer.kernel[1], layer.in_shape[2])
-    counts = {"fill": 0, "aligned": 0, "unaligned": 0}
-    for where, count in classes_of(layer, 0, layer.pixels):
-        found: set[str] = set()
-        for block in blocks:
-            loops = dict(_queue_of(where, *width, block.k_begin, block.row_count))
-            if "queue_tail" not in loops:
-                continue
-            if "tail_byte" in loops:
-                found.add("unaligned")
-            if loops.get("run", 0.0) > loops.get("unaligned_run", 0.0):
-                found.add("aligned")
-            if "fill" in loops:
-                found.add("fill")
-        for kind in found:
-            counts[kind] += count
-    return frozenset(kind for kind, count in counts.items() if count > TAIL_RATIO * layer.pixels)
 
 
 def _add_lines(
@@ -231,7 +210,8 @@ def _add_lines(
         walked = index // step * step
     group = groups[walked]
     is_loose = plan.body is not Body.TIGHT
-    tables = TileTables.of(places, groups, walked, is_loose, _tails(layer, group.blocks))
+    at = plan.chunks.index(chunk) if layer.pixels <= WALKED_PIXELS else 0
+    tables = TileTables.of(places, groups, walked, is_loose, at, _by_bytes(layer, group))
     missed = misses_per_pixel(layer, group, tables, *pixels)
     lines["walk"] += (chunk.pixel_end - chunk.pixel_begin) * missed
     # Who takes a second chunk of a group finds its constants there.

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["WALKED_PIXELS", "PixelClass", "classes_of"]
+__all__ = ["WALKED_PIXELS", "PixelClass", "classes_of", "pixel_classes"]
 
 WALKED_PIXELS = 400
 """Of a layer, up to which chunks are told apart by where their pixels lie in the cache; of a larger
@@ -61,7 +61,7 @@ def classes_of(
 
 @functools.lru_cache(maxsize=65536)
 def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
-    classes, places = _classes(in_shape, out_size, kernel, stride, pad)
+    classes, places = pixel_classes(in_shape, out_size, kernel, stride, pad)
     if len(classes) == 1:
         return ((classes[0], end - begin),)
     counts = np.bincount(places[begin:end], minlength=len(classes)).tolist()
@@ -69,7 +69,7 @@ def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
 
 
 @functools.lru_cache(maxsize=1024)
-def _classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass], np.ndarray]:
+def pixel_classes(in_shape, out_size, kernel, stride, pad) -> tuple[list[PixelClass], np.ndarray]:
     """All classes of an image, and the class of each pixel."""
     in_w, channels = in_shape[1:]
     span = max(*kernel, 3) + 1

@@ -25,6 +25,7 @@ ALIGN_BYTES = 64
 class Places:
     """Byte addresses modulo the cache's size."""
 
+    chunks: int
     bias: int
     scales: int
     blocks: int
@@ -55,4 +56,4 @@ def places_of(layer: Layer, plan: LayerPlan) -> Places:
     scales = bias + (4 * out_c // layer.groups if layer.has_weights else 0)
     blocks = scales + 4 * out_c // layer.groups
     groups = blocks + size_bytes(BLOCK) * sum(len(group.blocks) for group in plan.groups)
-    return Places(bias=bias, scales=scales, blocks=blocks, groups=groups)
+    return Places(chunks=begin, bias=bias, scales=scales, blocks=blocks, groups=groups)

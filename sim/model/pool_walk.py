@@ -18,10 +18,20 @@ WARM_PIXELS = 2
 WINDOWS = 4
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""
-_STACK, _INPUT, _TABLES = 0, _FAR, 2 * _FAR
-_FRAMES = (3568, 3600, 3632, 3472, 3488, 3520)
-"""Stack that each pixel uses: fields of the descriptor, frames of avgpool_s8 and average_pixel; as
-the compiler has it, addresses modulo the cache."""
+_INPUT, _TABLES = _FAR, 2 * _FAR
+_PIXEL = {
+    LayerOp.MAXPOOL: (3480, 3616, 3588, 3632, 3648, 3584, 3628, 3580, 3596, 3624),
+    LayerOp.AVGPOOL: (3484, 3616, 3588, 3632, 3648, 3584, 3628, 3740, 3684, 3608, 3624, 3504, 3652),
+    LayerOp.GLOBAL_AVGPOOL: (3544, 3580, 3584, 3660, 3684, 3608, 3524, 3652),
+}
+_GROUP = {
+    LayerOp.MAXPOOL: (3580, 3596),
+    LayerOp.AVGPOOL: (3580, 3596, 3504),
+    LayerOp.GLOBAL_AVGPOOL: (3580, 3596, 3512, 3528),
+}
+_TAP = {LayerOp.MAXPOOL: (), LayerOp.AVGPOOL: (3500,), LayerOp.GLOBAL_AVGPOOL: (3520,)}
+"""Stack that each pixel reads, each group of channels of it, and each input of these: fields of the
+descriptor and the frames of the kernels; as the compiler has it, addresses modulo the cache."""
 
 
 def pool_misses(
@@ -60,11 +70,18 @@ def _misses(
     addrs = _INPUT + places.input + taps[:, None, :] + starts[None, :, None]
     last = np.maximum(widths - 4, 0)[None, :, None]
     reads = np.stack([addrs, addrs + last], axis=3)
-    reads = np.where(inside[:, None, :, None], reads, _STACK + _FRAMES[-1])
-    reads = reads.reshape(end - begin, -1) // LINE_BYTES
-    fixed = np.array([*_FRAMES, _TABLES + places.scales]) // LINE_BYTES
-    walk = np.concatenate([np.broadcast_to(fixed, (end - begin, len(fixed))), reads], axis=1)
+    reads = np.where(inside[:, None, :, None], reads, _GROUP[layer.op][0])
+    reads = _and_then(reads, _TAP[layer.op] if pitch % 4 == 0 else ())
+    reads = reads.reshape(*reads.shape[:2], -1)
+    reads = _and_then(reads, (*_GROUP[layer.op], _TABLES + places.chunks))
+    reads = reads.reshape(end - begin, -1)
+    walk = _and_then(reads, (*_PIXEL[layer.op], _TABLES + places.scales)) // LINE_BYTES
     return direct_mapped_misses(walk.ravel(), warm * walk.shape[1])
+
+
+def _and_then(reads: np.ndarray, addrs: tuple[int, ...]) -> np.ndarray:
+    """``reads`` with some more at the end of each row."""
+    return np.concatenate([reads, np.broadcast_to(addrs, (*reads.shape[:-1], len(addrs)))], axis=-1)
 
 
 def _groups(op: LayerOp, by_words: bool, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from .calibration import Calibration, load_calibration
 from .chunk_costs import costs_by_hart, on_tiles, price_list
 from .cost import Clock, Cost
 from .features import family_of, residual_class
+from .held_code import HeldCode, with_held_code
 from .interval import interval_of
 from .prediction import TERMS, LayerPrediction, ModelCounters, prediction, repeated
 from .ranges import outside, traits_of
@@ -36,9 +37,15 @@ MEMO_MAX = 50_000
 
 
 def predict_layer(
-    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+    layer: Layer,
+    plan: LayerPlan,
+    machine: ClusterConfig,
+    calibration: Calibration,
+    *,
+    held: HeldCode = HeldCode.NOTHING,
 ) -> LayerPrediction:
-    """Predict one layer that runs as ``plan`` says on ``machine``.
+    """Predict one layer that runs as ``plan`` says on ``machine``, alone unless ``held`` says what
+    ran before.
 
     A convolution of several groups costs as much as one group, as often as there are groups.
     Operators without a kernel (ELEMENTWISE) are taken to cost what ADD or CLIP costs for as many
@@ -48,12 +55,12 @@ def predict_layer(
         stand_in = dataclasses.replace(
             layer, op=LayerOp.ADD if layer.inputs > 1 else LayerOp.CLIP
         )
-        found = predict_layer(stand_in, plan, machine, calibration)
+        found = predict_layer(stand_in, plan, machine, calibration, held=held)
         # Of what is not calibrated, no error is known.
         return dataclasses.replace(
             found, uncalibrated_cycles=found.model_cycles, interval=(0.0, math.inf)
         )
-    found = _predict_descriptor(layer, plan, machine, calibration)
+    found = _predict_descriptor(layer, plan, machine, calibration, held)
     if layer.groups > 1:
         found = repeated(found, layer.groups)
     residuals = calibration.residuals.get(residual_class(layer, plan), ())
@@ -70,24 +77,24 @@ def chunk_cycles(
 ) -> list[list[float]]:
     """Cycles of each chunk on each hart, if nobody else wants memory or tiles at the same time."""
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
-    by_hart = costs_by_hart(layer, plan, machine, calibration)
+    by_hart, _ = costs_by_hart(layer, plan, machine, calibration)
     return [[clock.time(cost) for cost in chunk] for chunk in zip(*by_hart, strict=True)]
 
 
 def _predict_descriptor(
-    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
 ) -> LayerPrediction:
     """Of one descriptor; what was predicted once is remembered."""
     shape = (layer.op, layer.in_shape, layer.out_shape, layer.kernel, layer.stride, layer.pads,
              layer.groups, layer.inputs)  # fmt: skip
     # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
     used = machine if plan.groups else _without_tiles(machine)
-    known, key = calibration.memo, (shape, plan, used)
-    if key not in known:
+    known, key = calibration.memo, (shape, plan, used, held)
+    found = known.get(key)
+    if found is None:
         if len(known) >= MEMO_MAX:
             known.clear()
-        known[key] = _computed(layer, plan, used, calibration)
-    found = known[key]
+        found = known[key] = _computed(layer, plan, used, calibration, held)
     if used is machine:
         return found
     tiles = tile_counters(layer, plan, machine)
@@ -102,11 +109,11 @@ def _without_tiles(machine: ClusterConfig) -> ClusterConfig:
 
 
 def _computed(
-    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
 ) -> LayerPrediction:
     prices = price_list(layer, plan.body, calibration)
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
-    costs = costs_by_hart(layer, plan, machine, calibration)
+    costs, first = costs_by_hart(layer, plan, machine, calibration)
     # A hart that steals looks at what every other one has left; where tiles are shared, that is
     # lost in the waits for them.
     steals = plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES
@@ -114,8 +121,8 @@ def _computed(
     layer_loops = {
         "layer": 1.0, "visit": float(visits), "other_hart": float(machine.harts > 1),
     }  # fmt: skip
-    # A hart's first chunk finds caches that hold nothing of the kernel.
-    once, first = prices.price([Work(layer_loops, {}), Work({"hart": 1.0}, {})])
+    (once,) = prices.price([Work(layer_loops, {})])
+    once, first = with_held_code([once, first], held)
     found = agreed_outcome(plan, clock, costs, once, first)
     sums = _sums(found, costs, once, first)
     tiles = tile_counters(layer, plan, machine, on_tiles(plan, machine, found.owners))

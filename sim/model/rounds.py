@@ -7,16 +7,20 @@ from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan
 
 from .cost import Clock, Cost, bus_queue
+from .kernel_stream import PUSH_CYCLES
 from .schedule import Hold, run_locked, run_shares, run_stealing
 
 __all__ = ["Outcome", "agreed_outcome"]
 
 COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
-HELD_BAND_CYCLES = 900.0
-"""For which a hart that streams holds tiles beside what they compute, for each band,"""
-HELD_JOB_CYCLES = 350.0
-"""and for each job."""
+COLD_HELD_SUMS_RATIO = 0.3
+"""The same of a hart that streams and adds up results when it has given the tiles back."""
+HELD_BAND_CYCLES = 600.0
+"""For which a hart that streams holds tiles for each band, beside pushing jobs and waiting for the
+last one,"""
+SEARCH_CYCLES = 12.0
+"""and for each block that it looks at to find the next tile to take or to give back."""
 
 
 _Parts = list[tuple[tuple[int, ...], int, int]]
@@ -107,13 +111,21 @@ def _outcome(
 ) -> Outcome:  # fmt: skip
     """With all as busy as the clock says; ``held`` are the plan's :func:`_held_parts`."""
     cold = clock.time(first)
-    with_tiles = COLD_HELD_RATIO * cold if plan.body in LOOSE_BODIES else 0.0
+    with_tiles = _held_cold(plan, costs, cold)
     ends, waited, owners = _schedule(plan, clock, costs, with_tiles, held)
     engine = 0.0
     if plan.body is Body.STREAM:
         engine = sum(costs[owner][chunk].pipeline.engine for chunk, owner in enumerate(owners))
     cycles = max(max(ends), engine) + clock.time(once) + cold - with_tiles
     return Outcome(cycles=cycles, ends=ends, waited=waited, owners=owners)
+
+
+def _held_cold(plan: LayerPlan, costs: Sequence[Sequence[Cost]], cold: float) -> float:
+    """The part of ``cold``, what a hart's first chunk costs more than others, for which it holds
+    tiles longer."""
+    if plan.body not in LOOSE_BODIES:
+        return 0.0
+    return cold * (COLD_HELD_SUMS_RATIO if costs[0][0].pipeline.sums else COLD_HELD_RATIO)
 
 
 def _schedule(
@@ -174,8 +186,9 @@ def _holds(parts: _Parts, time: float, cost: Cost) -> list[Hold]:
             holds.append((tiles, share))
             continue
         bands = cost.pipeline.groups[index]
-        pushed = HELD_BAND_CYCLES + HELD_JOB_CYCLES * blocks
-        held = [band.tile + pushed for band in bands]
+        search = (len(tiles) + 1) * blocks
+        pushed = HELD_BAND_CYCLES + PUSH_CYCLES * blocks + SEARCH_CYCLES * search
+        held = [band.after + pushed for band in bands]
         rest = max(0.0, share - sum(held)) / len(bands)
         for one in held:
             holds += [(tiles, one), ((), rest)]

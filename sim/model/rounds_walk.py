@@ -30,9 +30,6 @@ class Fixed:
     previous: np.ndarray
     """(reads,) what the set holds before, in a round that is not the first, if nothing comes in
     between."""
-    lines: int
-    """Different ones."""
-
     @classmethod
     def of(cls, segments: Sequence[Sequence[int]]) -> Self:
         """Lines before the first gap, from there to the second, and so on."""
@@ -55,7 +52,6 @@ class Fixed:
             before=np.array(before),
             found=found,
             previous=previous,
-            lines=len(set(lines.tolist())),
         )
 
     @property

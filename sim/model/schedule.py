@@ -80,9 +80,11 @@ def run_locked(
     owners = [-1] * len(chunks)
     begun = [False] * harts
     todo: list[list[Hold]] = [[] for _ in range(harts)]
-    ready = [(0.0, hart) for hart in range(harts)]
+    # Of harts that are ready at once hart 0 asks last: it has prepared what all will count.
+    ready = [(0.0, rank) for rank in range(1, harts + 1)]
     while ready:
-        now, hart = heapq.heappop(ready)
+        now, rank = heapq.heappop(ready)
+        hart = rank % harts
         while not todo[hart]:
             chunk = queues.next(hart)
             if chunk is None:
@@ -99,5 +101,5 @@ def run_locked(
         waited[hart] += start - now
         for tile in tiles:
             tile_free[tile] = start + time
-        heapq.heappush(ready, (start + time, hart))
+        heapq.heappush(ready, (start + time, rank))
     return ends, waited, owners

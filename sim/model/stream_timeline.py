@@ -14,8 +14,6 @@ AFTER_SHARE = 0.2
 """Until the hart looks for its end."""
 STORE_SHARE = 0.2
 """Until the engine has the block to store."""
-OVERLAP_CYCLES = 200.0
-"""From a job's beginning until the hart that has nothing else to do sleeps."""
 BEGIN_SHARE = 0.9
 """Of what it does once for a group: after the first blocks to load."""
 
@@ -67,4 +65,4 @@ def _posted(bands: Sequence[Band], hart: float, once: float, loading: int) -> fl
 def _raw(bands: Sequence[Band], load_call: float, loading: int) -> float:
     """The hart waits for each band's results, and adds them up while the next is loaded."""
     first = max(0.0, bands[0].load * loading - load_call)
-    return first + sum(max(0.0, band.tile - OVERLAP_CYCLES) for band in bands)
+    return first + sum(band.after for band in bands)

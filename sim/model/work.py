@@ -41,6 +41,8 @@ class Band:
     """Of the slowest tile."""
     store: float
     """Of the DMA engine, for results that tiles have requantised."""
+    after: float
+    """Of the tiles, once the hart has pushed the last job."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Work:
     """Cache lines wanted, by array: misses are linear in them."""
     code: Features = dataclasses.field(default_factory=dict)
     """Rounds of loops whose functions may drive each other out of the instruction cache."""
+    bursts: float = 0.0
+    """Accesses to the shared bus that come one after the other, when all harts begin."""
     pixel_mvms: float = 0.0
     """Pixels times row blocks: the waits for an MVM are counted by it."""
     pipeline: Pipeline = Pipeline()

@@ -6,7 +6,7 @@ from typing import Any
 from tightrope.sim.explore.beside import NOTHING, Predicted, scaled
 from tightrope.sim.model.calibration import Calibration
 from tightrope.sim.model.errors import ModelError
-from tightrope.sim.model.predict import predict_layer
+from tightrope.sim.model.sequence import predict_sequence
 
 from .mapping import NetworkMapping
 from .pipeline import run_cycles
@@ -22,13 +22,11 @@ def model_cycles_of(
     Of a pipeline what it takes at least: see :func:`run_cycles`.
     """
     try:
-        cycles = [
-            predict_layer(layer, plan, mapping.machine, calibration).model_cycles
-            for layer, plan in zip(mapping.network.layers, mapping.plans, strict=True)
-        ]
+        layers = zip(mapping.network.layers, mapping.plans, strict=True)
+        found = predict_sequence([(*one, mapping.machine) for one in layers], calibration)
     except ModelError:
         return None
-    return run_cycles(cycles, mapping.stage_harts, inputs)
+    return run_cycles([one.model_cycles for one in found], mapping.stage_harts, inputs)
 
 
 def run_fields(

@@ -14,6 +14,7 @@ from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit
 from tightrope.sim.model.calibration import Calibration
 from tightrope.sim.model.helping import helped_plan
 from tightrope.sim.model.predict import predict_layer
+from tightrope.sim.model.sequence import predict_sequence
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
 
 from .errors import NetworkError
@@ -99,10 +100,9 @@ def map_network(
 
 
 def _model_cycles(mapping: NetworkMapping, calibration: Calibration) -> float:
-    return sum(
-        predict_layer(layer, plan, mapping.machine, calibration).model_cycles
-        for layer, plan in zip(mapping.network.layers, mapping.plans, strict=True)
-    )
+    layers = zip(mapping.network.layers, mapping.plans, strict=True)
+    found = predict_sequence([(*one, mapping.machine) for one in layers], calibration)
+    return sum(one.model_cycles for one in found)
 
 
 def _plans(

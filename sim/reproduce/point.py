@@ -10,7 +10,8 @@ from tightrope.hw.regs import HartCounter
 from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import Profile
 from tightrope.sim.model.calibration import Calibration
-from tightrope.sim.model.predict import TERMS, LayerPrediction, ModelCounters, predict_layer
+from tightrope.sim.model.predict import TERMS, LayerPrediction, ModelCounters
+from tightrope.sim.model.sequence import predict_sequence
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.network.mapping import NetworkMapping
 from tightrope.sim.workload.layers import Layer, LayerOp, Network
@@ -70,10 +71,8 @@ def model_network(mapping: NetworkMapping, calibration: Calibration) -> Inferenc
     longer. What its stages lose to each other in between is not modelled.
     """
     machine = mapping.machine
-    found = [
-        predict_layer(layer, plan, machine, calibration)
-        for layer, plan in zip(mapping.network.layers, mapping.plans, strict=True)
-    ]
+    layers = zip(mapping.network.layers, mapping.plans, strict=True)
+    found = predict_sequence([(*one, machine) for one in layers], calibration)
     every = total = sum(layer.model_cycles for layer in found)
     guessed = sum(
         prediction.model_cycles if _stands_in(layer) else prediction.uncalibrated_cycles

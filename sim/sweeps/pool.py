@@ -20,6 +20,13 @@ R = TypeVar("R")
 FEW_TASKS = 200
 """With fewer tasks the seconds that a cluster takes to start are not worth it."""
 SECONDS_TO_CONNECT = 5.0
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+"""Of dask: else each worker looks a hundred times a second at what it is doing, and wakes fifty
+times to see whether it is late."""
 
 
 class Pool(Protocol):
@@ -92,10 +99,8 @@ def _local_client(workers: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    # By default each worker looks a hundred times a second at what it is doing.
-    quiet = dask.config.set({"distributed.worker.profile.enabled": False})
     with tempfile.TemporaryDirectory(prefix="tightrope-dask-") as folder:
-        with quiet, _deaf_to_ctrl_c():
+        with dask.config.set(QUIET), _deaf_to_ctrl_c():
             cluster = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,

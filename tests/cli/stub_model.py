@@ -32,7 +32,9 @@ class StubPredictor:
     def energy_factors(self, rng: np.random.Generator, samples: int) -> Mapping[str, np.ndarray]:
         return {"harts": 2.0 ** rng.uniform(-1, 1, samples), "tiles": np.ones(samples)}
 
-    def costs(self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]]) -> list[Cost]:
+    def costs(
+        self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
+    ) -> list[Cost]:
         return [self.cost(*task) for task in work]
 
     def cost(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> Cost:

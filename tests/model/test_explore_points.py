@@ -156,7 +156,7 @@ class Counting:
     def energy_factors(self, rng, samples):
         return {"harts": np.ones(samples)}
 
-    def costs(self, work):
+    def costs(self, work, *, in_order=False):
         self.plans += [(layer, plan) for layer, plan, _ in work]
         return [self.cost(*task) for task in work]
 

@@ -44,7 +44,7 @@ def test_rounds_that_repeat_miss_what_all_words_do(row_bytes, pixels):
 
 def test_chunks_that_are_walked_together_miss_what_each_does_alone():
     layer = conv_layer(7, 64, 64, 3, 1, 1)
-    places = Places(bias=256, scales=512, blocks=768, groups=800)
+    places = Places(chunks=128, bias=256, scales=512, blocks=768, groups=800)
     chunks = [((0, 4), (0, 64)), ((4, 8), (0, 64)), ((8, 49), (0, 8)), ((8, 49), (8, 16)),
               ((5, 8), (0, 64))]  # fmt: skip
     together = misses_of_chunks(layer, places, 576, 4, True, chunks)

@@ -10,12 +10,17 @@ from tightrope.sim.golden.random_layers import random_inputs, random_quant_layer
 from tightrope.sim.image.builder import build_image
 from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, LAYER, Body
 from tightrope.sim.image.steps import independent_steps
+from tightrope.sim.image.tables import pitch_of_patch
 from tightrope.sim.mapping.plan import Block, TightSplit
 from tightrope.sim.model.cache_lines import direct_mapped_misses, miss_mask
+from tightrope.sim.model.features import chunk_works
 from tightrope.sim.model.input_lines import lines_of_patches
 from tightrope.sim.model.kernel_tile import aligned_pixels, queue_loops
 from tightrope.sim.model.pixels import classes_of
 from tightrope.sim.model.places import places_of
+from tightrope.sim.model.stream_walk import bands_misses
+from tightrope.sim.model.sums_walk import sums_misses
+from tightrope.sim.model.tile_runs import READ, runs_of
 from tightrope.sim.model.work import SETS
 from tightrope.sim.workload.layers import LayerOp
 
@@ -107,6 +112,47 @@ def test_runs_of_a_block_are_counted_by_their_alignment():
     # 7 bytes are a word, a half and a byte.
     assert loops["tail_write"] == 9
     assert loops["fill"] == 0
+
+
+@pytest.mark.parametrize("shape", [(9, 5, 8, 3, 1, 1), (8, 1, 8, 3, 1, 1), (7, 6, 9, 5, 2, 2)])
+def test_gathering_writes_every_byte_of_a_patch_once(shape):
+    layer = conv_layer(*shape)
+    plan = plan_case(Case(layer=layer, machine=ClusterConfig(harts=1)))
+    (work,) = chunk_works(layer, plan, ClusterConfig(harts=1))
+    loops = work.loops
+    written = 16 * loops["gather_16"] + 4 * (loops["gather_word"] + loops["gather_four"])
+    written += loops["gather_byte"] + 4 * loops["gather_fill_word"] + loops["gather_fill_byte"]
+    assert written == layer.pixels * pitch_of_patch(layer.patch)
+
+
+def test_runs_of_a_slice_are_its_bytes_in_order():
+    layer = conv_layer(8, 6, 8, 5, 2, 2)
+    begin, count = 11, 120
+    for where, _ in classes_of(layer, 0, layer.pixels):
+        runs = runs_of(where, 5, 6, begin, count)
+        assert sum(size for _, size in runs) == count
+        inside = sum(size for kind, size in runs if kind in READ)
+        taps = {
+            (k // 30, k % 30 // 6) for k in range(begin, begin + count)
+            if where.ky[0] <= k // 30 < where.ky[1] and where.kx[0] <= k % 30 // 6 < where.kx[1]
+        }  # fmt: skip
+        assert 6 * (len(taps) - 2) < inside <= 6 * len(taps)
+
+
+def test_sums_miss_each_line_of_results_once_if_nothing_meets():
+    missed = sums_misses(0, 64, 512, blocks=1, area_bytes=672, pixel_bytes=16, element_bytes=1,
+                         channels=16, aligned=(True,), pixels=40)  # fmt: skip
+    # 640 bytes of results; 64 of biases and as many of scales; three lines of stack and one more.
+    assert missed == (4 + 4, 20)
+
+
+def test_bands_miss_more_where_tables_meet_the_stack():
+    for posted in (False, True):
+        apart, meeting = (
+            bands_misses(chunk, chunk + 20, chunk + 44, 2, 8, posted=posted, is_first=True)
+            for chunk in (512, 2168)
+        )
+        assert meeting > apart + 8
 
 
 def test_padding_is_filled_and_not_read():

@@ -44,16 +44,17 @@ def test_stealing_is_within_twice_of_the_ideal(seed):
 def test_holds_of_one_tile_follow_each_other():
     chunks = [[((0,), 3.0)], [((0,), 4.0)], [((1,), 2.0)]]
     ends, waited, owners = run_locked(chunks, [0, 1, 2, 3], 3)
-    assert ends == [3.0, 7.0, 2.0]
-    assert waited == [0.0, 3.0, 0.0]
+    # Hart 0 asks last.
+    assert ends == [7.0, 4.0, 2.0]
+    assert waited == [4.0, 0.0, 0.0]
     assert owners == [0, 1, 2]
 
 
 def test_a_hold_of_two_tiles_waits_for_both():
-    chunks = [[((0,), 3.0)], [((1,), 5.0)], [((0, 1), 1.0)]]
+    chunks = [[((0, 1), 1.0)], [((0,), 3.0)], [((1,), 5.0)]]
     ends, waited, _ = run_locked(chunks, [0, 1, 2, 3], 3)
-    assert ends == [3.0, 5.0, 6.0]
-    assert waited[2] == 5.0
+    assert ends == [6.0, 3.0, 5.0]
+    assert waited[0] == 5.0
 
 
 def test_a_chunk_of_several_groups_takes_their_tiles_in_turn():

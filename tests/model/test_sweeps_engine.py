@@ -13,7 +13,7 @@ from tightrope.sim.sweeps.engine import Run
 from tightrope.sim.sweeps.errors import Interrupted, SweepError
 from tightrope.sim.sweeps.pool import FEW_TASKS, InProcess, Workers, _local_client
 from tightrope.sim.sweeps.store import ResultStore
-from tightrope.sim.sweeps.tasks import Task
+from tightrope.sim.sweeps.tasks import Task, compute
 
 THROUGHPUT_BAR = 1.8
 
@@ -98,6 +98,19 @@ def test_every_task_is_a_row_but_those_refused(pool, tmp_path):
     assert {key: str(error) for key, error in run.refused.items()} == {"k7": "7 is odd"}
     assert (run.done, run.reused) == (59, 0) and told == [(n, 60) for n in range(61)]
     assert (os.getpid() in {row.process for row in rows.values()}) == isinstance(pool, InProcess)
+
+
+def test_the_steady_rate_begins_with_the_first_row(tmp_path):
+    class Late(InProcess):
+        def outcomes(self, asked, job):
+            for index, task in enumerate(asked):
+                time.sleep(0.01 if index else 0.5)
+                yield compute(job, task)
+
+    _, run = run_all(tmp_path, Squares(), Late(), tasks(7))
+    assert run.done == 7 and run.steady_per_second > 3 * run.done / run.seconds
+    _, again = run_all(tmp_path, Squares(), Late(), tasks(7))
+    assert again.reused == 7 and again.steady_per_second == 0
 
 
 def test_rows_that_are_there_are_not_computed_again(pool, tmp_path):

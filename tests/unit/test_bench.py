@@ -1,10 +1,11 @@
 import dataclasses
 import json
+import subprocess
 
 import numpy as np
 import pytest
 from tightrope.hw.isa import TileStatusReg
-from tightrope.sim.bench import main, simulator, streams, tiles
+from tightrope.sim.bench import main, simulator, streams, sweep, tiles
 from tightrope.sim.bench.kernels import SIZE, rows_of_kernels
 from tightrope.sim.bench.model import model_rows
 from tightrope.sim.bench.rows import Row
@@ -42,6 +43,7 @@ def measured(case, cycles, mismatches=0):
 def run(monkeypatch, tmp_path):
     def run(rows, *arguments):
         monkeypatch.setattr(main, "model_rows", lambda: list(rows))
+        monkeypatch.setattr(main, "sweep_rows", lambda: [])
         monkeypatch.setattr(main, "kernel_rows", lambda **_: [])
         monkeypatch.setattr(main, "tile_rows", lambda **_: [])
         monkeypatch.setattr(main, "stream_rows", lambda **_: [])
@@ -117,9 +119,28 @@ def test_a_fast_kernel_with_wrong_outputs_does_not_hold():
 
 def test_without_a_calibration_the_rows_say_so(monkeypatch, tmp_path):
     monkeypatch.setattr(calibration, "DEFAULT_FILE", tmp_path / "none.json")
-    point, mean, worst = model_rows()
+    point, *cold, mean, worst = model_rows()
+    assert len(cold) == 4 and not any(row.holds for row in cold)
+    assert all(row.value is None and "none.json" in row.note for row in cold)
     assert point.value is None and point.note.startswith("not measured: ") and point.holds
     assert not mean.holds and not worst.holds and "none.json" in mean.note
+
+
+def test_two_workers_are_compared_with_one_once_both_have_begun(monkeypatch):
+    runs = {1: sweep._Run(100, 50.0, 3.0), 2: sweep._Run(100, 85.0, 4.0)}
+    monkeypatch.setattr(sweep, "_sweep", runs.get)
+    one, ratio = sweep.sweep_rows()
+    assert one.value == 50.0 and ratio.value == pytest.approx(1.7) and not ratio.holds
+    assert "3.0 s and 4.0 s" in ratio.note
+
+
+def test_a_sweep_that_fails_is_no_throughput(monkeypatch):
+    def fail(workers):
+        raise subprocess.CalledProcessError(2, "sweep")
+
+    monkeypatch.setattr(sweep, "_sweep", fail)
+    (ratio,) = sweep.sweep_rows()
+    assert ratio.value is None and not ratio.holds and "status 2" in ratio.note
 
 
 def test_cycles_of_an_mvm_must_stay_below_their_bar():
