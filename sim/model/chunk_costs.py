@@ -96,6 +96,9 @@ def _chunk_costs(
         by_body.setdefault(body, {})[id(work)] = work
         channels.setdefault(body, set()).add((chunk.begin, chunk.end))
     priced: dict[int, Cost] = {}
+    own = by_body.setdefault(plan.body, {})
+    first = Work({"hart": 1.0}, {}, code=first_uses(own.values()))
+    own[id(first)] = first
     for body, different in by_body.items():
         asked = list(different.values())
         if len(asked) == 1 and body not in TILE_BODIES and len(channels[body]) > 1:
@@ -104,7 +107,4 @@ def _chunk_costs(
             asked *= 2
         costs = price_list(layer, body, calibration).price(asked)
         priced |= zip(different, costs, strict=False)
-    own = by_body.get(plan.body, {}).values()
-    first = Work({"hart": 1.0}, {}, code=first_uses(own))
-    (once,) = price_list(layer, plan.body, calibration).price([first])
-    return ChunkCosts([priced[id(work)] for work in works], once)
+    return ChunkCosts([priced[id(work)] for work in works], priced[id(first)])

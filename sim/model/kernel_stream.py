@@ -51,21 +51,13 @@ def stream_work(
     bands = list(bands_of([(chunk.pixel_begin, chunk.pixel_end)], geometry.band_pixels))
     firsts = [begin for begin, _ in pixels_of_groups(layer.pixels, plan.groups)]
     parts = []
-    at = plan.chunks.index(chunk)
-    blocks_before = sum(len(group.blocks) for group in plan.groups[: chunk.begin])
     for index in range(chunk.begin, chunk.end):
         group = plan.groups[index]
         loops["group"] += 1
         loops["tile"] += len({block.tile for block in group.blocks})
         loops["band"] += len(bands)
         loops["job"] += len(bands) * len(group.blocks)
-        lines["bands"] += bands_misses(
-            (places.chunks + size_bytes(CHUNK) * at) % CACHE_BYTES,
-            (places.groups + size_bytes(GROUP) * index) % CACHE_BYTES,
-            (places.blocks + size_bytes(BLOCK) * blocks_before) % CACHE_BYTES,
-            len(group.blocks), len(bands), posted=geometry.post, is_first=index == chunk.begin,
-        )  # fmt: skip
-        blocks_before += len(group.blocks)
+        lines["bands"] += _band_lines(plan, chunk, index, geometry, places, len(bands))
         if geometry.post:
             loops["store"] += len(bands)
             # A tile of one group has them from when it was programmed.
@@ -77,12 +69,30 @@ def stream_work(
             _add_sums(loops, layer, group, machine.tile.output_bytes, bands)
             _add_sum_lines(lines, layer, plan, chunk, group, machine, geometry, places, bands)
         parts.append(_pipeline(layer, group, machine, geometry, bands))
-    # What a band does drives some of itself out, as the next one finds.
-    if geometry.post:
-        code = {"code_band_posted": float(loops["band"] > 1)}
-    else:
-        code = {f"code_band_raw{machine.tile.output_bytes}": loops["band"] - 1}
+    code = _band_code(loops["band"], None if geometry.post else machine.tile.output_bytes)
     return Work(loops=loops, lines=lines, code=code, pipeline=sum(parts, Pipeline()))
+
+
+def _band_code(bands: float, summed_bytes: int | None) -> Features:
+    """A band's code drives some of itself out, as the next band finds; more so if the hart adds up
+    results, of ``summed_bytes`` each."""
+    if summed_bytes is None:
+        return {"code_band_posted": float(bands > 1)}
+    return {f"code_band_raw{summed_bytes}": bands - 1}
+
+
+def _band_lines(
+    plan: LayerPlan, chunk: Chunk, index: int, geometry: StreamGeometry, places: Places, bands: int
+) -> float:
+    """Lines that the bands of the group of that index miss, beside those of sums."""
+    before = sum(len(group.blocks) for group in plan.groups[:index])
+    return bands_misses(
+        (places.chunks + size_bytes(CHUNK) * plan.chunks.index(chunk)) % CACHE_BYTES,
+        (places.groups + size_bytes(GROUP) * index) % CACHE_BYTES,
+        (places.blocks + size_bytes(BLOCK) * before) % CACHE_BYTES,
+        len(plan.groups[index].blocks), bands, posted=geometry.post,
+        is_first=index == chunk.begin,
+    )  # fmt: skip
 
 
 def _add_sums(

@@ -210,8 +210,7 @@ def _add_lines(
         walked = index // step * step
     group = groups[walked]
     is_loose = plan.body is not Body.TIGHT
-    at = plan.chunks.index(chunk) if layer.pixels <= WALKED_PIXELS else 0
-    tables = TileTables.of(places, groups, walked, is_loose, at, _by_bytes(layer, group))
+    tables = TileTables.of(places, groups, walked, is_loose, _by_bytes(layer, group))
     missed = misses_per_pixel(layer, group, tables, *pixels)
     lines["walk"] += (chunk.pixel_end - chunk.pixel_begin) * missed
     # Who takes a second chunk of a group finds its constants there.

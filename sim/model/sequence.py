@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.mapping.plan import TILE_BODIES, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
 from .calibration import Calibration
@@ -14,11 +14,6 @@ from .prediction import LayerPrediction
 
 __all__ = ["predict_sequence"]
 
-REMEMBERED_LAYERS = 2
-"""Before a layer, whose code is still there in part: what lies between two convolutions, a pool or
-an addition, is short."""
-
-
 def predict_sequence(
     work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], calibration: Calibration
 ) -> list[LayerPrediction]:
@@ -26,17 +21,15 @@ def predict_sequence(
 
     Raises ModelError for a kernel that was not calibrated.
     """
-    families = [family_of(layer, plan.body) for layer, plan, _ in work]
-    return [
-        predict_layer(
-            layer, plan, machine, calibration,
-            held=_held(families[index], families[max(0, index - REMEMBERED_LAYERS) : index]),
-        )
-        for index, (layer, plan, machine) in enumerate(work)
-    ]  # fmt: skip
-
-
-def _held(family: str, before: Sequence[str]) -> HeldCode:
-    if not before:
-        return HeldCode.NOTHING
-    return HeldCode.KERNEL if family in before else HeldCode.RUNTIME
+    found = []
+    held, there, last = HeldCode.NOTHING, set[str](), ""
+    for layer, plan, machine in work:
+        family = family_of(layer, plan.body)
+        held = HeldCode.KERNEL if family == last or family in there else held
+        found.append(predict_layer(layer, plan, machine, calibration, held=held))
+        # The code for tiles is long: it and that of other kernels with weights drive each other
+        # out. These leave some of each other, and pools and additions of all.
+        there = set() if plan.body in TILE_BODIES else there | {family}
+        last = family if layer.has_weights else last
+        held = HeldCode.RUNTIME
+    return found

@@ -9,7 +9,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from tightrope.sim.image.layout import BLOCK, CHUNK, size_bytes
+from tightrope.sim.image.layout import BLOCK, size_bytes
 from tightrope.sim.mapping.plan import Group
 from tightrope.sim.workload.layers import Layer
 
@@ -67,10 +67,9 @@ class TileTables:
 
     @classmethod
     def of(
-        cls, places: Places, groups: tuple[Group, ...], index: int, is_loose: bool, chunk: int,
-        by_bytes: bool,
-    ) -> "TileTables":  # fmt: skip
-        """Those of one of ``groups`` and of the chunk of that index."""
+        cls, places: Places, groups: tuple[Group, ...], index: int, is_loose: bool, by_bytes: bool
+    ) -> "TileTables":
+        """Those of one of ``groups``. All chunks are taken to lie where the first one does."""
         group, before = groups[index], groups[:index]
         first = 4 * group.channel_begin
         return cls(
@@ -78,7 +77,7 @@ class TileTables:
             scales=(places.scales + first) % CACHE_BYTES,
             blocks=(places.blocks + size_bytes(BLOCK) * sum(len(one.blocks) for one in before))
             % CACHE_BYTES,
-            chunk=(places.chunks + size_bytes(CHUNK) * chunk) % CACHE_BYTES,
+            chunk=places.chunks,
             channels=group.channel_count,
             acc=places.scratch,
             in_flight=2 * len({block.tile for block in group.blocks}),

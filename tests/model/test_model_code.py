@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.regs import HartCounter
-from tightrope.sim.calibrate.layers import conv_layer, dense_layer, machine
+from tightrope.sim.calibrate.layers import conv_layer, machine
 from tightrope.sim.experiment.case import Case, plan_case
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
@@ -60,14 +60,24 @@ def test_a_second_layer_of_a_kernel_fetches_less_and_is_as_fast_otherwise():
 
 
 def test_another_kernel_leaves_less_of_the_code():
-    conv, dense = conv_layer(8, 16, 24, 3, 1, 1), dense_layer(64, 12)
+    conv = conv_layer(8, 16, 24, 3, 1, 1)
+    depthwise = conv_layer(8, 24, 24, 3, 1, 1, op=LayerOp.DWCONV)
     pool = conv_layer(8, 24, 24, 2, 2, 0, op=LayerOp.MAXPOOL)
     between = predict_sequence(work_of(pool, conv), CALIBRATION)[1]
     again = predict_sequence(work_of(conv, pool, conv), CALIBRATION)[2]
-    forgotten = predict_sequence(work_of(dense, pool, pool, conv), CALIBRATION)[3]
+    beside = predict_sequence(work_of(conv, depthwise, conv), CALIBRATION)[2]
     alone = predict_sequence(work_of(conv), CALIBRATION)[0]
     assert again.model_cycles < between.model_cycles < alone.model_cycles
-    assert forgotten.model_cycles == between.model_cycles
+    assert beside.model_cycles == again.model_cycles
+
+
+def test_code_for_tiles_and_that_of_other_kernels_drive_each_other_out():
+    conv = conv_layer(8, 24, 24, 3, 1, 1)
+    depthwise = conv_layer(8, 24, 24, 3, 1, 1, op=LayerOp.DWCONV)
+    plan = plan_case(Case(layer=conv, machine=MACHINE, body=Body.TIGHT))
+    tiled, (beside,) = (conv, plan, MACHINE), work_of(depthwise)
+    first, again, _, last = predict_sequence([tiled, tiled, beside, tiled], CALIBRATION)
+    assert again.model_cycles < last.model_cycles < first.model_cycles
 
 
 def test_held_code_takes_no_more_than_there_is():

@@ -5,7 +5,7 @@ from tightrope.hw.config import ClusterConfig
 from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.model.calibration import load_calibration
-from tightrope.sim.model.predict import predict_layer
+from tightrope.sim.model.sequence import predict_sequence
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.network.mapping import Balancing, map_network
 from tightrope.sim.network.points import Way
@@ -32,10 +32,8 @@ def mapping_of(way, balancing, coverage=0.41):
 
 
 def predictions(mapping):
-    return [
-        predict_layer(layer, plan, mapping.machine, CALIBRATION)
-        for layer, plan in zip(mapping.network.layers, mapping.plans, strict=True)
-    ]
+    layers = zip(mapping.network.layers, mapping.plans, strict=True)
+    return predict_sequence([(*one, mapping.machine) for one in layers], CALIBRATION)
 
 
 @pytest.fixture(scope="module")
