@@ -21,12 +21,14 @@ from tightrope.sim.cosim.runner import (
 )
 from tightrope.sim.cosim.wrapper import INLINING
 
-__all__ = ["BIT_CYCLES", "CLOCK_HZ", "build_board"]
+__all__ = ["BAUD", "build_board"]
 
 BIT_CYCLES = 4
 """Of the simulated line: as short as can be, so that an image loads in seconds."""
-CLOCK_HZ = 500_000
-"""What the bitstream says of itself, so that hosts are as patient as the simulator is slow."""
+BAUD = 115_200
+"""For hosts, which are then about as patient as the simulator is slow; and the clock that the
+bitstream says it has."""
+CLOCK_HZ = BIT_CYCLES * BAUD
 BINARY = "board"
 
 _HERE = Path(__file__).parent
@@ -68,7 +70,7 @@ def _generate(preset: Preset, folder: Path) -> list[Path]:
 
     config = preset.config
     machine = BoardMachine(config=config, lanes=preset.lanes, gate=SimulationGate)
-    link = make_link(config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=CLOCK_HZ // BIT_CYCLES)
+    link = make_link(config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=BAUD)
     top = Top(machine=machine, link=link)
     path = folder / "top.v"
     path.write_text(verilog.convert(top, name="top", emit_src=False, strip_internal_attrs=True))
