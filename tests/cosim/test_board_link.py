@@ -144,10 +144,11 @@ def tightrope(*arguments):
     return json.loads(result.stdout)
 
 
-def test_the_command_says_on_a_board_what_it_says_on_rtl(board):
-    here = tightrope("run", KERNEL, "--coupling", "tight", "--preset", PRESET.name)
+@pytest.mark.parametrize("workload", [KERNEL, "digits"])
+def test_the_command_says_on_a_board_what_it_says_on_rtl(board, workload):
+    here = tightrope("run", workload, "--coupling", "tight", "--preset", PRESET.name)
     place = ("--on", "ULX3S", "--port", board.port, "--baud", BAUD)
-    there = tightrope("run", KERNEL, "--coupling", "tight", *place)
+    there = tightrope("run", workload, "--coupling", "tight", *place)
     assert there.pop("board")["port"] == board.port
     assert (here.pop("on"), there.pop("on")) == ("rtl", "ulx3s")
     assert there == here
