@@ -31,8 +31,9 @@ bitstream says it has."""
 CLOCK_HZ = BIT_CYCLES * BAUD
 BINARY = "board"
 
-_HERE = Path(__file__).parent
-_MAIN = _HERE / "main.cpp"
+_MAIN = Path(__file__).with_name("main.cpp")
+_DESIGN = ("gate.py", "machine.py", "top.py")
+"""What of ``fpga`` is in the simulator, beside the link."""
 
 
 def build_board(preset: Preset, *, on_message: Message = lambda text: None) -> Path:
@@ -105,11 +106,11 @@ def _tools() -> list[object]:
 
 
 def _sources() -> list[tuple[str, str]]:
-    """Everything of ours that the design is made from."""
+    """Everything of ours that the design is made from, and this file."""
     fpga = Path(tightrope.fpga.__file__).parent
-    folders = [Path(tightrope.hw.__file__).parent, fpga / "link"]
-    paths = [path for folder in folders for path in folder.rglob("*")] + list(fpga.glob("*.py"))
-    paths += list(_HERE.glob("*.py"))
+    folders = (Path(tightrope.hw.__file__).parent, fpga / "link")
+    paths = [path for folder in folders for path in folder.rglob("*")]
+    paths += [Path(__file__), *(fpga / name for name in _DESIGN)]
     return [
         (path.name, path.read_text()) for path in sorted(paths) if path.suffix in (".py", ".sv")
     ]
