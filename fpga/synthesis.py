@@ -15,6 +15,7 @@ from .usage import Usage, netlist_usage
 __all__ = ["NETLIST", "Netlist", "synthesise"]
 
 NETLIST = "netlist.json"
+COUNTERS = Path(__file__).parent / "counters.v"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ def synthesise(design: Design, step: Step) -> Netlist:
         If Yosys is missing or fails.
     """
     script = _script(design)
-    key = digest(design.key, script, tool_version(YOSYS))
+    key = digest(design.key, script, COUNTERS.read_text(), tool_version(YOSYS))
     folder = cache_dir() / "fpga" / "netlist" / key
     with locked(folder):
         if not is_complete(folder):
@@ -65,6 +66,7 @@ def _script(design: Design) -> str:
             *(f"read_verilog -sv {name}" for name in design.verilog),
             # The core's registers: as blocks, two of each hart would be nearly empty, and slow.
             'setattr -set ram_style "distributed" VexRiscv/m:RegFilePlugin_regFile',
+            f"techmap -map {COUNTERS.name} *.local/t:$add *.host/t:$add",
             f"{synth} -run :map_gates",
             f"techmap -map +/techmap.v t:$alu r:Y_WIDTH<={NARROW_BITS} %i",
             f"{synth} -run map_gates: -json {NETLIST}",
@@ -75,8 +77,8 @@ def _script(design: Design) -> str:
 def _run(design: Design, script: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in (RTL, *design.verilog):
-        shutil.copyfile(design.folder / name, folder / name)
+    for path in (COUNTERS, *(design.folder / name for name in (RTL, *design.verilog))):
+        shutil.copyfile(path, folder / path.name)
     run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
     usage = netlist_usage(json.loads((folder / NETLIST).read_text()))
     texts = {block: taken.to_dict() for block, taken in usage.items()}
