@@ -21,16 +21,19 @@ from tightrope.sim.cosim.runner import (
 )
 from tightrope.sim.cosim.wrapper import INLINING
 
-__all__ = ["BIT_CYCLES", "CLOCK_HZ", "build_board"]
+__all__ = ["BAUD", "build_board"]
 
 BIT_CYCLES = 4
 """Of the simulated line: as short as can be, so that an image loads in seconds."""
-CLOCK_HZ = 500_000
-"""What the bitstream says of itself, so that hosts are as patient as the simulator is slow."""
+BAUD = 115_200
+"""For hosts, which are then about as patient as the simulator is slow; and the clock that the
+bitstream says it has."""
+CLOCK_HZ = BIT_CYCLES * BAUD
 BINARY = "board"
 
-_HERE = Path(__file__).parent
-_MAIN = _HERE / "main.cpp"
+_MAIN = Path(__file__).with_name("main.cpp")
+_DESIGN = ("gate.py", "machine.py", "top.py")
+"""What of ``fpga`` is in the simulator, beside the link."""
 
 
 def build_board(preset: Preset, *, on_message: Message = lambda text: None) -> Path:
@@ -68,7 +71,7 @@ def _generate(preset: Preset, folder: Path) -> list[Path]:
 
     config = preset.config
     machine = BoardMachine(config=config, lanes=preset.lanes, gate=SimulationGate)
-    link = make_link(config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=CLOCK_HZ // BIT_CYCLES)
+    link = make_link(config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=BAUD)
     top = Top(machine=machine, link=link)
     path = folder / "top.v"
     path.write_text(verilog.convert(top, name="top", emit_src=False, strip_internal_attrs=True))
@@ -103,11 +106,11 @@ def _tools() -> list[object]:
 
 
 def _sources() -> list[tuple[str, str]]:
-    """Everything of ours that the design is made from."""
+    """Everything of ours that the design is made from, and this file."""
     fpga = Path(tightrope.fpga.__file__).parent
-    folders = [Path(tightrope.hw.__file__).parent, fpga / "link"]
-    paths = [path for folder in folders for path in folder.rglob("*")] + list(fpga.glob("*.py"))
-    paths += list(_HERE.glob("*.py"))
+    folders = (Path(tightrope.hw.__file__).parent, fpga / "link")
+    paths = [path for folder in folders for path in folder.rglob("*")]
+    paths += [Path(__file__), *(fpga / name for name in _DESIGN)]
     return [
         (path.name, path.read_text()) for path in sorted(paths) if path.suffix in (".py", ".sv")
     ]
