@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from .steps import Step
 from .tools import YOSYS, run_tool, tool_version
 from .usage import Usage, netlist_usage
 
-__all__ = ["NETLIST", "Netlist", "synthesise"]
+__all__ = ["NETLIST", "Netlist", "synthesis_script", "synthesise"]
 
 NETLIST = "netlist.json"
 COUNTERS = Path(__file__).parent / "counters.v"
+"""Of the modules that count events; see there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +59,31 @@ NARROW_BITS = 8
 to leave than so few bits need, and logic can't be moved across it."""
 
 
-def _script(design: Design) -> str:
-    """Commands of Yosys: ``synth_ecp5`` in two parts, and what we want otherwise."""
-    synth = f"synth_ecp5 -top {TOP} -cmp2softlogic"
+def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
+    """Commands of Yosys: ``reads``, ``synth_ecp5`` in two parts, and what we want otherwise.
+
+    Parameters
+    ----------
+    arguments : str
+        More for the second part.
+    """
+    synth = f"synth_ecp5 -top {top} -cmp2softlogic"
     return "; ".join(
         [
-            f"read_rtlil {RTL}",
-            *(f"read_verilog -sv {name}" for name in design.verilog),
+            *reads,
             # The core's registers: as blocks, two of each hart would be nearly empty, and slow.
             'setattr -set ram_style "distributed" VexRiscv/m:RegFilePlugin_regFile',
-            f"techmap -map {COUNTERS.name} *.local/t:$add *.host/t:$add",
             f"{synth} -run :map_gates",
             f"techmap -map +/techmap.v t:$alu r:Y_WIDTH<={NARROW_BITS} %i",
-            f"{synth} -run map_gates: -json {NETLIST}",
+            " ".join([f"{synth} -run map_gates:", *arguments]),
         ]
     )
+
+
+def _script(design: Design) -> str:
+    reads = [f"read_rtlil {RTL}", *(f"read_verilog -sv {name}" for name in design.verilog)]
+    count = f"techmap -map {COUNTERS.name} *.local/t:$add *.host/t:$add"
+    return synthesis_script([*reads, count], TOP, "-json", NETLIST)
 
 
 def _run(design: Design, script: str, folder: Path) -> None:
