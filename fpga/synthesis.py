@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from .steps import Step
 from .tools import YOSYS, run_tool, tool_version
 from .usage import Usage, netlist_usage
 
-__all__ = ["NETLIST", "Netlist", "synthesise"]
+__all__ = ["NETLIST", "Netlist", "synthesis_script", "synthesise"]
 
 NETLIST = "netlist.json"
+COUNTERS = Path(__file__).parent / "counters.v"
+"""Of the modules that count events; see there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ def synthesise(design: Design, step: Step) -> Netlist:
         If Yosys is missing or fails.
     """
     script = _script(design)
-    key = digest(design.key, script, tool_version(YOSYS))
+    key = digest(design.key, script, COUNTERS.read_text(), tool_version(YOSYS))
     folder = cache_dir() / "fpga" / "netlist" / key
     with locked(folder):
         if not is_complete(folder):
@@ -56,27 +59,38 @@ NARROW_BITS = 8
 to leave than so few bits need, and logic can't be moved across it."""
 
 
-def _script(design: Design) -> str:
-    """Commands of Yosys: ``synth_ecp5`` in two parts, and what we want otherwise."""
-    synth = f"synth_ecp5 -top {TOP} -cmp2softlogic"
+def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
+    """Commands of Yosys: ``reads``, ``synth_ecp5`` in two parts, and what we want otherwise.
+
+    Parameters
+    ----------
+    arguments : str
+        More for the second part.
+    """
+    synth = f"synth_ecp5 -top {top} -cmp2softlogic"
     return "; ".join(
         [
-            f"read_rtlil {RTL}",
-            *(f"read_verilog -sv {name}" for name in design.verilog),
+            *reads,
             # The core's registers: as blocks, two of each hart would be nearly empty, and slow.
             'setattr -set ram_style "distributed" VexRiscv/m:RegFilePlugin_regFile',
             f"{synth} -run :map_gates",
             f"techmap -map +/techmap.v t:$alu r:Y_WIDTH<={NARROW_BITS} %i",
-            f"{synth} -run map_gates: -json {NETLIST}",
+            " ".join([f"{synth} -run map_gates:", *arguments]),
         ]
     )
+
+
+def _script(design: Design) -> str:
+    reads = [f"read_rtlil {RTL}", *(f"read_verilog -sv {name}" for name in design.verilog)]
+    count = f"techmap -map {COUNTERS.name} *.local/t:$add *.host/t:$add"
+    return synthesis_script([*reads, count], TOP, "-json", NETLIST)
 
 
 def _run(design: Design, script: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in (RTL, *design.verilog):
-        shutil.copyfile(design.folder / name, folder / name)
+    for path in (COUNTERS, *(design.folder / name for name in (RTL, *design.verilog))):
+        shutil.copyfile(path, folder / path.name)
     run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
     usage = netlist_usage(json.loads((folder / NETLIST).read_text()))
     texts = {block: taken.to_dict() for block, taken in usage.items()}
