@@ -69,7 +69,8 @@ def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
     arguments : str
         More for the second part.
     """
-    synth = f"synth_ecp5 -top {top} -cmp2softlogic"
+    # Not -cmp2softlogic: of Yosys 0.70, it makes `5 < a` of `5 <= a` and the other way.
+    synth = f"synth_ecp5 -top {top}"
     return "; ".join(
         [
             *reads,
