@@ -11,6 +11,12 @@ __all__ = ["Crg", "PowerOnReset"]
 POWER_ON_BITS = 10
 """A thousand cycles: block RAM of an ECP5 must not be written in the first moments."""
 
+_LOOP_FILTER = {
+    "a_ICP_CURRENT": "12", "a_LPF_RESISTOR": "8",
+    "a_MFG_ENABLE_FILTEROPAMP": "1", "a_MFG_GMCREF_SEL": "2",
+}  # fmt: skip
+"""Of the charge pump and the filter, as ecppll has them for every loop; what is not given is 0."""
+
 
 class PowerOnReset(wiring.Component):
     """Reset from configuration on, until the clock has been steady for 2**POWER_ON_BITS cycles.
@@ -84,6 +90,7 @@ class Crg(wiring.Component):
         feedback = Signal()
         return Instance(
             "EHXPLLL",
+            **_LOOP_FILTER,
             p_PLLRST_ENA="DISABLED", p_INTFB_WAKE="DISABLED", p_STDBY_ENABLE="DISABLED",
             p_DPHASE_SOURCE="DISABLED", p_OUTDIVIDER_MUXA="DIVA", p_OUTDIVIDER_MUXB="DIVB",
             p_OUTDIVIDER_MUXC="DIVC", p_OUTDIVIDER_MUXD="DIVD",

@@ -9,7 +9,7 @@ from tightrope.sim.cosim.cache import Message
 
 from .design import digest
 from .errors import FpgaError
-from .synthesis import synthesis_script
+from .synthesis import COUNT, COUNTERS, synthesis_script
 from .tools import YOSYS, run_tool, tool_version
 
 __all__ = ["build_gates", "generate_gates"]
@@ -57,7 +57,7 @@ def build_gates(
     """
     if lanes is None and config.tiled_harts + config.loose_tiles:
         raise FpgaError("the gates of a machine with tiles need lanes, not None")
-    key = digest(_script([]), tool_version(YOSYS))
+    key = digest(_script([]), COUNTERS.read_text(), tool_version(YOSYS))
     return build(
         config, lanes=lanes, generate=generate_gates, generate_key=key, on_message=on_message
     )
@@ -85,7 +85,7 @@ def generate_gates(config: ClusterConfig, out_dir: Path, *, lanes: int | None = 
 
 def _synthesise(sources: list[Path], folder: Path) -> str:
     """The netlist's text; by the script that makes bitstreams."""
-    for path in sources:
+    for path in (COUNTERS, *sources):
         if path.parent != folder:
             (folder / path.name).write_bytes(path.read_bytes())
     (folder / "memory.v").write_text(_MEMORY)
@@ -96,4 +96,4 @@ def _synthesise(sources: list[Path], folder: Path) -> str:
 
 def _script(names: list[str]) -> str:
     reads = [f"read_verilog -sv {name}" for name in ("memory.v", *names)]
-    return f"{synthesis_script(reads, _TOP)}; {_WRITE}"
+    return f"{synthesis_script([*reads, COUNT], _TOP)}; {_WRITE}"

@@ -40,10 +40,11 @@ def place(
     FpgaError
         If nextpnr is missing or fails.
     """
+    # Placed by "heap", nets of the small preset on an LFE5U-85F are half as long again.
     arguments = [
         *board.nextpnr, "--json", NETLIST, "--lpf", CONSTRAINTS, "--textcfg", _PLACED,
         "--report", _REPORT, "--seed", str(seed), "--freq", str(frequency_mhz),
-        "--timing-allow-fail", "--quiet", "--log", "nextpnr.log",
+        "--placer", "static", "--timing-allow-fail", "--quiet", "--log", "nextpnr.log",
     ]  # fmt: skip
     key = digest(netlist.key, arguments, tool_version(NEXTPNR))
     folder = cache_dir() / "fpga" / "placed" / key

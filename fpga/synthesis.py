@@ -13,9 +13,13 @@ from .steps import Step
 from .tools import YOSYS, run_tool, tool_version
 from .usage import Usage, netlist_usage
 
-__all__ = ["NETLIST", "Netlist", "synthesis_script", "synthesise"]
+__all__ = ["COUNT", "COUNTERS", "NETLIST", "Netlist", "synthesis_script", "synthesise"]
 
 NETLIST = "netlist.json"
+COUNTERS = Path(__file__).parent / "counters.v"
+"""Of the modules that count events; see there."""
+COUNT = f"techmap -map {COUNTERS.name} *.local/t:$add *.host/t:$add"
+"""The last of what is read: where COUNTERS applies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ def synthesise(design: Design, step: Step) -> Netlist:
         If Yosys is missing or fails.
     """
     script = _script(design)
-    key = digest(design.key, script, tool_version(YOSYS))
+    key = digest(design.key, script, COUNTERS.read_text(), tool_version(YOSYS))
     folder = cache_dir() / "fpga" / "netlist" / key
     with locked(folder):
         if not is_complete(folder):
@@ -65,7 +69,8 @@ def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
     arguments : str
         More for the second part.
     """
-    synth = f"synth_ecp5 -top {top} -cmp2softlogic"
+    # Not -cmp2softlogic: of Yosys 0.70, it makes `5 < a` of `5 <= a` and the other way.
+    synth = f"synth_ecp5 -top {top}"
     return "; ".join(
         [
             *reads,
@@ -80,14 +85,14 @@ def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
 
 def _script(design: Design) -> str:
     reads = [f"read_rtlil {RTL}", *(f"read_verilog -sv {name}" for name in design.verilog)]
-    return synthesis_script(reads, TOP, "-json", NETLIST)
+    return synthesis_script([*reads, COUNT], TOP, "-json", NETLIST)
 
 
 def _run(design: Design, script: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in (RTL, *design.verilog):
-        shutil.copyfile(design.folder / name, folder / name)
+    for path in (COUNTERS, *(design.folder / name for name in (RTL, *design.verilog))):
+        shutil.copyfile(path, folder / path.name)
     run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
     usage = netlist_usage(json.loads((folder / NETLIST).read_text()))
     texts = {block: taken.to_dict() for block, taken in usage.items()}

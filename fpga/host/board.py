@@ -76,20 +76,18 @@ class Board:
         for image_idx, image in enumerate(images):
             check_image(config, image, image_idx, firmware)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+
+        def report(image_idx: int, cycles: int) -> None:
+            if on_progress is not None:
+                on_progress(Progress(image_idx=image_idx, image_count=len(images), cycles=cycles))
+
         results = []
         with self._linked() as link:
             check_machine(link.identify(), config, self.port)
             for image_idx, image in enumerate(images):
-
-                def report(cycles: int, image_idx: int = image_idx) -> None:
-                    if on_progress is not None:
-                        on_progress(
-                            Progress(image_idx=image_idx, image_count=len(images), cycles=cycles)
-                        )
-
-                run = _Run(f"image {image_idx}", limit_cycles, deadline, report)
+                run = _Run(image_idx, limit_cycles, deadline, report)
                 results.append(self._run_image(link, image, firmware, run))
-            report(0, len(images))
+        report(len(images), 0)
         return results
 
     def _run_image(self, link: Link, image: ImageLike, firmware: bytes, run: "_Run") -> RunResult:
@@ -99,9 +97,8 @@ class Board:
         link.start()
         status = run.wait(link)
         link.hold()
-        memory = read_back(link, loaded, lambda done, total: self.tell("blocks read", done, total))[
-            IMAGE_ADDR - MAIN_MEMORY.base_addr :
-        ]
+        left = read_back(link, loaded, lambda done, total: self.tell("blocks read", done, total))
+        memory = left[IMAGE_ADDR - MAIN_MEMORY.base_addr :]
         fault = Fault(**{name: status[f"fault_{name}"] for name in ("hart", "cause", "addr", "pc")})
         return RunResult(
             status=status["exit_status"],
@@ -121,13 +118,15 @@ class Board:
 class _Run:
     """What a run is waited for."""
 
-    what: str
+    image_idx: int
     limit_cycles: int
     deadline: float | None
-    report: Callable[[int], None]
+    report: Callable[[int, int], None]
+    """Gets ``image_idx`` and the cycles so far."""
 
     def wait(self, link: Link) -> dict[str, int]:
         """The status of the end; raises BoardError if it does not come."""
+        what = f"image {self.image_idx}"
         poll_s = FIRST_POLL_S
         cycles, moved = -1, time.monotonic()
         while not (status := link.status())["done"]:
@@ -135,12 +134,12 @@ class _Run:
             if status["cycles"] != cycles:
                 cycles, moved = status["cycles"], now
             if cycles > self.limit_cycles:
-                raise BoardError(f"{self.what} was not finished after {cycles} cycles")
+                raise BoardError(f"{what} was not finished after {cycles} cycles")
             if now - moved > STANDSTILL_S:
-                raise BoardError(f"{self.what} stands still after {cycles} cycles")
+                raise BoardError(f"{what} stands still after {cycles} cycles")
             if self.deadline is not None and now > self.deadline:
-                raise BoardError(f"{self.what} took longer than the time allowed")
-            self.report(cycles)
+                raise BoardError(f"{what} took longer than the time allowed")
+            self.report(self.image_idx, cycles)
             time.sleep(poll_s)
             poll_s = min(2 * poll_s, LAST_POLL_S)
         return status

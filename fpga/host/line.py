@@ -14,6 +14,8 @@ __all__ = ["Line", "open_line"]
 
 WRITE_TIMEOUT_S = 10.0
 """For one frame; a port that takes nothing for so long is dead."""
+_LOOK_S = 0.02
+"""A port waits for so long by itself; to change that means to set it up anew."""
 
 
 class Line:
@@ -39,9 +41,11 @@ class Line:
         """What has come, at least a byte unless none comes in time."""
         deadline = time.monotonic() + timeout_s
         with self._losing():
-            self._port.timeout = max(deadline - time.monotonic(), 0)
-            first = self._port.read(1)
-            return first + self._port.read(self._port.in_waiting) if first else b""
+            while True:
+                if first := self._port.read(1):
+                    return first + self._port.read(self._port.in_waiting)
+                if time.monotonic() >= deadline:
+                    return b""
 
     def drop_input(self) -> None:
         """Forget what has come: it was for somebody else."""
@@ -66,7 +70,9 @@ def open_line(port: str, baud: int) -> Iterator[Line]:
         If it can't be opened.
     """
     try:
-        opened = serial.Serial(port, baudrate=baud, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
+        opened = serial.Serial(
+            port, baudrate=baud, timeout=_LOOK_S, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+        )
     except (serial.SerialException, OSError, ValueError) as error:
         raise BoardError(f"can't open the port {port}: {_reason(error)}") from error
     with opened:

@@ -21,10 +21,14 @@ from .line import Line
 
 __all__ = ["Link"]
 
-TIMEOUTS_S = (0.3, 0.6, 1.2, 2.4, 4.8)
+TIMEOUTS_S = (0.3, 0.6, 1.2, 2.4)
 """For the reply to each sending of a request, beside the time that its bytes take. Above SILENCE_S
 of the board, which by then has dropped what came of a frame; in all, a computer that is busy for
 some seconds is waited for."""
+GRACE_S = 0.05
+"""After BAD_FRAME: it may be about what came before the request, whose reply is on its way then."""
+MAX_DAMAGED = 30
+"""Of one request and its replies, before the line is given up."""
 CYCLES_PER_WORD = 12
 """Of the board, for a word of a checksum: seven, and more where memory is not on chip."""
 
@@ -49,6 +53,8 @@ class Link:
         # Not that of whoever asked before us, and may have left before the reply.
         self._number = secrets.randbelow(256)
         self._word_s = 0.0
+        self._patience = 0
+        """Index of the time-out to begin with: what was too short once may be so again."""
         self.repeats = 0
         """Requests that had to be sent again."""
         line.drop_input()
@@ -105,26 +111,35 @@ class Link:
         self._number = (self._number + 1) % 256
         request = request_bytes(command, self._number, first, count, payload)
         least_s = work_s + (len(request) + 4 * reply_words) * self._line.byte_s()
-        for attempt, timeout_s in enumerate(self._timeouts_s):
-            self.repeats += attempt > 0
+        silent = damaged = 0
+        while silent < len(self._timeouts_s) and damaged < MAX_DAMAGED:
             self._line.write(request)
-            reply = self._wait(least_s + timeout_s)
-            if reply is not None:
+            patience = min(self._patience + silent, len(self._timeouts_s) - 1)
+            reply = self._wait(least_s, self._timeouts_s[patience])
+            if reply is None:
+                silent += 1
+            elif reply.answer == Answer.BAD_FRAME:
+                damaged += 1
+            else:
+                self._patience = patience
                 return self._checked(reply, command)
+            self.repeats += 1
         raise NoAnswerError(self._silence())
 
-    def _wait(self, timeout_s: float) -> Reply | None:
-        """The reply to this request; None if it must be sent again."""
-        deadline = time.monotonic() + timeout_s
+    def _wait(self, least_s: float, timeout_s: float) -> Reply | None:
+        """The reply to this request; that it or another one was damaged; None if nothing comes."""
+        deadline = time.monotonic() + least_s + timeout_s
+        bad: Reply | None = None
         while (left_s := deadline - time.monotonic()) > 0:
             for reply in self._decoder.feed(self._line.read(left_s)):
                 if reply.answer == Answer.BAD_FRAME:
-                    return None
-                if reply.number == self._number:
+                    bad = reply
+                    deadline = min(deadline, time.monotonic() + least_s + GRACE_S)
+                elif reply.number == self._number:
                     return reply
         # The beginning of a reply whose end was lost would swallow the next one.
         self._decoder.clear()
-        return None
+        return bad
 
     def _checked(self, reply: Reply, command: Command) -> Reply:
         if reply.answer == Answer.WRONG_VERSION or reply.version != VERSION:

@@ -4,7 +4,7 @@ from amaranth.hdl import DomainRenamer, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
-from tightrope.hw.board import BOARD_DOMAIN
+from tightrope.hw.board import BLOCK_RAM, BOARD_DOMAIN
 from tightrope.hw.mem.host_port import HostMemoryPort
 
 from .checksum import Checksum
@@ -139,7 +139,9 @@ class HostLink(wiring.Component):
 
     def _add_buffer(self, m, receiver, mover, sender):
         """A block for payloads in either direction; returns the word that the sender asks for."""
-        m.submodules.buffer = words = memory.Memory(shape=32, depth=BLOCK_WORDS, init=[])
+        m.submodules.buffer = words = memory.Memory(
+            shape=32, depth=BLOCK_WORDS, init=[], attrs=BLOCK_RAM
+        )
         write, read = words.write_port(), words.read_port()
         with m.If(mover.stores):
             m.d.comb += [write.en.eq(1), write.addr.eq(mover.buffer_idx)]

@@ -113,7 +113,7 @@ class RequestReceiver(wiring.Component):
                     word_idx.eq(word_idx + 1),
                 ]  # fmt: skip
                 m.next = "PAYLOAD"
-                with m.If(word_idx + 1 == request.count):
+                with m.If(word_idx + 1 == request.count[:COUNT_BITS]):
                     m.next = "CHECK"
             with m.State("CHECK"):
                 collect(CHECK_BYTES, "JUDGE")

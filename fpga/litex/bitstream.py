@@ -14,7 +14,7 @@ from ..errors import FpgaError
 from ..place import BITSTREAM
 from ..presets import Preset
 from ..steps import Step
-from ..synthesis import NETLIST, synthesis_script
+from ..synthesis import COUNT, COUNTERS, NETLIST, synthesis_script
 from ..timing import Timing, read_timing
 from ..tools import NEXTPNR, PACK, YOSYS, check_tools, run_tool
 
@@ -57,7 +57,8 @@ def build_external(
     with step.running("LiteX"):
         _generate(preset, folder)
     verilog = sorted(path.name for path in folder.iterdir() if path.suffix in (".v", ".sv"))
-    reads = [*(f"read_verilog -sv {name}" for name in verilog), _KEEP]
+    shutil.copyfile(COUNTERS, folder / COUNTERS.name)
+    reads = [*(f"read_verilog -sv {name}" for name in verilog), _KEEP, COUNT]
     script = synthesis_script(reads, _NAME, "-json", NETLIST)
     with step.running("synthesis"):
         run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")

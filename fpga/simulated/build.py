@@ -23,19 +23,22 @@ from tightrope.sim.cosim.runner import (
 )
 from tightrope.sim.cosim.wrapper import INLINING
 
-__all__ = ["BIT_CYCLES", "CLOCK_HZ", "TOP", "Generate", "build_board", "simulated_link"]
+__all__ = ["BAUD", "TOP", "Generate", "build_board", "simulated_link"]
 
 TOP = "top"
 """The module with ports ``board_clk``, ``board_rst``, ``rx`` and ``tx``."""
 
 BIT_CYCLES = 4
 """Of the simulated line: as short as can be, so that an image loads in seconds."""
-CLOCK_HZ = 500_000
-"""What the bitstream says of itself, so that hosts are as patient as the simulator is slow."""
+BAUD = 115_200
+"""For hosts, which are then about as patient as the simulator is slow; and the clock that the
+bitstream says it has."""
+CLOCK_HZ = BIT_CYCLES * BAUD
 BINARY = "board"
 
-_HERE = Path(__file__).parent
-_MAIN = _HERE / "main.cpp"
+_MAIN = Path(__file__).with_name("main.cpp")
+_DESIGN = ("gate.py", "machine.py", "top.py")
+"""What of ``fpga`` is in the simulator, beside the link."""
 
 
 Generate = Callable[[Preset, Path], list[Path]]
@@ -80,8 +83,7 @@ def simulated_link(preset: Preset):
     """The host link of a simulated bitstream."""
     from tightrope.fpga.link.make import make_link
 
-    baud = CLOCK_HZ // BIT_CYCLES
-    return make_link(preset.config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=baud)
+    return make_link(preset.config, lanes=preset.lanes, clock_hz=CLOCK_HZ, baud=BAUD)
 
 
 def _generate(preset: Preset, folder: Path) -> list[Path]:
@@ -130,11 +132,13 @@ def _tools() -> list[object]:
 
 
 def _sources(generate: Generate) -> list[tuple[str, str]]:
-    """Everything of ours that the design is made from."""
+    """Everything of ours that the design is made from, and this file."""
     fpga = Path(tightrope.fpga.__file__).parent
-    folders = [Path(tightrope.hw.__file__).parent, fpga / "link"]
-    paths = [path for folder in folders for path in folder.rglob("*")] + list(fpga.glob("*.py"))
-    paths += [*_HERE.glob("*.py"), *Path(inspect.getfile(generate)).parent.glob("*.py")]
+    folders = (Path(tightrope.hw.__file__).parent, fpga / "link")
+    paths = [path for folder in folders for path in folder.rglob("*")]
+    paths += [Path(__file__), *(fpga / name for name in _DESIGN)]
+    if generate is not _generate:
+        paths += Path(inspect.getfile(generate)).parent.glob("*.py")
     return [
         (path.name, path.read_text()) for path in sorted(paths) if path.suffix in (".py", ".sv")
     ]

@@ -37,6 +37,8 @@ class Cable:
         """Connect; returns the port's name."""
         ours, theirs = os.openpty()
         tty.setraw(theirs)
+        # What no host takes is lost, as it is on a cable.
+        os.set_blocking(ours, False)
         # The other end stays open here too: hosts may come and go.
         self._ends = [ours, theirs]
         self._wake = os.pipe()

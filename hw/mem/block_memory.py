@@ -12,12 +12,17 @@ from .main_memory import storage_members
 
 __all__ = ["BlockRamArray"]
 
+MAX_READ_CYCLES = 4
+"""To the blocks, into them, behind the choice among them, and on the way back."""
+
 
 class BlockRamArray(wiring.Component):
     """The memory array in block RAM, with a second port for the host.
 
-    Machine's port: as BehaviouralArray; one access per cycle, ``rdata`` is valid in the cycle after
-    ``en``. Never late. An address beyond the memory is undefined.
+    Machine's port: one access per cycle, ``rdata`` is valid ``read_cycles`` after ``en``. Blocks
+    lie all over a chip, so what goes there and comes from there has registers of its own, as far as
+    the memory's latency has room for them. Never late. An address beyond the memory is undefined.
+    Reset ends an access that has not reached the blocks.
     Host's port: one request per cycle, a read answers in the next one. Both at a time, one of
     them writing the word that the other one uses, is undefined: the host's must wait while the
     machine runs, which is for whoever connects it to see to.
@@ -45,6 +50,7 @@ class BlockRamArray(wiring.Component):
     def __init__(self, *, config):
         check_kind("config", config, MemoryConfig)
         self._width_bytes = config.bytes_per_cycle
+        self.read_cycles = min(config.latency_cycles, MAX_READ_CYCLES)
         self._depth = config.size_bytes // config.bytes_per_cycle
         super().__init__(
             {**storage_members(config), "late": Out(1), "host": In(HostMemoryPort())}
@@ -63,17 +69,40 @@ class BlockRamArray(wiring.Component):
         # As in BlockMemory: Yosys makes a port of the block of read, register and write.
         read = words.read_port(domain="comb")
         write = words.write_port(granularity=1)
-        with m.If(self.en & ~self.we):
+        access = self._arriving(m, addr_bits)
+        with m.If(access.en & ~access.we):
             m.d.sync += found.eq(read.data.as_value())
         m.d.comb += [
-            self.rdata.eq(found),
-            read.addr.eq(self.addr[:addr_bits]),
-            write.addr.eq(self.addr[:addr_bits]),
-            write.en.eq(self.wmask & (self.en & self.we).replicate(self._width_bytes)),
-            write.data.as_value().eq(self.wdata),
+            self.rdata.eq(self._leaving(m, found)),
+            read.addr.eq(access.addr),
+            write.addr.eq(access.addr),
+            write.en.eq(access.wmask & (access.en & access.we).replicate(self._width_bytes)),
+            write.data.as_value().eq(access.wdata),
         ]
         self._add_host(m, words, addr_bits)
         return m
+
+    def _arriving(self, m, addr_bits):
+        """The access at the blocks: this cycle's, or that of the cycle before."""
+        access = Signal(
+            data.StructLayout(
+                {
+                    "en": 1, "we": 1, "addr": addr_bits,
+                    "wdata": 8 * self._width_bytes, "wmask": self._width_bytes,
+                }
+            )
+        )  # fmt: skip
+        domain = m.d.sync if self.read_cycles > 1 else m.d.comb
+        domain += [access[name].eq(getattr(self, name)) for name in access.shape().members]
+        return access
+
+    def _leaving(self, m, found):
+        """What was found, as many cycles later as are left."""
+        for i in range(self.read_cycles - 2):
+            later = Signal.like(found, name=f"found_{i}", reset_less=True)
+            m.d.sync += later.eq(found)
+            found = later
+        return found
 
     def _add_host(self, m, words, addr_bits):
         """The second port of the blocks: a word of a beat."""

@@ -26,6 +26,9 @@ def storage_members(config):
     A body whose answer or write may take more of the board's time than a cycle has a ``late :
     Out(1)`` besides. While it is 1, the machine's clock has no edge; so the cycle after ``en`` ends
     when ``rdata`` is there, and the rules of ``late`` are those of ArrayInterface.
+
+    One that answers not in the cycle after ``en`` but some cycles later, always as many, and at
+    most ``latency_cycles`` of the memory, says so by an attribute ``read_cycles``.
     """
     width = config.bytes_per_cycle
     return {
@@ -117,8 +120,10 @@ class MainMemory(wiring.Component):
         m.submodules.array = array = self._array
         issued = self._issue(m)
         m.d.comb += self.beats.eq(issued.port)
+        # What the array takes for itself is taken off the delay in front of it.
+        read_cycles = getattr(array, "read_cycles", 1)
         delayed = issued
-        for i in range(self._config.latency_cycles - 1):
+        for i in range(self._config.latency_cycles - read_cycles):
             stage = Signal(self._beat, name=f"delay_{i}")
             m.d.sync += stage.eq(delayed)
             delayed = stage
@@ -129,8 +134,13 @@ class MainMemory(wiring.Component):
             array.wdata.eq(delayed.data),
             array.wmask.eq(delayed.mask),
         ]
+        asked = Mux(delayed.we, 0, delayed.port)
+        for i in range(read_cycles - 1):
+            later = Signal(self._port_count, name=f"asked_{i}")
+            m.d.sync += later.eq(asked)
+            asked = later
         answering = Signal(self._port_count)
-        m.d.sync += answering.eq(Mux(delayed.we, 0, delayed.port))
+        m.d.sync += answering.eq(asked)
         for i in range(self._port_count):
             port = self.ports[i]
             m.d.comb += [port.rsp_valid.eq(answering[i]), port.rsp_data.eq(array.rdata)]

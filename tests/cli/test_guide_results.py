@@ -65,5 +65,6 @@ def test_run(tightrope, net):
         found |= set(json.loads(result.stdout))
     assert found <= names, "docs/guide/results.md does not say what these are"
     folder = Path(commands.__file__).parent
-    code = "".join((folder / f"run_{what}.py").read_text() for what in ("layer", "network"))
+    parts = ("layer", "network", "board")
+    code = "".join((folder / f"run_{part}.py").read_text() for part in parts)
     assert {name for name in names - found if f'"{name}":' not in code} == set()

@@ -13,7 +13,7 @@ from tightrope.fpga.host.errors import BoardError, LinkLostError
 from tightrope.fpga.link.protocol import BLOCK_BYTES
 from tightrope.fpga.presets import PRESETS
 from tightrope.fpga.simulated.board import SimulatedBoard
-from tightrope.fpga.simulated.build import build_board
+from tightrope.fpga.simulated.build import BAUD, build_board
 from tightrope.sim.cli import app
 from tightrope.sim.image.layout import ExitStatus
 from tightrope.sim.image.results import check_outputs
@@ -54,7 +54,7 @@ class NoImage:
 
 
 def run_on(port, images, **options):
-    board = Board(port=port, timeouts_s=PATIENCE_S, **options)
+    board = Board(port=port, baud=BAUD, timeouts_s=PATIENCE_S, **options)
     firmware = system_firmware().bin.read_bytes()
     limits = {"limit_cycles": LIMIT_CYCLES, "timeout_s": TIMEOUT_S}
     return board.run_images(MACHINE, images, firmware=firmware, **limits)
@@ -144,9 +144,11 @@ def tightrope(*arguments):
     return json.loads(result.stdout)
 
 
-def test_the_command_says_on_a_board_what_it_says_on_rtl(board):
-    here = tightrope("run", KERNEL, "--coupling", "tight", "--preset", PRESET.name)
-    there = tightrope("run", KERNEL, "--coupling", "tight", "--on", "ULX3S", "--port", board.port)
+@pytest.mark.parametrize("workload", [KERNEL, "digits"])
+def test_the_command_says_on_a_board_what_it_says_on_rtl(board, workload):
+    here = tightrope("run", workload, "--coupling", "tight", "--preset", PRESET.name)
+    place = ("--on", "ULX3S", "--port", board.port, "--baud", BAUD)
+    there = tightrope("run", workload, "--coupling", "tight", *place)
     assert there.pop("board")["port"] == board.port
     assert (here.pop("on"), there.pop("on")) == ("rtl", "ulx3s")
     assert there == here

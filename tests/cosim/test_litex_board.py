@@ -8,7 +8,7 @@ from tightrope.fpga.host.board import Board
 from tightrope.fpga.litex.simulated import generate_simulated
 from tightrope.fpga.presets import Preset
 from tightrope.fpga.simulated.board import SimulatedBoard
-from tightrope.fpga.simulated.build import build_board
+from tightrope.fpga.simulated.build import BAUD, build_board
 
 PRESET = Preset(name="external", title="1 hart, SDRAM", config=MACHINE, lanes=LANES)
 LIMIT_CYCLES = 30_000_000
@@ -26,7 +26,7 @@ def test_outputs_cycles_and_memory_are_those_of_the_behavioural_machine(binary):
     images = [job.image for job in jobs]
     expected = run_firmware(MACHINE, images, system_firmware(), limit_cycles=LIMIT_CYCLES)
     with SimulatedBoard(binary) as simulated:
-        board = Board(port=simulated.port, timeouts_s=PATIENCE_S)
+        board = Board(port=simulated.port, baud=BAUD, timeouts_s=PATIENCE_S)
         runs = board.run_images(
             MACHINE,
             images,

@@ -16,6 +16,7 @@ def said(found):
     return [(reply.answer, reply.number, reply.payload) for reply in found]
 
 
+@settings(deadline=None)
 @given(sent=st.lists(st.tuples(noise, replies), max_size=4), cuts=st.lists(st.integers(0, 600)))
 def test_replies_are_found_between_noise_however_they_are_cut(sent, cuts):
     line = b"".join(before + reply_bytes(*reply) for before, reply in sent)
@@ -30,6 +31,7 @@ def test_replies_are_found_between_noise_however_they_are_cut(sent, cuts):
     assert decoder.skipped == sum(len(before) for before, _ in sent)
 
 
+@settings(deadline=None)
 @given(reply=replies, place=st.integers(0, 10**6), change=st.integers(1, 255))
 def test_a_damaged_byte_is_seen_and_costs_one_reply(reply, place, change):
     damaged = bytearray(reply_bytes(*reply))
@@ -41,7 +43,7 @@ def test_a_damaged_byte_is_seen_and_costs_one_reply(reply, place, change):
     assert said(found) == [reply]
 
 
-@settings(max_examples=50)
+@settings(deadline=None)
 @given(reply=replies, lost=st.integers(0, 10**6))
 def test_a_lost_byte_is_seen(reply, lost):
     whole = reply_bytes(*reply)
