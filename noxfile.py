@@ -81,7 +81,7 @@ def fpga(session):
     """A board end to end: two harts with tight tiles as a bitstream for a ULX3S."""
     install(session, "fpga")
     session.run(
-        "tightrope", "fpga", "ulx3s-85f", "--preset", "small", "--seeds", "1",
+        "tightrope", "fpga", "ulx3s-85f", "--preset", "small", "--seeds", "2",
         "--json", "build/fpga.json", *session.posargs,
     )
 
