@@ -115,13 +115,11 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
     return panels * rows * cols * channels / LINE_BYTES
 
 
-def dot4_work(
-    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks
-) -> Work:
+def dot4_work(layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks) -> Work:
     """Counts of one chunk, which a digital ``body`` computes."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
     group_in_c = layer.in_shape[2] // layer.groups
-    pitch = pitch_of_patch(layer.patch)
+    pitch = known.pitch
     words = pitch // 4
     direct = _is_patches(layer, pitch)
     two_sided = _is_two_sided(chunk, pitch)
@@ -149,13 +147,7 @@ def dot4_work(
     }
     if layer.out_shape[2] % 4:
         loops |= {"part": (fours + ones) * blocks, "byte_store": pixels * channels}
-    cold_ratio = known.cold_ratio[body, chunk.begin, chunk.end]
-    missed = known.walked.get(_ends_of(chunk))
-    if missed is not None:
-        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
-        lines: Features = {"walked": max(0.0, missed - warm)}
-    else:
-        lines = _lines(layer, chunk, cold_ratio, pitch, size, direct, two_sided)
+    lines = _lines(layer, body, chunk, known, size, direct, two_sided)
     code: Features = {"code_gather": 0.0 if direct else panels}
     if ones:
         code["code_one"] = blocks
@@ -166,11 +158,16 @@ def dot4_work(
 
 
 def _lines(
-    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
+    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks, size: int, direct: bool,
     two_sided: bool,
 ) -> Features:  # fmt: skip
     """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
     pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
+    pitch, cold_ratio = known.pitch, known.cold_ratio[body, chunk.begin, chunk.end]
+    missed = known.walked.get(_ends_of(chunk))
+    if missed is not None:
+        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
+        return {"walked": max(0.0, missed - warm)}
     panels, rest = divmod(pixels, size)
     blocks = -(-channels // 4)
     group_in_c = layer.in_shape[2] // layer.groups

@@ -24,8 +24,6 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tile
     idle = dict.fromkeys(TileStatusReg, 0.0)
     tiles = [idle] * (tight + machine.loose_tiles)
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
-    if not plan.groups:
-        return tuple(tiles)
     for group, pixels in zip(plan.groups, _pixels_of_groups(plan), strict=True):
         computed = sum(end - begin for begin, end in pixels)
         for block in group.blocks:
@@ -60,7 +58,7 @@ def _pixels_of_groups(plan: LayerPlan) -> list[list[Range]]:
     """What each group computes on tiles: all pixels, or its share if it has copies, or less where
     harts help."""
     found: list[list[Range]] = [[] for _ in plan.groups]
-    for chunk in plan.chunks:
+    for chunk in plan.chunks if plan.groups else ():
         if plan.body_of(chunk) is plan.body:
             for own in found[chunk.begin : chunk.end]:
                 own.append((chunk.pixel_begin, chunk.pixel_end))
