@@ -51,7 +51,7 @@ def networks(session):
 @nox.session
 def tests(session):
     """All tests: unit, formal, model, command, then cosimulation."""
-    install(session, "test", "docs", "litex")
+    install(session, "test", "docs", "fpga", "litex")
     session.run("python", "-m", "pytest", *session.posargs)
 
 

@@ -50,7 +50,10 @@ def test_memories_are_blocks_and_products_multipliers(config, lanes, weight_bloc
 @pytest.mark.parametrize("bytes_per_cycle", [4, 16])
 def test_main_memory_is_blocks_and_little_else(bytes_per_cycle):
     size_bytes = 64 << 10
-    config = MemoryConfig(size_bytes=size_bytes, bytes_per_cycle=bytes_per_cycle)
+    # With the least latency there is no room for registers around the blocks.
+    config = MemoryConfig(
+        size_bytes=size_bytes, bytes_per_cycle=bytes_per_cycle, latency_cycles=1
+    )
     cells = cells_of(BlockRamArray(config=config))
     assert cells["DP16KD"] == size_bytes // BRAM_BYTES
     # No word is kept beside its block: what is there chooses the host's word of a beat.
