@@ -139,6 +139,8 @@ class Clock:
             self.mvm_latency += LANE_LATENCY_CYCLES + 1
         self.loading = 1
         """Harts that begin and end at the same time, and then share the DMA engine and the bus."""
+        self.first_loads: tuple[float, ...] = ()
+        """Cycles of the DMA engine that each of them asks for first."""
         self.occupy(0.0, 0.0)
 
     def occupy(self, memory_busy: float, bus_busy: float) -> None:
@@ -188,7 +190,7 @@ class Clock:
         beside = (
             cost.compute - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
         )
-        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading)
+        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads)
 
     def time(self, cost: Cost) -> float:
         memory, bus = self.memory_wait(cost), self.bus_wait(cost)
