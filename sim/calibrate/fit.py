@@ -198,13 +198,14 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
         fills = float(sample.counters[HartCounter.DCACHE_FILLS]) - scratch_fills
         stores = float(sample.counters[HartCounter.STORES])
         shared = float(sample.counters[HartCounter.SHARED_ACCESSES])
+        apart = shared - sample.bursts
         fetches = float(sample.counters[HartCounter.ICACHE_FILLS])
         data_wait = float(sample.counters[HartCounter.DBUS_WAIT_CYCLES])
         fetch_wait = float(sample.counters[HartCounter.IBUS_WAIT_CYCLES])
         rows.append(
             {
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
-                "shared": shared, "shared_busy": shared * bus_queue(sample.bus_busy),
+                "shared": shared, "shared_busy": apart * bus_queue(sample.bus_busy),
                 "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
                 "burst": sample.bursts * burst_queue(sample.others + 1),
             }

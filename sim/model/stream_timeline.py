@@ -7,9 +7,9 @@ from .work import Band, Pipeline
 __all__ = ["first_wait", "stream_wait"]
 
 LOAD_CYCLES = 300.0
-"""Of a hart that adds up results: from one block to load to the next, or until it waits for it."""
+"""A hart that adds up results: from one block to load to the next one, or until it waits for it."""
 AWAKE_CYCLES = 180.0
-"""The same, while its tiles work: until it sleeps, and when it looks for what has ended."""
+"""For which it is awake while its tiles finish: until it sleeps, and to look for what has ended."""
 LOAD_SHARE = 0.35
 """Of what a hart does for a band: until the DMA engine has the block to load."""
 PUSH_SHARE = 0.25
