@@ -124,8 +124,8 @@ def _outcome(
 
 def _first_loads(plan: LayerPlan, costs: Sequence[Sequence[Cost]]) -> tuple[float, ...]:
     """Cycles of the DMA engine for the first band of each hart's first chunk, if it streams one."""
-    begun = [own[chunk].pipeline.groups for own, chunk in zip(costs, plan.hart_first, strict=False)
-             if chunk < len(own)]  # fmt: skip
+    shares = zip(costs, plan.hart_first, plan.hart_first[1:], strict=False)
+    begun = [own[begin].pipeline.groups for own, begin, end in shares if begin < end]
     return tuple(groups[0][0].load for groups in begun if groups and groups[0])
 
 
