@@ -25,7 +25,7 @@ class WrongOutputError(RuntimeError):
 
 _CODE = {"layer", "other_hart", "visit", "hart", "chunk", "panel", "group", "fill", "group_block",
          "queue_unaligned", "mvm_of_many", "byte_output", "row", "channel_block", "part",
-         "post_group", "post_patches", "strip", "window_row"}  # fmt: skip
+         "post_patches", "strip", "window_row"}  # fmt: skip
 """Loops whose rounds may find code driven out of the instruction cache."""
 LOOPS_OF = {
     "icache_fills": _CODE,
@@ -198,13 +198,14 @@ def _fit_memory(samples: Sequence[_Sample]) -> dict[str, float]:
         fills = float(sample.counters[HartCounter.DCACHE_FILLS]) - scratch_fills
         stores = float(sample.counters[HartCounter.STORES])
         shared = float(sample.counters[HartCounter.SHARED_ACCESSES])
+        apart = shared - sample.bursts
         fetches = float(sample.counters[HartCounter.ICACHE_FILLS])
         data_wait = float(sample.counters[HartCounter.DBUS_WAIT_CYCLES])
         fetch_wait = float(sample.counters[HartCounter.IBUS_WAIT_CYCLES])
         rows.append(
             {
                 "fill": fills, "fill_busy": fills * busy, "store_busy": stores * busy,
-                "shared": shared, "shared_busy": shared * bus_queue(sample.bus_busy),
+                "shared": shared, "shared_busy": apart * bus_queue(sample.bus_busy),
                 "scratch_fill": scratch_fills, "layer": sample.loops["layer"],
                 "burst": sample.bursts * burst_queue(sample.others + 1),
             }
@@ -236,8 +237,10 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
     }
     if "conv_loose" in by_family:
         # The same code does this for both couplings; few loose cases tell it from other costs.
-        tight = kernels["conv_tight"]["compute"]
-        known = {name: tight.get(name, 0.0) for name in SAME_FOR_BOTH_COUPLINGS}
+        known = {
+            count: {name: kernels["conv_tight"][count].get(name, 0.0) for name in names}
+            for count, names in SAME_FOR_BOTH_COUPLINGS.items()
+        }
         kernels["conv_loose"] = _fit_kernel(by_family["conv_loose"], known)
     kernels = dict(sorted(kernels.items()))
     everything = [sample for samples in by_family.values() for sample in samples]
@@ -249,21 +252,28 @@ def fit_calibration(measurements: Sequence[Measurement]) -> Calibration:
     )
 
 
-SAME_FOR_BOTH_COUPLINGS = ("program_row", "partial")
+SAME_FOR_BOTH_COUPLINGS = {
+    "compute": ("program_row", "partial"),
+    # No loose case that could be used has more than one chunk that requantises for a hart.
+    "icache_fills": ("chunk", "code_post_even", "code_post_runs", "code_post_patches"),
+}
+
+
+def _priced(costs: Mapping[str, float], rounds: Mapping[str, float]) -> float:
+    return sum(cost * rounds.get(name, 0.0) for name, cost in costs.items())
 
 
 def _fit_kernel(
-    samples: Sequence[_Sample], known: Mapping[str, float] | None = None
+    samples: Sequence[_Sample], known: Mapping[str, Mapping[str, float]] | None = None
 ) -> dict[str, dict[str, float]]:
-    """Costs of one kernel; ``known`` are compute costs that are not to be fitted."""
+    """Costs of one kernel; ``known`` are those that are not to be fitted, by count."""
     names = {name for sample in samples for name, rounds in sample.loops.items() if rounds}
     costs = {"seen": dict.fromkeys(sorted(names), 1.0)}
     wanted = {name for sample in samples for name in sample.lines}
     for count in COUNTS:
-        fixed = (known or {}) if count == "compute" else {}
+        fixed = (known or {}).get(count, {})
         values = [
-            sample.count(count) - sum(cost * sample.loops.get(n, 0.0) for n, cost in fixed.items())
-            for sample in samples
+            sample.count(count) - _priced(fixed, sample.loops | sample.code) for sample in samples
         ]
         allowed = LOOPS_OF.get(count)
         rows = []
@@ -274,7 +284,7 @@ def _fit_kernel(
                 if (allowed is None or name in allowed) and name not in fixed
             }
             if count == "icache_fills":
-                row |= sample.code
+                row |= {name: n for name, n in sample.code.items() if name not in fixed}
             if count == "dcache_fills":
                 row = {name: sample.loops.get(name, 0.0) for name in _SMALL_DATA}
                 row |= sample.lines

@@ -139,6 +139,8 @@ class Clock:
             self.mvm_latency += LANE_LATENCY_CYCLES + 1
         self.loading = 1
         """Harts that begin and end at the same time, and then share the DMA engine and the bus."""
+        self.first_loads: tuple[float, ...] = ()
+        """Cycles of the DMA engine that each of them asks for first."""
         self.occupy(0.0, 0.0)
 
     def occupy(self, memory_busy: float, bus_busy: float) -> None:
@@ -153,7 +155,8 @@ class Clock:
         self._burst = price("burst", 0.0)
         self._scratch_fill = price("scratch_fill", 0.0)
         self._layer = price("layer", 0.0)
-        self._access = price("shared", 0.0) + price("shared_busy", 0.0) * bus_queue(bus_busy)
+        self._access = price("shared", 0.0)
+        self._access_busy = price("shared_busy", 0.0) * bus_queue(bus_busy)
 
     def beats(self, cost: Cost) -> float:
         lines = cost.icache_fills + cost.dcache_fills
@@ -172,7 +175,10 @@ class Clock:
 
     def bus_wait(self, cost: Cost) -> float:
         together = cost.bursts * burst_queue(self.loading)
-        return cost.shared_accesses * self._access + together * self._burst
+        apart = cost.shared_accesses - cost.bursts
+        return (
+            cost.shared_accesses * self._access + apart * self._access_busy + together * self._burst
+        )
 
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
@@ -188,7 +194,7 @@ class Clock:
         beside = (
             cost.compute - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
         )
-        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading)
+        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads)
 
     def time(self, cost: Cost) -> float:
         memory, bus = self.memory_wait(cost), self.bus_wait(cost)

@@ -38,7 +38,14 @@ def post_work(layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfi
             lines[name] += count
     groups = chunk.end - chunk.begin
     bursts = BURST_ACCESSES * loops["constants"] if plan.body is Body.LOOSE else 0.0
-    return Work(loops=loops, lines=lines, bursts=bursts, pixel_mvms=float(pixels * groups))
+    code = {f"code_{path}": loops["post_group"] for path in _PATHS if loops[path]}
+    return Work(
+        loops=loops, lines=lines, code=code, bursts=bursts, pixel_mvms=float(pixels * groups)
+    )
+
+
+_PATHS = ("post_even", "post_runs", "post_patches")
+"""How pixels are queued. What of a group's code the next one has to fetch again depends on it."""
 
 
 def _group_loops(layer: Layer, chunk: Chunk, group: Group) -> Features:

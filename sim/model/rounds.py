@@ -9,12 +9,13 @@ from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan
 from .cost import Clock, Cost, bus_queue
 from .kernel_stream import PUSH_CYCLES
 from .schedule import Hold, run_locked, run_shares, run_stealing
+from .stream_timeline import first_wait
 
 __all__ = ["Outcome", "agreed_outcome"]
 
 COLD_HELD_RATIO = 0.45
 """Of what a hart's first chunk costs more than others: while it holds loose tiles."""
-COLD_HELD_SUMS_RATIO = 0.3
+COLD_HELD_SUMS_RATIO = 0.2
 """The same of a hart that streams and adds up results when it has given the tiles back."""
 HELD_BAND_CYCLES = 600.0
 """For which a hart that streams holds tiles for each band, beside pushing jobs and waiting for the
@@ -99,6 +100,7 @@ def agreed_outcome(
         share * sum(cost.shared_accesses for cost in paid),
     )
     clock.loading = active
+    clock.first_loads = _first_loads(plan, costs)
     demand.apply(clock, alone.cycles)
     found = _outcome(plan, clock, costs, once, first, held)
     demand.apply(clock, demand.agreed_cycles(alone.cycles, found.cycles))
@@ -118,6 +120,13 @@ def _outcome(
         engine = sum(costs[owner][chunk].pipeline.engine for chunk, owner in enumerate(owners))
     cycles = max(max(ends), engine) + clock.time(once) + cold - with_tiles
     return Outcome(cycles=cycles, ends=ends, waited=waited, owners=owners)
+
+
+def _first_loads(plan: LayerPlan, costs: Sequence[Sequence[Cost]]) -> tuple[float, ...]:
+    """Cycles of the DMA engine for the first band of each hart's first chunk, if it streams one."""
+    shares = zip(costs, plan.hart_first, plan.hart_first[1:], strict=False)
+    begun = [own[begin].pipeline.groups for own, begin, end in shares if begin < end]
+    return tuple(groups[0][0].load for groups in begun if groups and groups[0])
 
 
 def _held_cold(plan: LayerPlan, costs: Sequence[Sequence[Cost]], cold: float) -> float:
@@ -142,7 +151,7 @@ def _schedule(
     harts = len(costs)
     if plan.body in LOOSE_BODIES:
         each = zip(held, times[0], costs[0], strict=True)
-        holds = [_holds(parts, time, cost) for parts, time, cost in each]
+        holds = [_holds(parts, time, cost, clock.first_loads) for parts, time, cost in each]
         return run_locked(holds, first, harts, steal=steal, cold=cold)
     if steal:
         ends, owners = run_stealing(times, first)
@@ -171,10 +180,13 @@ def _held_parts(plan: LayerPlan) -> list[_Parts]:
     return found
 
 
-def _holds(parts: _Parts, time: float, cost: Cost) -> list[Hold]:
+def _holds(
+    parts: _Parts, time: float, cost: Cost, first_loads: Sequence[float]
+) -> list[Hold]:
     """A chunk's groups, each with its tiles, sharing the chunk's time by their channels.
 
-    A hart that streams gives the tiles back before it adds up what they computed.
+    A hart that streams gives the tiles back before it adds up what they computed. It takes them
+    when its first input is there: of harts that begin together those first that load least.
     """
     if not parts:
         return [((), time)]
@@ -189,7 +201,9 @@ def _holds(parts: _Parts, time: float, cost: Cost) -> list[Hold]:
         search = (len(tiles) + 1) * blocks
         pushed = HELD_BAND_CYCLES + PUSH_CYCLES * blocks + SEARCH_CYCLES * search
         held = [band.after + pushed for band in bands]
-        rest = max(0.0, share - sum(held)) / len(bands)
+        wait = first_wait(bands, first_loads)
+        rest = max(0.0, share - wait - sum(held)) / len(bands)
+        holds.append(((), wait))
         for one in held:
             holds += [(tiles, one), ((), rest)]
     return holds

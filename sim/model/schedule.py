@@ -95,8 +95,9 @@ def run_locked(
             ends[hart] = now
             continue
         tiles, time = todo[hart].pop(0)
-        time += 0.0 if begun[hart] else cold
-        begun[hart] = True
+        if not begun[hart] and (tiles or not todo[hart]):
+            time += cold
+            begun[hart] = True
         start = max([now, *(tile_free.get(tile, 0.0) for tile in tiles)])
         waited[hart] += start - now
         for tile in tiles:

@@ -20,8 +20,13 @@ from tightrope.sim.model.calibration import load_calibration, save_calibration
 from tightrope.sim.model.errors import ModelError
 from tightrope.sim.model.features import chunk_works
 from tightrope.sim.model.predict import TERMS, predict_layer
-from tightrope.sim.model.stream_timeline import stream_wait
-from tightrope.sim.model.work import total
+from tightrope.sim.model.stream_timeline import (
+    AWAKE_CYCLES,
+    LOAD_CYCLES,
+    first_wait,
+    stream_wait,
+)
+from tightrope.sim.model.work import Band, Pipeline, total
 from tightrope.sim.workload.layers import LayerOp
 
 CALIBRATION = load_calibration()
@@ -241,6 +246,25 @@ def test_tiles_or_memory_bound_a_streamed_layer(bytes_per_cycle, bound):
     assert work.pipeline.engine == pytest.approx(moved, rel=0.1)
     asleep = stream_wait(work.pipeline, 0.0, 0.0, 1)
     assert asleep == pytest.approx(tile if bound == "tile" else moved, rel=0.1)
+
+
+def test_loads_that_begin_together_take_turns():
+    small, large = (Band(load=load, tile=0.0, store=0.0, after=0.0) for load in (1000.0, 3000.0))
+    loads = (1000.0, 3000.0, 3000.0)
+    assert first_wait([small], loads) == 3 * 1000 - LOAD_CYCLES
+    assert first_wait([large], loads) == sum(loads) - LOAD_CYCLES
+    # The second block is asked for before the hart waits for the first.
+    assert first_wait([large, large], loads) == sum(loads) - 2 * LOAD_CYCLES
+    assert first_wait([large], ()) == 3000 - LOAD_CYCLES
+
+
+def test_a_hart_that_adds_up_loads_the_next_band_meanwhile():
+    bands = (Band(load=5000.0, tile=0.0, store=0.0, after=1000.0),) * 3
+    pipeline = Pipeline(groups=(bands,), sums=True)
+    finish = 1000 - AWAKE_CYCLES
+    assert stream_wait(pipeline, 3 * 10_000.0, 0.0, 1) == first_wait(bands, ()) + 3 * finish
+    # With nothing to add up the DMA engine never pauses.
+    assert stream_wait(pipeline, 0.0, 0.0, 1) == 3 * 5000 - 2 * LOAD_CYCLES + finish
 
 
 def test_a_streamed_layer_is_refused_until_it_is_calibrated():

@@ -106,3 +106,22 @@ def test_plans_without_tiles_have_no_bursts():
     layer = conv_layer(6, 64, 64)
     plan = plan_layer(layer, MACHINE, Body.DOT4, Balance.STATIC)
     assert all(work.bursts == 0 for work in chunk_works(layer, plan, MACHINE))
+
+
+@pytest.mark.parametrize(
+    ("in_c", "kernel", "path"),
+    [(64, 1, "post_even"), (20, 1, "post_runs"), (16, 3, "post_patches")],
+)
+def test_a_group_that_requantises_fetches_code_as_it_queues_pixels(in_c, kernel, path):
+    tile = dataclasses.replace(ClusterConfig().tile, post_lanes=4)
+    one, layer = machine(1, tile=tile), conv_layer(6, in_c, 64, kernel=kernel)
+    case = Case(layer=layer, machine=one, body=Body.TIGHT)
+    works = chunk_works(layer, plan_case(case), one)
+    assert all(work.code == {f"code_{path}": work.loops["post_group"]} for work in works)
+
+
+def test_loose_tiles_fetch_again_what_tight_ones_do():
+    loose, tight = (CALIBRATION.kernels[name]["icache_fills"] for name in
+                    ("conv_loose", "conv_tight"))  # fmt: skip
+    for name in ("code_post_even", "code_post_runs", "code_post_patches"):
+        assert loose[name] == tight[name] > 0

@@ -68,3 +68,15 @@ def test_stolen_chunks_are_each_done_once():
     ends, _, owners = run_locked(chunks, [0, 3, 6, 8, 10], 4, steal=True)
     assert sorted(set(owners)) == [0, 1, 2, 3] and len(owners) == 10
     assert max(ends) == 5.0
+
+
+def test_a_first_hold_is_longer_only_once_it_has_tiles():
+    first = [[((), 1.0), ((0,), 2.0)], [((), 4.0), ((0,), 2.0)]]
+    ends, waited, _ = run_locked(first, [0, 1, 2], 2, cold=5.0)
+    assert ends == [8.0, 15.0]
+    assert waited == [0.0, 4.0]
+
+
+def test_a_hart_without_tiles_pays_for_its_cold_caches_as_well():
+    ends, _, _ = run_locked([[((), 1.0)], [((0,), 2.0)]], [0, 1, 2], 2, cold=5.0)
+    assert ends == [6.0, 7.0]
