@@ -15,7 +15,7 @@ from .stream_cases import stream_machine
 
 __all__ = ["held_out_cases"]
 
-SEED = 808_000
+SEED = 909_000
 """Changed whenever the model was improved with an eye on these cases."""
 SIMPLE = (LayerOp.DWCONV, LayerOp.MAXPOOL, LayerOp.AVGPOOL, LayerOp.GLOBAL_AVGPOOL, LayerOp.ADD,
           LayerOp.CLIP)  # fmt: skip
