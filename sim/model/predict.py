@@ -19,7 +19,7 @@ from .prediction import TERMS, LayerPrediction, ModelCounters, prediction, repea
 from .ranges import outside, traits_of
 from .rounds import Outcome, agreed_outcome
 from .tile_counters import tile_counters
-from .traffic import shared_traffic
+from .traffic import hart_beats, shared_traffic
 from .work import Work
 
 __all__ = [
@@ -126,7 +126,8 @@ def _computed(
     found = agreed_outcome(plan, clock, costs, once, first)
     sums = _sums(found, costs, once, first)
     tiles = tile_counters(layer, plan, machine, on_tiles(plan, machine, found.owners))
-    traffic = shared_traffic(layer, plan, machine, tiles, sums)
+    beats = sum(hart_beats(cost, machine.memory.bytes_per_cycle) for cost in sums)
+    traffic = shared_traffic(layer, plan, machine, tiles, beats)
     return prediction(plan, clock, sums, found.waited, found.cycles, tiles, traffic)
 
 

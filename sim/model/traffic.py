@@ -54,14 +54,14 @@ def shared_traffic(
     plan: LayerPlan,
     machine: ClusterConfig,
     tiles: Sequence[Mapping[TileStatusReg, float]],
-    harts: Sequence[Cost],
+    beats: float,
 ) -> SharedTraffic:
-    """Of a descriptor whose ``tiles`` count this, and whose ``harts`` do that.
+    """Of a descriptor whose ``tiles`` count this, and whose harts have so many ``beats`` of main
+    memory in all (:func:`hart_beats`).
 
     What the DMA engine moves follows from the plan, exactly, for an input that begins at a word.
     """
     width = machine.memory.bytes_per_cycle
-    beats = sum(hart_beats(cost, width) for cost in harts)
     if plan.body is not Body.STREAM:
         return SharedTraffic(memory_beats=beats)
     loads, stores = _dma_bytes(layer, plan, machine)

@@ -80,8 +80,8 @@ def test_a_load_holds_all_that_a_band_reads(seed):
 def test_a_posted_layer_moves_what_one_counts_by_hand():
     machine, layer = stream_machine(1), conv_layer(20, 64, 128)
     plan = streamed(layer, machine)
-    hart = Cost(stores=1000)
-    found = shared_traffic(layer, plan, machine, tile_counters(layer, plan, machine), [hart])
+    tiles = tile_counters(layer, plan, machine)
+    found = shared_traffic(layer, plan, machine, tiles, 1000)
     assert (found.dma_load_bytes, found.dma_store_bytes) == (400 * 64, 400 * 128)
     assert found.memory_beats == 1000 + 400 * (64 + 128) / machine.memory.bytes_per_cycle
     # The engine fills and empties it, the tile reads and writes it.
@@ -94,10 +94,11 @@ def test_raw_results_are_lines_of_the_scratchpad():
     results = 400 * 128 * 4
     lines = results / 32
     hart = Cost(stores=50_000, dcache_fills=lines + 100, scratch_fills=lines)
-    found = shared_traffic(layer, plan, machine, tile_counters(layer, plan, machine), [hart])
+    width = machine.memory.bytes_per_cycle
+    tiles = tile_counters(layer, plan, machine)
+    found = shared_traffic(layer, plan, machine, tiles, hart_beats(hart, width))
     assert (found.dma_load_bytes, found.dma_store_bytes) == (400 * 64, 0)
     assert found.scratchpad_bytes == 2 * 400 * 64 + 2 * results
-    width = machine.memory.bytes_per_cycle
     assert found.memory_beats == 50_000 + (400 * 64 + 100 * 32) / width
 
 
