@@ -3,27 +3,13 @@
 from dataclasses import dataclass
 
 from .errors import FpgaError
+from .usage import Usage
 
-__all__ = ["BOARDS", "Board", "Device", "find_board"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """An FPGA of the ECP5 family; counts are of what Project Trellis can use of it."""
-
-    lut: int
-    ff: int
-    bram: int
-    """DP16KD, of 2 KiB."""
-    dsp: int
-    """MULT18X18D."""
-
-    def to_dict(self) -> dict[str, int]:
-        return {"lut": self.lut, "ff": self.ff, "bram": self.bram, "dsp": self.dsp}
+__all__ = ["BOARDS", "Board", "find_board"]
 
 
-_LFE5_25 = Device(lut=24_288, ff=24_288, bram=56, dsp=28)
-_LFE5_85 = Device(lut=83_640, ff=83_640, bram=208, dsp=156)
+_LFE5_25 = Usage(lut=24_288, ff=24_288, bram=56, dsp=28)
+_LFE5_85 = Usage(lut=83_640, ff=83_640, bram=208, dsp=156)
 """Lattice FPGA-DS-02012, table 1.1, and nextpnr's utilisation report, which agree."""
 
 
@@ -36,7 +22,8 @@ class Board:
     module: str
     """Of amaranth_boards, and its class:"""
     platform: str
-    device: Device
+    device: Usage
+    """All that it has, as Project Trellis can use it."""
     nextpnr: tuple[str, ...]
     """Options that name device, package and speed grade."""
     oscillator: str

@@ -1,6 +1,5 @@
 """The design of a machine on a board as files for synthesis: RTLIL, Verilog, pin constraints."""
 
-import hashlib
 import importlib
 import json
 import re
@@ -12,13 +11,20 @@ from pathlib import Path
 import tightrope.fpga
 import tightrope.hw
 from tightrope.hw.mem.scratchpad import bank_sources
-from tightrope.sim.cosim.cache import cache_dir, is_complete, locked, mark_complete
+from tightrope.sim.cosim.cache import (
+    cache_dir,
+    contents,
+    digest,
+    is_complete,
+    locked,
+    mark_complete,
+)
 
 from .boards import Board
 from .errors import FpgaError
 from .presets import Preset
 
-__all__ = ["CONSTRAINTS", "RTL", "TOP", "Design", "digest", "make_design"]
+__all__ = ["CONSTRAINTS", "RTL", "TOP", "Design", "make_design"]
 
 TOP = "top"
 RTL = f"{TOP}.il"
@@ -72,9 +78,8 @@ def _write(board: Board, preset: Preset, frequency_mhz: float, folder: Path) -> 
         if wanted.fullmatch(name):
             text = content if isinstance(content, str) else content.decode()
             (folder / name).write_text(text)
-    if preset.config.scratchpad.size_bytes:
-        for path in bank_sources():
-            shutil.copyfile(path, folder / path.name)
+    for path in bank_sources(preset.config.scratchpad):
+        shutil.copyfile(path, folder / path.name)
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -116,9 +121,4 @@ def _sources() -> list[tuple[str, str]]:
         *(fpga / f"{name}.py" for name in _MODULES),
         *sorted((fpga / "link").glob("*.py")),
     ]
-    return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
-
-
-def digest(*parts: object) -> str:
-    """Sixteen hexadecimal digits that name some plain data."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return contents(paths)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.cosim.build import Build, build
-from tightrope.sim.cosim.cache import Message
+from tightrope.sim.cosim.cache import Message, digest
 
-from .design import digest
 from .errors import FpgaError
 from .synthesis import COUNT, COUNTERS, synthesis_script
 from .tools import YOSYS, run_tool, tool_version

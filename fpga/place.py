@@ -5,10 +5,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tightrope.sim.cosim.cache import cache_dir, is_complete, locked, mark_complete
+from tightrope.sim.cosim.cache import cache_dir, digest, is_complete, locked, mark_complete
 
 from .boards import Board
-from .design import CONSTRAINTS, Design, digest
+from .design import CONSTRAINTS, Design
 from .steps import Step
 from .synthesis import NETLIST, Netlist
 from .timing import Timing, read_timing

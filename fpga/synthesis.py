@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tightrope.sim.cosim.cache import cache_dir, is_complete, locked, mark_complete
+from tightrope.sim.cosim.cache import cache_dir, digest, is_complete, locked, mark_complete
 
-from .design import RTL, TOP, Design, digest
+from .design import RTL, TOP, Design
 from .steps import Step
 from .tools import YOSYS, run_tool, tool_version
 from .usage import Usage, netlist_usage

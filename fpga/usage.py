@@ -3,21 +3,26 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .boards import Board
 from .errors import FpgaError
+
+if TYPE_CHECKING:
+    from .boards import Board
 
 __all__ = ["BLOCKS", "Usage", "check_fit", "netlist_usage", "shortages", "total_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Resources, in the words of :class:`Device`."""
+    """Resources of an ECP5, taken or there to be taken."""
 
     lut: int = 0
     ff: int = 0
     bram: int = 0
+    """DP16KD, of 2 KiB."""
     dsp: int = 0
+    """MULT18X18D."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -78,7 +83,7 @@ def total_of(blocks: Mapping[str, Usage]) -> Usage:
 _WORDS = {"lut": "LUTs", "ff": "flip-flops", "bram": "block RAMs", "dsp": "multipliers"}
 
 
-def shortages(needed: Usage, board: Board) -> dict[str, tuple[int, int]]:
+def shortages(needed: Usage, board: "Board") -> dict[str, tuple[int, int]]:
     """What is needed and what there is, of each resource of which there isn't enough."""
     has = board.device.to_dict()
     return {
@@ -86,7 +91,7 @@ def shortages(needed: Usage, board: Board) -> dict[str, tuple[int, int]]:
     }
 
 
-def check_fit(what: str, needed: Usage, board: Board) -> None:
+def check_fit(what: str, needed: Usage, board: "Board") -> None:
     """Raise FpgaError, with what is needed and what there is, if it isn't enough."""
     short = shortages(needed, board)
     if short:

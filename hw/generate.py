@@ -42,6 +42,6 @@ def generate(config: ClusterConfig, out_dir: Path, *, lanes: int | None = None) 
     cluster = Cluster(config=config, array=array)
     text = verilog.convert(cluster, name="cluster", emit_src=False, strip_internal_attrs=True)
     path.write_text(text)
-    banks = bank_sources() if config.scratchpad.size_bytes else []
+    banks = bank_sources(config.scratchpad)
     arrays = array_sources() if lanes is None else []
     return [path, *core_sources(), *memory_sources(), *banks, *arrays]

@@ -6,18 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from tightrope.fpga.link.protocol import BAUD, Identity
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.sim.image.layout import FIRMWARE_ADDR, IMAGE_ADDR, ExitStatus
+from tightrope.sim.image.layout import FIRMWARE_ADDR, IMAGE_ADDR
 from tightrope.sim.image.running import (
-    Fault,
     ImageLike,
     Progress,
     RunResult,
     check_image,
-    run_log,
 )
 
 from .errors import BoardError
@@ -98,15 +95,7 @@ class Board:
         status = run.wait(link)
         link.hold()
         left = read_back(link, loaded, lambda done, total: self.tell("blocks read", done, total))
-        memory = left[IMAGE_ADDR - MAIN_MEMORY.base_addr :]
-        fault = Fault(**{name: status[f"fault_{name}"] for name in ("hart", "cause", "addr", "pc")})
-        return RunResult(
-            status=status["exit_status"],
-            cycles=status["cycles"],
-            fault=fault if status["exit_status"] == ExitStatus.TRAP else None,
-            memory=np.frombuffer(memory, np.uint8),
-            log=run_log(memory),
-        )
+        return RunResult.of(status, left[IMAGE_ADDR - MAIN_MEMORY.base_addr :])
 
     @contextmanager
     def _linked(self) -> Iterator[Link]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..boards import find_board
 from ..errors import FpgaError
 from ..place import BITSTREAM
 from ..presets import Preset
@@ -21,7 +22,7 @@ from ..tools import NEXTPNR, PACK, YOSYS, check_tools, run_tool
 __all__ = ["External", "build_external"]
 
 _NAME = "top"
-_ULX3S_85 = ("--85k", "--package", "CABGA381", "--speed", "6")
+_BOARD = "ulx3s-85f"
 _CLOCK_NET = "sys_clk"
 """What LiteX calls the clock of the board's logic."""
 _KEEP = "attrmap -tocase keep -imap keep=\"true\" keep=1"
@@ -63,8 +64,9 @@ def build_external(
     with step.running("synthesis"):
         run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
     arguments = [
-        *_ULX3S_85, "--json", NETLIST, "--lpf", f"{_NAME}.lpf", "--textcfg", "top.config",
-        "--report", "report.json", "--seed", str(seed), "--timing-allow-fail", "--quiet",
+        *find_board(_BOARD).nextpnr, "--json", NETLIST, "--lpf", f"{_NAME}.lpf",
+        "--textcfg", "top.config", "--report", "report.json", "--seed", str(seed),
+        "--timing-allow-fail", "--quiet",
     ]  # fmt: skip
     with step.running(f"place and route, seed {seed}"):
         run_tool(NEXTPNR, arguments, folder=folder, log_name="nextpnr.log")

@@ -66,5 +66,4 @@ def write_machine(machine: ExternalMachine, config, folder: Path) -> list[Path]:
     """Write the Verilog of module MODULE; returns it and the sources that it instantiates."""
     path = folder / f"{MODULE}.v"
     path.write_text(verilog.convert(machine, name=MODULE, emit_src=False))
-    banks = bank_sources() if config.scratchpad.size_bytes else []
-    return [path, *core_sources(), *banks]
+    return [path, *core_sources(), *bank_sources(config.scratchpad)]

@@ -10,10 +10,17 @@ from pathlib import Path
 
 import tightrope.fpga
 import tightrope.hw
-from tightrope.fpga.design import digest
 from tightrope.fpga.presets import Preset
 from tightrope.sim.cosim.build import PROGRAMS
-from tightrope.sim.cosim.cache import Message, cache_dir, is_complete, locked, mark_complete
+from tightrope.sim.cosim.cache import (
+    Message,
+    cache_dir,
+    contents,
+    digest,
+    is_complete,
+    locked,
+    mark_complete,
+)
 from tightrope.sim.cosim.errors import BuildError, ToolMissingError
 from tightrope.sim.cosim.runner import (
     BUILD_ARGS,
@@ -101,7 +108,7 @@ def _generate(preset: Preset, folder: Path) -> list[Path]:
     top = Top(machine=machine, link=simulated_link(preset))
     path = folder / f"{TOP}.v"
     path.write_text(verilog.convert(top, name=TOP, emit_src=False, strip_internal_attrs=True))
-    return [path, *core_sources(), *(bank_sources() if config.scratchpad.size_bytes else [])]
+    return [path, *core_sources(), *bank_sources(config.scratchpad)]
 
 
 def _compile(folder: Path, sources: list[Path]) -> None:
@@ -139,6 +146,4 @@ def _sources(generate: Generate) -> list[tuple[str, str]]:
     paths += [Path(__file__), *(fpga / name for name in _DESIGN)]
     if generate is not _generate:
         paths += Path(inspect.getfile(generate)).parent.glob("*.py")
-    return [
-        (path.name, path.read_text()) for path in sorted(paths) if path.suffix in (".py", ".sv")
-    ]
+    return contents(path for path in sorted(paths) if path.suffix in (".py", ".sv"))

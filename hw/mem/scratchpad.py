@@ -14,9 +14,9 @@ from ..config import check_power_of_two
 __all__ = ["BehaviouralBank", "MemoryBank", "Scratchpad", "bank_sources", "word_addr_width"]
 
 
-def bank_sources():
-    """Verilog that :class:`BehaviouralBank` needs."""
-    return [Path(__file__).parent / "scratchpad_bank.sv"]
+def bank_sources(config):
+    """Verilog that :class:`BehaviouralBank` needs; none for a ScratchpadConfig without bytes."""
+    return [Path(__file__).parent / "scratchpad_bank.sv"] if config.size_bytes else []
 
 
 def word_addr_width(size_bytes):

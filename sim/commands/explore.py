@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["explore"]
 
 BALANCES = ("static", "steal")
-COUPLINGS = ("tight", "loose", "stream")
 POLICIES = ("macs_per_weight", "in_order")
 OBJECTIVES = ("cycles", "energy", "edp")
 SUMMARY_NAME = "summary.json"
@@ -28,7 +27,7 @@ def explore(
     ],
     harts: Annotated[str, typer.Option(help="Numbers of harts, 1 to 8 each.")] = "1,2,4,8",
     coupling: Annotated[str, typer.Option(help="Some of tight, loose, stream.")] = ",".join(
-        COUPLINGS
+        options.COUPLINGS
     ),
     tiles: Annotated[
         str, typer.Option(help="Tile budgets: tiles of the whole machine.")
@@ -81,7 +80,7 @@ def explore(
     talk = Talk(quiet=quiet, json_file=json_file)
     sweep = Sweep(
         harts=options.integers("--harts", harts),
-        couplings=tuple(map(Coupling, options.words("--coupling", coupling, COUPLINGS))),
+        couplings=tuple(map(Coupling, options.words("--coupling", coupling, options.COUPLINGS))),
         tiles=options.integers("--tiles", tiles),
         coverages=options.fractions("--coverage", coverage),
         balances=tuple(

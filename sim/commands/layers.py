@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["layers"]
 
 MODELS = ("alexnet", "vgg19", "resnet50", "inception_v1", "squeezenet", "mobilenetv2")
-COUPLINGS = ("tight", "loose", "stream")
 JSON_NAME = "layers.json"
 REPORT_NAME = "report.html"
 DEFAULT_FOLDER = Path("tightrope-out") / "layers"
@@ -34,7 +33,7 @@ def layers(
         str, typer.Option(help="Rows, and as many columns, of a tile.")
     ] = "64,128,256,512",
     coupling: Annotated[str, typer.Option(help="Some of tight, loose, stream.")] = ",".join(
-        COUPLINGS
+        options.COUPLINGS
     ),
     most: Annotated[
         int,
@@ -70,7 +69,7 @@ def layers(
         ),
         harts=options.integers("--harts", harts),
         sizes=options.integers("--tile-sizes", tile_sizes),
-        couplings=tuple(map(Coupling, options.words("--coupling", coupling, COUPLINGS))),
+        couplings=tuple(map(Coupling, options.words("--coupling", coupling, options.COUPLINGS))),
     )
     predictor = load_predictor(profile, calibration)
     shapes = options.shapes(shape)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tightrope.hw.config import ClusterConfig
 
 __all__ = [
+    "COUPLINGS",
     "AdcBits",
     "CalibrationFile",
     "JsonFile",
@@ -32,6 +33,9 @@ __all__ = [
     "shapes",
     "words",
 ]
+
+COUPLINGS = ("tight", "loose", "stream")
+"""Of predicted machines with tiles."""
 
 
 class OptionError(ValueError):

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import inspect
 import json
 import os
@@ -10,7 +9,7 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ import cocotb_tools.config
 import tightrope.hw
 from tightrope.hw.config import ClusterConfig
 
-from .cache import STAMP, Message, cache_dir, is_complete, locked, mark_complete
+from .cache import STAMP, Message, cache_dir, contents, digest, is_complete, locked, mark_complete
 from .errors import BuildError, ToolMissingError
 from .runner import BUILD_ARGS, CLOCK_ARGS, MAIN, MAKE_VARIABLES, ClusterRunner
 from .wrapper import TOP, control_file, wrapper_source
@@ -99,7 +98,7 @@ def _find_or_build(
     sources = _rtl(config, lanes, generate, generate_key)
     wrapper = wrapper_source(config, trace=trace, lanes=lanes)
     texts = {f"{TOP}.sv": wrapper, f"{TOP}.vlt": control_file()}
-    key = _digest(config.to_dict(), _toolchain(trace), texts, _contents(sources))
+    key = digest(config.to_dict(), _toolchain(trace), texts, contents(sources))
     folder = cache_dir() / "cosim" / key
     result = Build(config=config, folder=folder, sources=tuple(sources), trace=trace, lanes=lanes)
     if is_complete(folder):
@@ -128,7 +127,7 @@ def _compile(result: Build, texts: dict[str, str]) -> None:
     for name, text in texts.items():
         (result.folder / name).write_text(text)
     verilog = [path for path in result.sources if path.suffix in (".v", ".sv")]
-    runtime = cache_dir() / "runtime" / _digest(_toolchain(result.trace))
+    runtime = cache_dir() / "runtime" / digest(_toolchain(result.trace))
     _copy_runtime(runtime, result.folder)
     try:
         ClusterRunner().compile(
@@ -178,7 +177,7 @@ def _rtl(
         origin = [f"{generate.__module__}.{generate.__qualname__}", generate_key]
         inputs.append(Path(inspect.getfile(generate)))
     options = {} if lanes is None else {"lanes": lanes}
-    key = _digest(config.to_dict(), versions, origin, _contents(inputs), options)
+    key = digest(config.to_dict(), versions, origin, contents(inputs), options)
     folder = cache_dir() / "rtl" / key
     with locked(folder):
         if not is_complete(folder):
@@ -216,12 +215,3 @@ def _processor() -> str:
             if line.startswith(("flags", "Features")):
                 return line
     return f"{platform.machine()} {platform.processor()}"
-
-
-def _contents(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
-
-
-def _digest(*parts: object) -> str:
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

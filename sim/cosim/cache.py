@@ -2,13 +2,17 @@
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import tightrope.hw
 
-__all__ = ["STAMP", "Message", "cache_dir", "is_complete", "locked", "mark_complete"]
+__all__ = [
+    "STAMP", "Message", "cache_dir", "contents", "digest", "is_complete", "locked", "mark_complete",
+]  # fmt: skip
 
 STAMP = "complete"
 """The file that is written last into an entry."""
@@ -31,6 +35,16 @@ def cache_dir() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n")
     return folder
+
+
+def digest(*parts: object) -> str:
+    """Sixteen hexadecimal digits that name some plain data: an entry's key."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def contents(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    """Name and hash of each file, for :func:`digest`."""
+    return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
 
 
 def is_complete(folder: Path) -> bool:

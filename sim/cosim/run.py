@@ -5,17 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tightrope.hw.config import ClusterConfig
 from tightrope.hw.memmap import MAIN_MEMORY
-from tightrope.sim.image.layout import FIRMWARE_ADDR, HEADER, IMAGE_ADDR, ExitStatus
+from tightrope.sim.image.layout import FIRMWARE_ADDR, HEADER, IMAGE_ADDR
 from tightrope.sim.image.running import (
-    Fault,
     ImageLike,
     Progress,
     RunResult,
     check_image,
-    run_log,
 )
 
 from .build import Build, build
@@ -133,11 +130,4 @@ def _load(session: Session, contents: dict[int, bytes]) -> None:
 def _result(session: Session, image: ImageLike, answer: dict[str, Any]) -> RunResult:
     base = MAIN_MEMORY.base_addr
     snapshot = session.memory[IMAGE_ADDR - base : image.memory_end - base]
-    fault = Fault(**{name: answer[f"fault_{name}"] for name in FAULT_FIELDS})
-    return RunResult(
-        status=answer["exit_status"],
-        cycles=answer["cycles"],
-        fault=fault if answer["exit_status"] == ExitStatus.TRAP else None,
-        memory=np.frombuffer(snapshot, np.uint8),
-        log=run_log(snapshot),
-    )
+    return RunResult.of(answer, snapshot)

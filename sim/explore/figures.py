@@ -56,6 +56,11 @@ PJ_PER_UJ = 1e6
 FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#343a40"}
 
 
+def script_json(content: Any) -> str:
+    """JSON that is safe inside a script element."""
+    return json.dumps(content).replace("<", "\\u003c").replace("&", "\\u0026")
+
+
 def figures_json(rows: Sequence[Row], shown: dict[str, Evaluated]) -> str:
     """All figures as JSON that is safe inside a script element."""
     content = {
@@ -73,7 +78,7 @@ def figures_json(rows: Sequence[Row], shown: dict[str, Evaluated]) -> str:
             for index, point in enumerate(shown.values())
         ],
     }
-    return json.dumps(content).replace("<", "\\u003c").replace("&", "\\u0026")
+    return script_json(content)
 
 
 def sweep_figure(rows: Sequence[Row], harts: int, field: str, title: str) -> dict[str, Any]:

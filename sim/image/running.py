@@ -1,10 +1,10 @@
 """Running images: what does it, on whatever machine, and what comes back."""
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,19 @@ class RunResult:
     """What the firmware wrote to the image's text buffer."""
     fault: Fault | None = None
     """Set if the status is TRAP."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, int], memory: bytes) -> Self:
+        """From what the host mailbox has (``exit_status``, ``cycles``, ``fault_*``), and the memory
+        from IMAGE_ADDR on."""
+        fault = Fault(**{one.name: values[f"fault_{one.name}"] for one in fields(Fault)})
+        return cls(
+            status=values["exit_status"],
+            cycles=values["cycles"],
+            fault=fault if values["exit_status"] == ExitStatus.TRAP else None,
+            memory=np.frombuffer(memory, np.uint8),
+            log=run_log(memory),
+        )
 
     def check(self) -> None:
         """Raise RunError unless the run succeeded."""

@@ -1,10 +1,10 @@
 """The report of a sweep over a whole network: one HTML file that opens without a network."""
 
-import json
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from tightrope.sim.explore.figures import script_json
 from tightrope.sim.explore.report import OFFLINE, STYLE
 from tightrope.sim.explore.report_parts import table
 from tightrope.sim.explore.words import count, percent
@@ -40,7 +40,7 @@ def report_html(rows: Sequence[NetworkRow], skipped: Sequence[str]) -> str:
     first = rows[0]
     name = escape(first.network)
     figures = {way.value: figure(rows, way) for way in WAY_TITLES if _of_way(rows, way)}
-    data = json.dumps(figures).replace("<", "\\u003c").replace("&", "\\u0026")
+    data = script_json(figures)
     charts = "".join(f'<div id="{way}"></div>' for way in figures)
     notes = "\n".join(f"<p>{escape(sentence)}.</p>" for sentence in skipped)
     return f"""<!DOCTYPE html>

@@ -1,13 +1,12 @@
 """Single-layer results as one HTML file that opens without a network."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from tightrope.sim.explore.chart import COLOURS, FALLBACK_COLOUR
-from tightrope.sim.explore.figures import plain_layout
+from tightrope.sim.explore.figures import plain_layout, script_json
 from tightrope.sim.explore.points import Coupling
 from tightrope.sim.explore.report import OFFLINE, STYLE
 from tightrope.sim.explore.report_parts import table
@@ -73,7 +72,7 @@ def _figures_json(networks: Networks) -> str:
         for rows in networks.values()
         for own in _in_order(rows)
     ]
-    return json.dumps(content).replace("<", "\\u003c").replace("&", "\\u0026")
+    return script_json(content)
 
 
 def _in_order(rows: Sequence[LayerRow]) -> list[list[LayerRow]]:

@@ -54,5 +54,4 @@ def generate_slow(config, out_dir, *, lanes):
     path = out_dir / "cluster.v"
     path.write_text(verilog.convert(cluster, name="cluster", emit_src=False))
     slow = Path(__file__).with_name("slow_wishbone.sv")
-    banks = bank_sources() if config.scratchpad.size_bytes else []
-    return [path, *core_sources(), slow, *memory_sources(), *banks]
+    return [path, *core_sources(), slow, *memory_sources(), *bank_sources(config.scratchpad)]
