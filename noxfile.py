@@ -52,7 +52,12 @@ def networks(session):
 def tests(session):
     """All tests: unit, formal, model, command, then cosimulation."""
     install(session, "test", "docs", "fpga", "litex")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # A file at a time for each processor, in the order of the folders: fast ones first. More than
+    # four would build more simulators at once than 24 GB of memory hold.
+    session.run(
+        "python", "-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4",
+        "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs,
+    )
 
 
 @nox.session
