@@ -45,14 +45,14 @@ _ALL = (
     Preset(
         name="tight4",
         title="4 harts with a tight 128x128 tile each",
-        config=ClusterConfig(harts=4, tile=_tile(128), memory=_memory(240)),
+        config=ClusterConfig(harts=4, tile=_tile(128), memory=_memory(208)),
         lanes=16,
     ),
     Preset(
         name="loose8",
         title="8 harts, 2 loose 256x256 tiles",
         config=ClusterConfig(
-            harts=8, tight_tiles_per_hart=0, loose_tiles=2, tile=_tile(256), memory=_memory(96)
+            harts=8, tight_tiles_per_hart=0, loose_tiles=2, tile=_tile(256), memory=_memory(144)
         ),
         lanes=16,
     ),

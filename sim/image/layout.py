@@ -17,11 +17,11 @@ END_MARK = 0x31444E45
 """'END1' in memory order. An image's last word is this, exclusive-or ``content_crc32``."""
 
 FIRMWARE_ADDR = MAIN_MEMORY.base_addr
-FIRMWARE_BYTES = 0x2_0000
+FIRMWARE_BYTES = 0x1_4000
 """Code, data and bss of the firmware."""
 STACK_ADDR = FIRMWARE_ADDR + FIRMWARE_BYTES
-STACK_BYTES = 0x2000
-"""Per hart; eight of them follow the firmware."""
+STACK_BYTES = 0x1000
+"""Per hart, a round of the data cache; eight of them follow the firmware. Networks use 840."""
 STACK_HOT_BYTES = 768
 """Below the top of a stack: what kernels keep there while they run."""
 IMAGE_ADDR = STACK_ADDR + 8 * STACK_BYTES
