@@ -1,16 +1,14 @@
 """From a machine to a bitstream, with all that was learned on the way."""
 
 import dataclasses
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from .boards import Board
-from .design import make_design
+from .design import CONSTRAINTS, make_design
 from .estimate import memory_usage
-from .place import Placement, pack, place
+from .place import Placement, fastest, pack, place
 from .presets import Preset
 from .steps import Step
 from .synthesis import Netlist, synthesise
@@ -35,7 +33,7 @@ class Build:
     @property
     def best(self) -> Placement:
         """The placement that the bitstream is made from: the fastest, of those the first."""
-        return max(self.placements, key=lambda one: one.timing.fmax_mhz)
+        return fastest(self.placements)
 
     @property
     def meets_timing(self) -> bool:
@@ -97,11 +95,10 @@ def build_bitstream(
     netlist = synthesise(design, step)
     check_fit(what, total_of(netlist.blocks), board)
 
-    def placed(seed: int) -> Placement:
-        return place(netlist, design, board, frequency_mhz, seed, step)
-
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-        placements = tuple(pool.map(placed, range(1, seeds + 1)))
+    placements = place(
+        netlist, board, frequency_mhz, range(1, seeds + 1), step,
+        constraints=design.folder / CONSTRAINTS, jobs=jobs,
+    )  # fmt: skip
     return _packed(board, preset, frequency_mhz, netlist, placements, step)
 
 

@@ -18,10 +18,12 @@ class Step:
     ----------
     say : callable
         Gets one line for the user; also from other threads.
+    of : str
+        What the steps are of, if there are others.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, say: Callable[[str], None], *, of: str = "") -> None:
+        self._say = (lambda line: say(f"{of}: {line}")) if of else say
         self.seconds: dict[str, float] = {}
         """Of each step; 0 for one that was done before."""
 

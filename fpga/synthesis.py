@@ -13,7 +13,9 @@ from .steps import Step
 from .tools import YOSYS, run_tool, tool_version
 from .usage import Usage, netlist_usage
 
-__all__ = ["COUNT", "COUNTERS", "NETLIST", "Netlist", "synthesis_script", "synthesise"]
+__all__ = [
+    "COUNT", "COUNTERS", "NETLIST", "Netlist", "make_netlist", "synthesis_script", "synthesise"
+]  # fmt: skip
 
 NETLIST = "netlist.json"
 COUNTERS = Path(__file__).parent / "counters.v"
@@ -39,13 +41,33 @@ def synthesise(design: Design, step: Step) -> Netlist:
     FpgaError
         If Yosys is missing or fails.
     """
-    script = _script(design)
-    key = digest(design.key, script, COUNTERS.read_text(), tool_version(YOSYS))
+    sources = [design.folder / name for name in (RTL, *design.verilog)]
+    return make_netlist(design.key, _script(design), sources, step)
+
+
+def make_netlist(
+    design_key: str, script: str, sources: Sequence[Path], step: Step
+) -> Netlist:
+    """The netlist that a script writes, from the cache if it is there.
+
+    Parameters
+    ----------
+    design_key : str
+        Names the content of ``sources``.
+    script : str
+        Reads ``sources`` and COUNTERS by their names, and writes module TOP, flat, to NETLIST.
+
+    Raises
+    ------
+    FpgaError
+        If Yosys is missing or fails.
+    """
+    key = digest(design_key, script, COUNTERS.read_text(), tool_version(YOSYS))
     folder = cache_dir() / "fpga" / "netlist" / key
     with locked(folder):
         if not is_complete(folder):
             with step.running("synthesis"):
-                _run(design, script, folder)
+                _run(sources, script, folder)
         else:
             step.found("synthesis")
     blocks = json.loads((folder / "usage.json").read_text())
@@ -88,10 +110,10 @@ def _script(design: Design) -> str:
     return synthesis_script([*reads, COUNT], TOP, "-json", NETLIST)
 
 
-def _run(design: Design, script: str, folder: Path) -> None:
+def _run(sources: Sequence[Path], script: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for path in (COUNTERS, *(design.folder / name for name in (RTL, *design.verilog))):
+    for path in (COUNTERS, *sources):
         shutil.copyfile(path, folder / path.name)
     run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
     usage = netlist_usage(json.loads((folder / NETLIST).read_text()))

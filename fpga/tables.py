@@ -12,7 +12,9 @@ from .usage import shortages, total_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["block_table", "fit_rows", "fit_table", "seed_table"]
+    from .litex.beside import Beside
+
+__all__ = ["beside_table", "block_table", "fit_rows", "fit_table", "seed_table"]
 
 _COLUMNS = {"lut": "LUT", "ff": "FF", "bram": "block RAM", "dsp": "multipliers"}
 
@@ -44,6 +46,16 @@ def seed_table(build: Build) -> "Table":
     for one in build.placements:
         mark = " *" if one is build.best else ""
         table.add_row(f"{one.seed}{mark}", f"{one.timing.fmax_mhz:.1f}", one.timing.limit)
+    return table
+
+
+def beside_table(found: "Beside") -> "Table":
+    """The clocks of the machine and of LiteX's SoC, in MHz, by seed."""
+    columns = [found.ours.preset.name, *(f"LiteX, {one.script} script" for one in found.references)]
+    table = _table("Fmax, MHz, beside LiteX's own VexRiscv SoC", ("seed", *columns), text_columns=0)
+    rows = zip(found.ours.placements, *(one.placements for one in found.references), strict=True)
+    for row in rows:
+        table.add_row(str(row[0].seed), *(f"{one.timing.fmax_mhz:.1f}" for one in row))
     return table
 
 

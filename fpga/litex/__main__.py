@@ -11,9 +11,9 @@ from tightrope.sim.cosim.cache import cache_dir
 from ..errors import FpgaError
 from ..presets import PRESETS, Preset
 from .bitstream import build_external
+from .design import FREQUENCY_MHZ
 
 MAX_MEMORY_MIB = 32
-TARGET_MHZ = 50.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,9 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"The bitstream is {found.bitstream}, its machine {found.machine}.")
+    total = found.total
+    print(
+        f"It takes {total.lut} LUTs, {total.ff} flip-flops, {total.bram} block RAMs and "
+        f"{total.dsp} multipliers."
+    )
     fmax_mhz = found.timing.fmax_mhz
-    print(f"{fmax_mhz:.1f} MHz, limited by {found.timing.limit}; {TARGET_MHZ:g} are needed.")
-    return 0 if fmax_mhz >= TARGET_MHZ else 1
+    print(f"{fmax_mhz:.1f} MHz, limited by {found.timing.limit}; {FREQUENCY_MHZ:g} are needed.")
+    return 0 if fmax_mhz >= FREQUENCY_MHZ else 1
 
 
 def _with_memory(preset: Preset, memory_mib: int) -> Preset:

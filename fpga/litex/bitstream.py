@@ -1,32 +1,26 @@
-"""The SoC of LiteX as a bitstream, by our own tools: LiteX writes its Verilog and constraints."""
+"""The machine in LiteX's SoC as a bitstream, by our own tools."""
 
-import contextlib
 import json
-import logging
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from ..boards import find_board
-from ..errors import FpgaError
-from ..place import BITSTREAM
+from ..design import TOP
+from ..place import BITSTREAM, pack, place
 from ..presets import Preset
+from ..sources import machine_sources
 from ..steps import Step
-from ..synthesis import COUNT, COUNTERS, NETLIST, synthesis_script
-from ..timing import Timing, read_timing
-from ..tools import NEXTPNR, PACK, YOSYS, check_tools, run_tool
+from ..synthesis import COUNT, NETLIST, make_netlist, synthesis_script
+from ..timing import Timing
+from ..tools import check_tools
+from ..usage import Usage, check_fit, total_of
+from .design import BOARD_NET, DEVICES, FREQUENCY_MHZ, SocDesign, make_soc_design
 
 __all__ = ["External", "build_external"]
 
-_NAME = "top"
 _BOARD = "ulx3s-85f"
-_CLOCK_NET = "sys_clk"
-"""What LiteX calls the clock of the board's logic."""
-_KEEP = "attrmap -tocase keep -imap keep=\"true\" keep=1"
-"""LiteX's spelling of an attribute that Yosys knows by another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,82 +30,56 @@ class External:
     bitstream: Path
     machine: Path
     """What ``tightrope run --machine`` wants, to run something on the board."""
+    total: Usage
     timing: Timing
 
 
 def build_external(
     preset: Preset, folder: Path, *, seed: int, say: Callable[[str], None]
 ) -> External:
-    """Make the bitstream in ``folder``, from nothing. A clock that is missed is no error.
+    """Make the bitstream in ``folder``; what was made before is found, not made. A clock that is
+    missed is no error.
 
     Raises
     ------
     FpgaError
-        If LiteX's packages or a tool is missing, or a tool fails.
+        If LiteX's packages or a tool is missing, a tool fails, or it doesn't fit.
     HwConfigError
         If the machine can't be built, or its memory is larger than the board's.
     """
     check_tools()
     step = Step(say)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with step.running("LiteX"):
-        _generate(preset, folder)
-    verilog = sorted(path.name for path in folder.iterdir() if path.suffix in (".v", ".sv"))
-    shutil.copyfile(COUNTERS, folder / COUNTERS.name)
-    reads = [*(f"read_verilog -sv {name}" for name in verilog), _KEEP, COUNT]
-    script = synthesis_script(reads, _NAME, "-json", NETLIST)
-    with step.running("synthesis"):
-        run_tool(YOSYS, ["-q", "-p", script], folder=folder, log_name="yosys.log")
-    arguments = [
-        *find_board(_BOARD).nextpnr, "--json", NETLIST, "--lpf", f"{_NAME}.lpf",
-        "--textcfg", "top.config", "--report", "report.json", "--seed", str(seed),
-        "--timing-allow-fail", "--quiet",
-    ]  # fmt: skip
-    with step.running(f"place and route, seed {seed}"):
-        run_tool(NEXTPNR, arguments, folder=folder, log_name="nextpnr.log")
-    with step.running("bitstream"):
-        arguments = ["--compress", "--input", "top.config", "--bit", BITSTREAM]
-        run_tool(PACK, arguments, folder=folder, log_name="ecppack.log")
-    report = json.loads((folder / "report.json").read_text())
-    machine = folder / "machine.json"
+    board = find_board(_BOARD)
+    design = _design(preset, step)
+    script = synthesis_script([*design.reads, COUNT], TOP, "-json", NETLIST)
+    netlist = make_netlist(design.key, script, design.sources, step)
+    total = total_of(netlist.blocks)
+    check_fit(f"the machine ({preset.name}) in LiteX's SoC", total, board)
+    (placement,) = place(
+        netlist, board, FREQUENCY_MHZ, [seed], step,
+        constraints=design.constraints, board_net=BOARD_NET,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    bitstream, machine = folder / BITSTREAM, folder / "machine.json"
+    shutil.copyfile(pack(placement, step), bitstream)
     machine.write_text(json.dumps(preset.config.to_dict(), indent=1))
     return External(
-        bitstream=folder / BITSTREAM,
-        machine=machine,
-        timing=read_timing(report, board_net=_CLOCK_NET),
+        bitstream=bitstream, machine=machine, total=total, timing=placement.timing
     )
 
 
-def _generate(preset: Preset, folder: Path) -> None:
-    """Let LiteX write all that the tools read."""
-    sources = folder / "machine"
-    sources.mkdir()
-    with (folder / "litex.log").open("w") as log, _quiet_litex(log):
-        try:
-            from litex.soc.integration.builder import Builder
+def _design(preset: Preset, step: Step) -> SocDesign:
+    def make(folder: Path):
+        from .soc import MachineSoC
 
-            from .soc import MachineSoC
-        except ImportError as error:
-            raise FpgaError(f"{error.name} is needed: pip install 'tightrope[litex]'") from None
-        soc = MachineSoC(preset.config, lanes=preset.lanes, folder=sources)
-        builder = Builder(
-            soc,
-            output_dir=str(folder / "litex"),
-            gateware_dir=str(folder),
-            compile_software=False,
+        return MachineSoC(
+            preset.config, lanes=preset.lanes, device=DEVICES[_BOARD], folder=folder
         )
-        builder.build(run=False, build_name=_NAME)
 
-
-@contextlib.contextmanager
-def _quiet_litex(log: IO[str]) -> Iterator[None]:
-    """LiteX says what it does, in colours, and changes the working directory."""
-    before = Path.cwd()
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(log):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
-        os.chdir(before)
+    here = Path(__file__).parent
+    return make_soc_design(
+        make,
+        step,
+        parts=(preset.config.to_dict(), preset.lanes, _BOARD),
+        sources=[*machine_sources(), *sorted(here.glob("*.py"))],
+    )

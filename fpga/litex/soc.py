@@ -7,12 +7,12 @@ from tightrope.hw.config import ClusterConfig
 
 from ..link.make import make_link
 from .attach import attach_machine, bus_bits
+from .design import FREQUENCY_MHZ
 from .machine import ExternalMachine, write_machine
 
-__all__ = ["CLOCK_HZ", "DEVICE", "MachineSoC"]
+__all__ = ["CLOCK_HZ", "MachineSoC"]
 
-DEVICE = "LFE5U-85F"
-CLOCK_HZ = 50e6
+CLOCK_HZ = FREQUENCY_MHZ * 1e6
 
 
 class MachineSoC(BaseSoC):
@@ -26,6 +26,8 @@ class MachineSoC(BaseSoC):
     config : ClusterConfig
     lanes : int
         See :class:`BoardMachine`.
+    device : str
+        The FPGA, by LiteX's name.
     folder : Path
         The machine's Verilog is written there.
 
@@ -35,9 +37,11 @@ class MachineSoC(BaseSoC):
         If ``lanes`` does not suit the tiles, or main memory is larger than the board's.
     """
 
-    def __init__(self, config: ClusterConfig, *, lanes: int | None, folder: Path) -> None:
+    def __init__(
+        self, config: ClusterConfig, *, lanes: int | None, device: str, folder: Path
+    ) -> None:
         super().__init__(
-            device=DEVICE,
+            device=device,
             sys_clk_freq=CLOCK_HZ,
             cpu_type=None,
             bus_data_width=bus_bits(config),
@@ -50,5 +54,4 @@ class MachineSoC(BaseSoC):
         link = make_link(config, lanes=lanes, clock_hz=CLOCK_HZ)
         machine = ExternalMachine(config=config, lanes=lanes, link=link)
         for path in write_machine(machine, config, folder):
-            # Copied: the tools don't see all of the file system.
-            self.platform.add_source(str(path), copy=True)
+            self.platform.add_source(str(path))

