@@ -28,14 +28,15 @@ class Source(enum.Enum, shape=2):
 class Accumulators(wiring.Component):
     """Rows of four accumulators of 32 bits, a bank per column, and four multipliers of int8.
 
-    What is read answers in the same cycle; what is written changes at its end, so a new operation
-    every cycle sees all earlier ones. Sums wrap. Accumulators are 0 at power-on and keep their
-    values over a reset.
+    An operation takes two cycles: in its own the row is read and the operands are multiplied, in
+    the next one sums are made, and written at its end. What is read is what earlier operations
+    leave, those whose sums are being made included; so a new operation every cycle sees all earlier
+    ones. Sums wrap. Accumulators are 0 at power-on. A reset changes none, and ends no operation.
 
     Members
     -------
     row, column : In(2)
-        The element; all of a cycle happens in this row.
+        The element; all of an operation happens in this row.
     write : In(4)
         The columns to write.
     source : In(Source)
@@ -45,9 +46,9 @@ class Accumulators(wiring.Component):
     biases : In(ArrayLayout(32, 4))
         One for each column.
     element : Out(32)
-        The element, as it is.
+        The element, before this operation.
     total : Out(32)
-        The element and all four products.
+        The element and all four products, of the operation of the cycle before.
     """
 
     row: In(range(ROWS))
@@ -62,30 +63,52 @@ class Accumulators(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        values = Signal(data.ArrayLayout(32, COLUMNS))
-        products = Signal(data.ArrayLayout(signed(16), COLUMNS))
-        one = Signal(32)  # what a single element may become
-        m.d.comb += [
-            self.element.eq(values[self.column]),
-            self.total.eq(self.element + sum(products[i] for i in range(COLUMNS))),
-            one.eq(Mux(self.source == Source.OPERAND, self.a, self.total)),
-        ]
+        words = data.ArrayLayout(32, COLUMNS)
+        values, products = Signal(words), Signal(data.ArrayLayout(signed(16), COLUMNS))
+        m.d.comb += self.element.eq(values[self.column])
+        for i in range(COLUMNS):
+            a, b = self.a.word_select(i, 8).as_signed(), self.b.word_select(i, 8).as_signed()
+            m.d.comb += products[i].eq(a * b)
+        sums = self._add_sums(m, words, values, products)
+        row, write = Signal.like(self.row, reset_less=True), Signal(COLUMNS, reset_less=True)
+        m.d.sync += [row.eq(self.row), write.eq(self.write)]
         for i in range(COLUMNS):
             bank = memory.Memory(shape=32, depth=ROWS, init=[])
             m.submodules[f"bank_{i}"] = bank
-            read, write = bank.read_port(domain="comb"), bank.write_port()
-            a, b = self.a.word_select(i, 8).as_signed(), self.b.word_select(i, 8).as_signed()
+            reader, writer = bank.read_port(domain="comb"), bank.write_port()
+            is_written = write[i] & (row == self.row)
             m.d.comb += [
-                products[i].eq(a * b),
-                values[i].eq(read.data),
-                read.addr.eq(self.row),
-                write.addr.eq(self.row),
-                write.en.eq(self.write[i]),
-                write.data.eq(one),
+                reader.addr.eq(self.row),
+                values[i].eq(Mux(is_written, sums[i], reader.data)),
+                writer.addr.eq(row),
+                writer.en.eq(write[i]),
+                writer.data.eq(sums[i]),
             ]
-            with m.Switch(self.source):
-                with m.Case(Source.PRODUCTS):
-                    m.d.comb += write.data.eq(read.data + products[i])
-                with m.Case(Source.BIASES):
-                    m.d.comb += write.data.eq(self.biases[i])
         return m
+
+    def _add_sums(self, m, words, values, products):
+        """What each column becomes if it is written, a cycle after its parts are here."""
+        sums = Signal(words)
+        is_total = Signal(reset_less=True)
+        element = Signal(32, reset_less=True)
+        pairs = Signal(data.ArrayLayout(signed(17), 2), reset_less=True)
+        olds, addends = Signal(words, reset_less=True), Signal(products.shape(), reset_less=True)
+        m.d.sync += [
+            is_total.eq(self.source == Source.TOTAL),
+            element.eq(self.element),
+            pairs[0].eq(products[0] + products[1]),
+            pairs[1].eq(products[2] + products[3]),
+            olds.eq(values),
+            addends.eq(0),
+        ]
+        with m.Switch(self.source):
+            with m.Case(Source.PRODUCTS):
+                m.d.sync += addends.eq(products)
+            with m.Case(Source.OPERAND):
+                m.d.sync += olds.eq(self.a.replicate(COLUMNS))
+            with m.Case(Source.BIASES):
+                m.d.sync += olds.eq(self.biases)
+        m.d.comb += self.total.eq(element + pairs[0] + pairs[1])
+        for i in range(COLUMNS):
+            m.d.comb += sums[i].eq(Mux(is_total, self.total, olds[i] + addends[i]))
+        return sums

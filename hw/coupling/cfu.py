@@ -1,6 +1,6 @@
 """The tight coupling: a hart's custom instructions, and its tiles behind them."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,11 +21,12 @@ _TILE_LIMIT = 16
 class Cfu(wiring.Component):
     """Executes CfuOp commands on the digital unit and on ``tile_count`` tiles.
 
-    The response is registered: valid in the cycle after its command. A command is accepted while
-    the response register is free or being taken, so one per cycle, unless what executes it is not
-    ready: a queue or process with both input buffers handed over, a dequeue before the result,
-    programming of a busy array; for the digital unit see :class:`DigitalUnit`, which never holds up
-    a command for a tile. Commands for tiles that don't exist answer 0. Reset drops the response.
+    The response comes from registers: it is valid in the cycle after its command. A command is
+    accepted while no response waits or the one that does is being taken, so one per cycle, unless
+    what executes it is not ready: a queue or process with both input buffers handed over, a dequeue
+    before the result, programming of a busy array; for the digital unit see :class:`DigitalUnit`,
+    which never holds up a command for a tile. Commands for tiles that don't exist answer 0. Reset
+    drops the response.
 
     Parameters
     ----------
@@ -90,6 +91,8 @@ class Cfu(wiring.Component):
         offered = Signal()  # a command that only what executes it can hold up
         ready = Signal(init=1)
         answer = Signal(32)
+        kept = Signal(32)
+        is_total = Signal()  # the response is what the digital unit gives now
         m.d.comb += [
             offered.eq(self.cmd.valid & room),
             self.cmd.ready.eq(room & ready),
@@ -99,10 +102,13 @@ class Cfu(wiring.Component):
             digital.command.payload.inputs_0.eq(cmd.inputs_0),
             digital.command.payload.inputs_1.eq(cmd.inputs_1),
         ]
+        m.d.comb += self.rsp.payload.eq(Mux(is_total, digital.total, kept))
+        m.d.sync += [kept.eq(self.rsp.payload), is_total.eq(0)]
         with m.If(self.rsp.ready):
             m.d.sync += self.rsp.valid.eq(0)
         with m.If(offered & ready):
-            m.d.sync += [self.rsp.valid.eq(1), self.rsp.payload.eq(answer)]
+            m.d.sync += [self.rsp.valid.eq(1), kept.eq(answer)]
+            m.d.sync += is_total.eq(is_digital & digital.is_total)
 
         selected = self._select_tile(m, digital, funct7[3:], cmd.inputs_0)
         for index in range(self._tile_count):

@@ -21,7 +21,8 @@ _ACC = 8
 class DigitalUnit(wiring.Component):
     """Executes DotOp and AccOp: accumulators, four channels, a requantiser, the packed result.
 
-    ``result`` answers in the cycle of the command. One command per cycle, but
+    ``result`` answers in the cycle of the command, but for DOT4: what answers that is ``total`` in
+    the next cycle. One command per cycle, but
 
     - OUT_ROW reads a column per cycle, the first in its own, and leaves the column's bias there:
       nothing is accepted in the three cycles after it;
@@ -37,10 +38,15 @@ class DigitalUnit(wiring.Component):
     command : In(stream.Signature(DigitalCommand))
     result : Out(32)
         The answer, while the command is accepted.
+    is_total : Out(1)
+        The command's answer is the ``total`` of the next cycle.
+    total : Out(32)
     """
 
     command: In(stream.Signature(DigitalCommand))
     result: Out(32)
+    is_total: Out(1)
+    total: Out(32)
 
     def elaborate(self, platform):
         m = Module()
@@ -68,6 +74,7 @@ class DigitalUnit(wiring.Component):
             accumulators.column.eq(Mux(one & ~reading, argument[:2], column)),
             accumulators.a.eq(command.inputs_0),
             accumulators.b.eq(command.inputs_1),
+            self.total.eq(accumulators.total),
             requantiser.i.valid.eq(read | (direct & accepted)),
             operand.value.eq(Mux(direct & ~reading, command.inputs_0, accumulators.element)),
             operand.scale.eq(Mux(direct & ~reading, command.inputs_1, scale)),
@@ -79,8 +86,7 @@ class DigitalUnit(wiring.Component):
         with m.Switch(Cat(command.member, command.is_acc)):
             with m.Case(DotOp.DOT4):
                 m.d.comb += [one.eq(1), accumulators.write.eq(accepted << argument[:2])]
-                m.d.comb += accumulators.source.eq(Source.TOTAL)
-                m.d.comb += self.result.eq(accumulators.total)
+                m.d.comb += [accumulators.source.eq(Source.TOTAL), self.is_total.eq(1)]
             with m.Case(DotOp.MAC4):
                 m.d.comb += accumulators.write.eq(accepted.replicate(COLUMNS))
                 m.d.comb += accumulators.source.eq(Source.PRODUCTS)

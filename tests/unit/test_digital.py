@@ -180,3 +180,53 @@ def test_reset_empties_the_requantiser_and_keeps_the_rest():
         assert await run_commands(ctx, bench, again, model) == [0, 0, 6]
 
     run(ResetInserter(reset)(bench.dut), [], testbench)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_sums_see_all_earlier_ones_whenever_answers_are_taken(seed):
+    rng = random.Random(seed)
+    kinds = [dot(DotOp.DOT4, 0), dot(DotOp.MAC4, 0), acc(AccOp.SWAP), acc(AccOp.BIAS_ROW)]
+
+    async def testbench(ctx):
+        model = DigitalModel()
+        dut = bench.dut
+        ctx.set(dut.rsp.ready, 1)
+        await prepare(ctx, bench, model)
+        for _ in range(400):
+            op, funct7 = rng.choice(kinds)
+            # Two rows: most operations find one of the row on its way.
+            command = (op, funct7 | rng.randrange(8), rng.getrandbits(32), rng.getrandbits(32))
+            expected = model.execute(*command)
+            await bench.issue(ctx, *command)
+            while rng.random() < 0.3:
+                ctx.set(dut.rsp.ready, 0)
+                assert ctx.get(dut.rsp.payload) == expected, f"seed {seed}"
+                await ctx.tick()
+                ctx.set(dut.rsp.ready, 1)
+            assert ctx.get(dut.rsp.payload) == expected, f"seed {seed}"
+
+    bench = CfuBench(tile_count=0, config=None)
+    bench.run(testbench)
+
+
+@pytest.mark.parametrize("command", [dot(DotOp.DOT4, 5), dot(DotOp.MAC4, 1), acc(AccOp.SWAP, 5)])
+def test_reset_ends_no_sum_that_was_begun(command):
+    bench = CfuBench(tile_count=0, config=None)
+    reset = Signal()
+
+    async def testbench(ctx):
+        model = DigitalModel()
+        ctx.set(bench.dut.rsp.ready, 1)
+        await prepare(ctx, bench, model)
+        for before in (0, 1):
+            # In the cycle of the command, and in the one after it.
+            model.execute(*command, 0x01020304, 0x05060708)
+            ctx.set(reset, 1 - before)
+            await bench.issue(ctx, *command, 0x01020304, 0x05060708)
+            ctx.set(reset, before)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            state = [acc(AccOp.SWAP, i) for i in range(16)]
+            await run_commands(ctx, bench, state, model)
+
+    run(ResetInserter(reset)(bench.dut), [], testbench)
