@@ -47,11 +47,14 @@ module DP16KD #(
     output DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9,
     output DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
 );
-    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG") $error("no model of an output register");
-    if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") $error("no model of a chip select");
+    // Modules that don't exist: our builds take $error for a warning.
+    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG") no_model_of_an_output_register refused ();
+    if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") no_model_of_a_chip_select refused ();
     if (WRITEMODE_A == "WRITETHROUGH" || WRITEMODE_B == "WRITETHROUGH")
-        $error("no model of a write through");
-    if (DATA_WIDTH_A < 9 || DATA_WIDTH_B < 9) $error("no model of a port of less than a byte");
+        no_model_of_a_write_through refused ();
+    if (DATA_WIDTH_A < 9 || DATA_WIDTH_B < 9) no_model_of_a_port_of_less_than_a_byte refused ();
+    always @* if (RSTA | RSTB | CSA2 | CSA1 | CSA0 | CSB2 | CSB1 | CSB0)
+        $fatal(1, "no model of a reset or of a block that is not selected");
 
     wire [35:0] write = {
         DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9,
