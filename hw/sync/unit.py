@@ -1,6 +1,6 @@
 """Synchronisation between harts: fetch-and-add counters, mutexes, a barrier."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -99,10 +99,10 @@ class SyncUnit(wiring.Component):
         taken = Signal(MUTEX_COUNT)
         with m.If(group == _OFFSET["FETCH_ADD"] >> 8):
             m.d.comb += result.eq(counters[idx])
-            with m.If(granted & we):
-                m.d.sync += counters[idx].eq(dat_w)
-            with m.Elif(granted):
-                m.d.sync += counters[idx].eq(counters[idx] + 1)
+            for i, counter in enumerate(counters):
+                # A sum for each: one behind the choice would be late in the cycle.
+                with m.If(granted & (idx == i)):
+                    m.d.sync += counter.eq(Mux(we, dat_w, counter + 1))
         with m.Elif(group == _OFFSET["MUTEX"] >> 8):
             m.d.comb += result.eq(~taken.bit_select(idx, 1))
             with m.If(granted):
