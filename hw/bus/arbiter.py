@@ -24,6 +24,9 @@ class RoundRobin(wiring.Component):
     requests : In(count)
     grant : Out(count)
         Zero when there is no request.
+    free : Out(count)
+        Those whose request gets the grant if there is one: nobody comes before them. Known without
+        their own request, so earlier than the grant.
     take : In(1)
     """
 
@@ -31,20 +34,19 @@ class RoundRobin(wiring.Component):
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"Round-robin count must be a positive integer, not {count!r}")
         self._count = count
-        super().__init__({"requests": In(count), "grant": Out(count), "take": In(1)})
+        super().__init__(
+            {"requests": In(count), "grant": Out(count), "free": Out(count), "take": In(1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
         # Ones above the requester that was served last.
         above = Signal(self._count)
         waiting = Signal(self._count)
-        candidates = Signal(self._count)
-        m.d.comb += [
-            waiting.eq(self.requests & above),
-            candidates.eq(Mux(waiting.any(), waiting, self.requests)),
-            # The lowest set bit.
-            self.grant.eq(candidates & (~candidates + 1)),
-        ]
+        m.d.comb += [waiting.eq(self.requests & above), self.grant.eq(self.requests & self.free)]
+        for i in range(self._count):
+            lower = waiting.any() | self.requests[:i].any()
+            m.d.comb += self.free[i].eq(~Mux(above[i], waiting[:i].any(), lower))
         with m.If(self.take & self.grant.any()):
             m.d.sync += above.eq(~(self.grant | (self.grant - 1)))
         return m

@@ -38,7 +38,7 @@ class WriteBuffer(wiring.Component):
     wanted : In(1)
         An access waits until the buffer is empty, or has room.
     joins, room : Out(1)
-        A store to ``adr`` of main memory would join; any store would be taken.
+        A store to ``adr`` of main memory would join; one that is ``wanted`` would be taken.
     full : Out(1)
         Something is there.
     memory_valid, memory_ready : Out(1), In(1)
@@ -81,7 +81,8 @@ class WriteBuffer(wiring.Component):
                 (self.memory_valid & self.memory_ready) | (self.word_valid & self.word_ready)
             ),
             self.joins.eq(self.full & ~is_word & (self.addr[bits:] == self.adr[bits:])),
-            self.room.eq(~self.full | drained),
+            # As drained, when it is wanted, but without waiting for what that depends on.
+            self.room.eq(~self.full | Mux(is_word, self.word_ready, self.memory_ready)),
             self.word.eq(self.beat.word_select(_low_bits(self.addr, bits), 32)),
             self.word_mask.eq(self.mask.word_select(_low_bits(self.addr, bits), 4)),
         ]

@@ -75,7 +75,8 @@ class MainMemory(wiring.Component):
     beat, a line LINE_BYTES / bytes_per_cycle beats, during which no other request is
     granted. Latency: the first beat of a read arrives ``latency_cycles`` after its grant. Requests
     take effect in the order of their grants, which are round robin among all ports. Back-pressure:
-    ``ready`` of each port. Reset: no request outstanding; the contents stay.
+    ``ready`` of each port, which does not depend on its own ``valid``. Reset: no request
+    outstanding; the contents stay.
 
     Parameters
     ----------
@@ -156,13 +157,18 @@ class MainMemory(wiring.Component):
         addr = Signal(27)
         # Beats of a granted line that still have to be issued.
         beats_left = Signal(range(self._signature.line_beats + 1))
+        is_free = Signal()
         issued = Signal(self._beat)
         current = Signal(self._beat)
         requests = Cat(port.valid for port in [*ports, *writers])
         m.d.comb += [
-            arbiter.requests.eq(requests & (beats_left == 0).replicate(len(requests))),
+            is_free.eq(beats_left == 0),
+            arbiter.requests.eq(requests & is_free.replicate(len(requests))),
             arbiter.take.eq(1),
-            Cat(port.ready for port in [*ports, *writers]).eq(grant),
+            # Not the grant: that would be behind all that makes a request valid.
+            Cat(port.ready for port in [*ports, *writers]).eq(
+                arbiter.free & is_free.replicate(len(requests))
+            ),
             addr.eq(onehot_mux(grant, [port.addr for port in [*ports, *writers]])),
             issued.addr.eq(addr[self._word_bits :]),
             issued.we.eq(onehot_mux(grant, [*(port.we for port in ports), *(1 for _ in writers)])),

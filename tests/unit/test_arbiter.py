@@ -37,6 +37,27 @@ def test_a_grant_that_is_not_taken_stays():
     simulate(dut, testbench)
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_who_is_free_gets_the_grant_by_asking(count):
+    dut = RoundRobin(count=count)
+
+    async def testbench(ctx):
+        ctx.set(dut.take, 1)
+        for last in range(count):
+            ctx.set(dut.requests, 1 << last)
+            await ctx.tick()
+            ctx.set(dut.take, 0)
+            for requests in range(1 << count):
+                ctx.set(dut.requests, requests)
+                free = ctx.get(dut.free)
+                for i in range(count):
+                    ctx.set(dut.requests, requests | 1 << i)
+                    assert ctx.get(dut.grant) >> i & 1 == free >> i & 1
+            ctx.set(dut.take, 1)
+
+    simulate(dut, testbench)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_nobody_waits_more_than_his_turn(seed):
     count = 6
