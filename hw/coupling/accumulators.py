@@ -64,13 +64,15 @@ class Accumulators(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         words = data.ArrayLayout(32, COLUMNS)
-        values, products = Signal(words), Signal(data.ArrayLayout(signed(16), COLUMNS))
+        values = Signal(words)
+        products = Signal(data.ArrayLayout(signed(16), COLUMNS))
         m.d.comb += self.element.eq(values[self.column])
         for i in range(COLUMNS):
             a, b = self.a.word_select(i, 8).as_signed(), self.b.word_select(i, 8).as_signed()
             m.d.comb += products[i].eq(a * b)
         sums = self._add_sums(m, words, values, products)
-        row, write = Signal.like(self.row, reset_less=True), Signal(COLUMNS, reset_less=True)
+        row = Signal.like(self.row, reset_less=True)
+        write = Signal(COLUMNS, reset_less=True)
         m.d.sync += [row.eq(self.row), write.eq(self.write)]
         for i in range(COLUMNS):
             bank = memory.Memory(shape=32, depth=ROWS, init=[])
@@ -92,7 +94,8 @@ class Accumulators(wiring.Component):
         is_total = Signal(reset_less=True)
         element = Signal(32, reset_less=True)
         pairs = Signal(data.ArrayLayout(signed(17), 2), reset_less=True)
-        olds, addends = Signal(words, reset_less=True), Signal(products.shape(), reset_less=True)
+        olds = Signal(words, reset_less=True)
+        addends = Signal(products.shape(), reset_less=True)
         m.d.sync += [
             is_total.eq(self.source == Source.TOTAL),
             element.eq(self.element),

@@ -95,15 +95,35 @@ class SyncUnit(wiring.Component):
         return m
 
     def _counters_and_mutexes(self, m, granted, group, idx, we, dat_w, result):
-        counters = Array(Signal(32, name=f"counter_{i}") for i in range(FETCH_ADD_COUNT))
         taken = Signal(MUTEX_COUNT)
+        counts = Signal()
+        value = self._add_counters(m, counts, idx, we, dat_w)
         with m.If(group == _OFFSET["FETCH_ADD"] >> 8):
-            m.d.comb += result.eq(counters[idx])
-            for i, counter in enumerate(counters):
-                # A sum for each: one behind the choice would be late in the cycle.
-                with m.If(granted & (idx == i)):
-                    m.d.sync += counter.eq(Mux(we, dat_w, counter + 1))
+            m.d.comb += [counts.eq(granted), result.eq(value)]
         with m.Elif(group == _OFFSET["MUTEX"] >> 8):
             m.d.comb += result.eq(~taken.bit_select(idx, 1))
             with m.If(granted):
                 m.d.sync += taken.bit_select(idx, 1).eq(~we)
+
+    def _add_counters(self, m, counts, idx, we, dat_w):
+        """The counters; returns the one that is asked for, which ``counts`` changes.
+
+        It is written a cycle later: a sum behind the choice of a counter would be late in its own.
+        """
+        counters = Array(Signal(32, name=f"counter_{i}") for i in range(FETCH_ADD_COUNT))
+        changed = Signal()  # in the cycle before, the one of last_idx
+        last_idx = Signal.like(idx, reset_less=True)
+        last = Signal(32, reset_less=True)
+        adds = Signal(reset_less=True)
+        total = Signal(32)
+        value = Signal(32)
+        m.d.comb += [
+            total.eq(last + adds),
+            value.eq(Mux(changed & (idx == last_idx), total, counters[idx])),
+        ]
+        m.d.sync += [
+            changed.eq(counts), adds.eq(~we), last.eq(Mux(we, dat_w, value)), last_idx.eq(idx),
+        ]  # fmt: skip
+        with m.If(changed):
+            m.d.sync += counters[last_idx].eq(total)
+        return value
