@@ -14,7 +14,7 @@ from .boards import Board
 from .design import CONSTRAINTS
 from .steps import Step
 from .synthesis import NETLIST, Netlist
-from .timing import BOARD_NET, Timing, read_timing
+from .timing import Timing, read_timing
 from .tools import NEXTPNR, PACK, run_tool, tool_version
 
 __all__ = ["BITSTREAM", "Placement", "fastest", "pack", "place"]
@@ -47,7 +47,6 @@ def place(
     *,
     constraints: Path,
     jobs: int | None = None,
-    board_net: str = BOARD_NET,
 ) -> tuple[Placement, ...]:
     """Place and route with each seed, or find it in the cache. A clock that is missed is no error.
 
@@ -57,8 +56,6 @@ def place(
         A file CONSTRAINTS: pins and clocks. The netlist's key has to stand for its content, too.
     jobs : int
         Placements at a time; one for each core if None.
-    board_net : str
-        See :func:`read_timing`.
 
     Raises
     ------
@@ -69,9 +66,7 @@ def place(
     def placed(seed: int) -> Placement:
         folder = _placed(netlist, constraints, _arguments(board, frequency_mhz, seed), seed, step)
         report = json.loads((folder / _REPORT).read_text())
-        return Placement(
-            seed=seed, folder=folder, timing=read_timing(report, board_net=board_net)
-        )
+        return Placement(seed=seed, folder=folder, timing=read_timing(report))
 
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
         return tuple(pool.map(placed, seeds))

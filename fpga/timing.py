@@ -6,8 +6,9 @@ from dataclasses import dataclass
 __all__ = ["Timing", "read_timing"]
 
 _ASYNC = "<async>"
-BOARD_NET = "crg.board_clk"
-"""What Yosys calls the board's clock; nextpnr puts a prefix before it."""
+_GLOBAL = "$glbnet$"
+"""nextpnr's prefix of nets that it makes global itself. The board's clock is one; the machine's is
+global already, by the gate that it comes from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Timing:
         }  # fmt: skip
 
 
-def read_timing(report: Mapping, *, board_net: str = BOARD_NET) -> Timing:
+def read_timing(report: Mapping) -> Timing:
     """Of the JSON that nextpnr's ``--report`` writes."""
     paths_ns: dict[str, float] = {}
     periods_ns: dict[str, float] = {}
@@ -44,10 +45,10 @@ def read_timing(report: Mapping, *, board_net: str = BOARD_NET) -> Timing:
         if _ASYNC in ends:
             continue
         delay_ns = sum(step["delay"] for step in path["path"])
-        name = " to ".join(_clock(end, board_net) for end in ends)
-        paths_ns[name] = round(delay_ns, 3)
+        name = " to ".join(map(_clock, ends))
+        paths_ns[name] = max(round(delay_ns, 3), paths_ns.get(name, 0.0))
         half = _edge(ends[0]) != _edge(ends[1])
-        periods_ns[name] = delay_ns * (2 if half else 1)
+        periods_ns[name] = max(delay_ns * (2 if half else 1), periods_ns.get(name, 0.0))
     limit = max(periods_ns, key=periods_ns.__getitem__)
     used = {name: counts["used"] for name, counts in report["utilization"].items()}
     return Timing(
@@ -63,7 +64,7 @@ def _edge(end: str) -> str:
     return end.split()[0]
 
 
-def _clock(end: str, board_net: str) -> str:
-    """Whose clock: the board's is named after what makes it, the machine's after anything."""
-    clock = "board" if end.endswith(board_net) else "machine"
+def _clock(end: str) -> str:
+    """Whose clock; what either is called depends on what Yosys finds first."""
+    clock = "board" if _GLOBAL in end else "machine"
     return clock if _edge(end) == "posedge" else f"{clock}, falling"

@@ -18,7 +18,7 @@ from ..presets import Preset
 from ..steps import Step
 from ..synthesis import COUNT, NETLIST, make_netlist, synthesis_script
 from ..usage import Usage, check_fit, total_of
-from .design import BOARD_NET, DEVICES, SocDesign, make_soc_design
+from .design import DEVICES, SocDesign, make_soc_design
 
 __all__ = ["BAR", "Beside", "Reference", "build_beside", "check_comparable"]
 
@@ -125,7 +125,7 @@ def build_beside(
         check_fit("LiteX's SoC", total, board)
         placements = place(
             netlist, board, frequency_mhz, range(1, seeds + 1), step,
-            constraints=design.constraints, jobs=jobs, board_net=BOARD_NET,
+            constraints=design.constraints, jobs=jobs,
         )  # fmt: skip
         references.append(
             Reference(script=script, commands=commands, total=total, placements=placements)

@@ -16,7 +16,7 @@ from ..synthesis import COUNT, NETLIST, make_netlist, synthesis_script
 from ..timing import Timing
 from ..tools import check_tools
 from ..usage import Usage, check_fit, total_of
-from .design import BOARD_NET, DEVICES, FREQUENCY_MHZ, SocDesign, make_soc_design
+from .design import DEVICES, FREQUENCY_MHZ, SocDesign, make_soc_design
 
 __all__ = ["External", "build_external"]
 
@@ -56,9 +56,8 @@ def build_external(
     total = total_of(netlist.blocks)
     check_fit(f"the machine ({preset.name}) in LiteX's SoC", total, board)
     (placement,) = place(
-        netlist, board, FREQUENCY_MHZ, [seed], step,
-        constraints=design.constraints, board_net=BOARD_NET,
-    )  # fmt: skip
+        netlist, board, FREQUENCY_MHZ, [seed], step, constraints=design.constraints
+    )
     folder.mkdir(parents=True, exist_ok=True)
     bitstream, machine = folder / BITSTREAM, folder / "machine.json"
     shutil.copyfile(pack(placement, step), bitstream)

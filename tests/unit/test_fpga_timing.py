@@ -38,6 +38,23 @@ def test_path_to_the_gate_has_half_of_one():
     assert timing.limit == "machine to board, falling"
 
 
+def test_names_of_clocks_are_nobodys_promise():
+    # As in an SoC of LiteX.
+    machine = path("posedge tightrope_machine.cfu.clk", "posedge tightrope_machine.cfu.clk", 17.0)
+    board = path("posedge $glbnet$machinesoc_clkout0", "posedge $glbnet$machinesoc_clkout0", 16.0)
+    timing = read_timing(report(machine, board))
+    assert timing.paths_ns == {"machine to machine": 17.0, "board to board": 16.0}
+    assert timing.limit == "machine to machine"
+
+
+def test_of_two_clocks_of_the_board_the_slower_counts():
+    ends = ("posedge $glbnet$clkout0", "posedge $glbnet$clkout1")
+    paths = (path(end, end, delay) for end, delay in zip(ends, (20.0, 9.0), strict=True))
+    timing = read_timing(report(*paths))
+    assert timing.paths_ns == {"board to board": 20.0}
+    assert timing.fmax_mhz == pytest.approx(50)
+
+
 def test_pins_limit_nothing():
     pins = path("<async>", f"posedge {BOARD}", 99.0), path(f"posedge {BOARD}", "<async>", 99.0)
     assert read_timing(report(WITHIN, *pins)).fmax_mhz == pytest.approx(62.5)
