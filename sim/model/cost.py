@@ -1,6 +1,6 @@
 """Calibrated costs at work: events and cycles of a chunk, and how long things wait on a machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
 from .stream_timeline import stream_wait
-from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Pipeline, Work
+from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Features, Pipeline, Work
 
 __all__ = ["BUSY_MAX", "Clock", "Cost", "PriceList", "burst_queue", "bus_queue"]
 
@@ -79,6 +79,7 @@ class PriceList:
     def __init__(self, kernel: Mapping[str, Mapping[str, float]]) -> None:
         tables = [kernel.get(count, {}) for count in COUNTS]
         self._names = sorted(set().union(*tables))
+        self._none = dict.fromkeys(self._names, 0.0)
         costs = np.array([[table.get(name, 0.0) for table in tables] for name in self._names])
         costs = costs.reshape(len(self._names), len(COUNTS))
         fills = costs[:, COUNTS.index("dcache_fills")] * FILL_CYCLES
@@ -96,9 +97,9 @@ class PriceList:
         """The cost of each."""
         rows = []
         for work in works:
-            rounds = work.loops | work.lines | work.code
-            rows.append([rounds.get(name, 0.0) for name in self._names])
-        priced = (np.array(rows) @ self._costs).tolist() if rows else []
+            rounds = self._none | work.loops | work.lines | work.code
+            rows.append([*map(rounds.__getitem__, self._names)])
+        priced = (np.array(rows, float) @ self._costs).tolist() if rows else []
         return [
             Cost(
                 *values,
@@ -106,10 +107,15 @@ class PriceList:
                 bursts=work.bursts,
                 mvms=work.pixel_mvms,
                 pipeline=work.pipeline,
-                unseen=any([n for name, n in work.loops.items() if name not in self._seen]),
+                unseen=self._is_unseen(work.loops),
             )
             for work, values in zip(works, priced, strict=True)
         ]
+
+    def _is_unseen(self, loops: Features) -> bool:
+        if self._seen.issuperset(loops):
+            return False
+        return any([rounds for name, rounds in loops.items() if name not in self._seen])
 
 
 def bus_queue(busy: float) -> float:
@@ -195,6 +201,16 @@ class Clock:
             cost.compute - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
         )
         return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads)
+
+    def least_tile_time(self, costs: Iterable[Cost]) -> float:
+        """Cycles for which the work of chunks needs tiles at the least, however it is cut: nothing
+        comes once for a chunk or a group, no cache misses, and nobody waits for others."""
+        work = mvms = 0.0
+        for cost in costs:
+            fills = FILL_CYCLES * cost.dcache_fills + FETCH_CYCLES * cost.icache_fills
+            work += cost.compute - cost.dispatch - fills
+            mvms += cost.mvms
+        return max(work, mvms * self.mvm_latency)
 
     def time(self, cost: Cost) -> float:
         memory, bus = self.memory_wait(cost), self.bus_wait(cost)

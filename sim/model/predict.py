@@ -29,6 +29,7 @@ __all__ = [
     "chunk_cycles",
     "load_calibration",
     "predict_layer",
+    "predicted_cycles",
 ]
 
 
@@ -81,21 +82,62 @@ def chunk_cycles(
     return [[clock.time(cost) for cost in chunk] for chunk in zip(*by_hart, strict=True)]
 
 
-def _predict_descriptor(
+def predicted_cycles(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> float:
+    """``model_cycles`` of a layer with weights and one group, alone; without counters, which take
+    longer."""
+    return _known(layer, plan, machine, calibration, HeldCode.NOTHING).cycles
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """How a descriptor went, before anything is counted."""
+
+    clock: Clock
+    costs: list[list[Cost]]
+    once: Cost
+    first: Cost
+    outcome: Outcome
+
+
+@dataclasses.dataclass
+class _Known:
+    """What the calibration remembers of a descriptor."""
+
+    used: ClusterConfig
+    """The machine, without tiles that the plan has no use for."""
+    cycles: float
+    found: _Run | LayerPrediction
+    """How it went, until somebody wants to know all."""
+
+
+def _known(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
-) -> LayerPrediction:
-    """Of one descriptor; what was predicted once is remembered."""
+) -> _Known:
     shape = (layer.op, layer.in_shape, layer.out_shape, layer.kernel, layer.stride, layer.pads,
              layer.groups, layer.inputs)  # fmt: skip
     # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
     used = machine if plan.groups else _without_tiles(machine)
-    known, key = calibration.memo, (shape, plan, used, held)
-    found = known.get(key)
-    if found is None:
-        if len(known) >= MEMO_MAX:
-            known.clear()
-        found = known[key] = _computed(layer, plan, used, calibration, held)
-    if used is machine:
+    memo, key = calibration.memo, (shape, plan, used, held)
+    known = memo.get(key)
+    if known is None:
+        if len(memo) >= MEMO_MAX:
+            memo.clear()
+        run = _run(layer, plan, used, calibration, held)
+        known = memo[key] = _Known(used, run.outcome.cycles, run)
+    return known
+
+
+def _predict_descriptor(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
+) -> LayerPrediction:
+    """Of one descriptor; what was predicted once is remembered."""
+    known = _known(layer, plan, machine, calibration, held)
+    if isinstance(known.found, _Run):
+        known.found = _counted(layer, plan, known.used, known.found)
+    found = known.found
+    if plan.groups:
         return found
     tiles = tile_counters(layer, plan, machine)
     return dataclasses.replace(found, counters=dataclasses.replace(found.counters, tiles=tiles))
@@ -108,9 +150,9 @@ def _without_tiles(machine: ClusterConfig) -> ClusterConfig:
     )
 
 
-def _computed(
+def _run(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
-) -> LayerPrediction:
+) -> _Run:
     prices = price_list(layer, plan.body, calibration)
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
     costs, first = costs_by_hart(layer, plan, machine, calibration)
@@ -123,12 +165,18 @@ def _computed(
     }  # fmt: skip
     (once,) = prices.price([Work(layer_loops, {})])
     once, first = with_held_code([once, first], held)
-    found = agreed_outcome(plan, clock, costs, once, first)
-    sums = _sums(found, costs, once, first)
+    return _Run(clock, costs, once, first, agreed_outcome(plan, clock, costs, once, first))
+
+
+def _counted(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, run: _Run
+) -> LayerPrediction:
+    found = run.outcome
+    sums = _sums(found, run.costs, run.once, run.first)
     tiles = tile_counters(layer, plan, machine, on_tiles(plan, machine, found.owners))
     beats = sum(hart_beats(cost, machine.memory.bytes_per_cycle) for cost in sums)
     traffic = shared_traffic(layer, plan, machine, tiles, beats)
-    return prediction(plan, clock, sums, found.waited, found.cycles, tiles, traffic)
+    return prediction(plan, run.clock, sums, found.waited, found.cycles, tiles, traffic)
 
 
 def _sums(found: Outcome, costs: list[list[Cost]], once: Cost, first: Cost) -> list[Cost]:
