@@ -120,7 +120,7 @@ def _misses_of_windows(shape, slices, tables: TileTables) -> list[float]:
     fixed = _fixed_reads(len(slices), tables)
     walks = inputs.walks
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
-    first = len(inputs.stack | _below(fixed.found)) + len(inputs.tables | _above(fixed.found))
+    first = len(inputs.stack | _below(fixed.found[:-1])) + len(inputs.tables | _above(fixed.found[:-1]))
     misses = misses_of_rounds(fixed, walks) - (walks.warm == 0) * first
     counted = walks.rounds_of - walks.warm
     return [max(0.0, found) for found in (misses / counted).tolist()]
