@@ -119,7 +119,7 @@ def _missed_from(
     weights = _FAR + phase + beside + 4 * row_bytes * np.array(blocks)
     walk = block_lines(row_bytes, weights, np.array([phase]), pixels)
     missed = direct_mapped_misses(walk.lines.ravel(), warm * walk.lines.shape[1])
-    return missed + int(walk.again[warm:].sum())
+    return missed + sum(walk.again.tolist()[warm:])
 
 
 @functools.lru_cache(maxsize=4096)

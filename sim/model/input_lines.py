@@ -34,7 +34,8 @@ def lines_of_patches(
         addrs = (row + left * channels)[:, None] + offsets
         # Padding is not read: neither left or right of a row nor, as if it were the nearest row,
         # above or below the image.
-        inside = np.clip(addrs, row[:, None], (row + in_w * channels - 1)[:, None])
-        shift = (np.clip(y, 0, in_h - 1) - y) * (in_w * channels)
-        reads.append((inside + shift[:, None] + GUARD_BYTES) // LINE_BYTES)
+        np.maximum(addrs, row[:, None], out=addrs)
+        np.minimum(addrs, (row + in_w * channels - 1)[:, None], out=addrs)
+        shift = (np.minimum(np.maximum(y, 0), in_h - 1) - y) * (in_w * channels)
+        reads.append((addrs + (shift + GUARD_BYTES)[:, None]) // LINE_BYTES)
     return np.concatenate(reads, axis=1)

@@ -4,7 +4,6 @@ What a pixel reads lies at known places of the cache (``places``), so which line
 follows from the layer's shape and plan.
 """
 
-import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -49,8 +48,7 @@ _TAILS = {
 """By ``is_loose``, the tables of branches for the last 0 .. 7 bytes of a run: 4 bytes for each."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TileTables:
+class TileTables(NamedTuple):
     """Where a group's constants lie, modulo the cache, and what reads them."""
 
     bias: int
@@ -75,7 +73,7 @@ class TileTables:
         return cls(
             bias=(places.bias + first) % CACHE_BYTES,
             scales=(places.scales + first) % CACHE_BYTES,
-            blocks=(places.blocks + size_bytes(BLOCK) * sum(len(one.blocks) for one in before))
+            blocks=(places.blocks + size_bytes(BLOCK) * sum([len(one.blocks) for one in before]))
             % CACHE_BYTES,
             chunk=places.chunks,
             channels=group.channel_count,
@@ -120,7 +118,8 @@ def _misses_of_windows(shape, slices, tables: TileTables) -> list[float]:
     fixed = _fixed_reads(len(slices), tables)
     walks = inputs.walks
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
-    first = len(inputs.stack | _below(fixed.found[:-1])) + len(inputs.tables | _above(fixed.found[:-1]))
+    lines = _lines_in(fixed.found[:-1])
+    first = len(lines) + len(inputs.ends - lines) + inputs.others
     misses = misses_of_rounds(fixed, walks) - (walks.warm == 0) * first
     counted = walks.rounds_of - walks.warm
     return [max(0.0, found) for found in (misses / counted).tolist()]
@@ -131,10 +130,11 @@ class _InputReads(NamedTuple):
 
     walks: Between
     """Of all windows that are walked."""
-    stack: frozenset[int]
-    """Lines at the ends of runs, of the first window: in columns that begin with the stack,"""
-    tables: frozenset[int]
-    """and in others."""
+    ends: frozenset[int]
+    """Lines at the ends of runs, of the first window: of the stack in columns that begin with it,
+    and of tables in those that begin with one."""
+    others: int
+    """Lines of the stack in columns of the latter kind, and of tables in the former."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -163,20 +163,14 @@ def _input_reads(shape, slices, is_loose: bool) -> _InputReads:
     )
     cold = np.concatenate(of_ends, axis=1)[: ends[0]]
     is_stack = cold[0] < _INPUT // LINE_BYTES
-    return _InputReads(walks, _lines_in(cold[:, is_stack]), _lines_in(cold[:, ~is_stack]))
+    stack, tables = _lines_in(cold[:, is_stack]), _lines_in(cold[:, ~is_stack])
+    ends = frozenset([line for line in stack if line < _INPUT // LINE_BYTES])
+    ends |= frozenset([line for line in tables if line >= _INPUT // LINE_BYTES])
+    return _InputReads(walks, ends, len(stack) + len(tables) - len(ends))
 
 
 def _lines_in(lines: np.ndarray) -> frozenset[int]:
     return frozenset(lines.ravel().tolist())
-
-
-def _below(lines: np.ndarray) -> frozenset[int]:
-    """Those of the stack."""
-    return _lines_in(lines[lines < _INPUT // LINE_BYTES])
-
-
-def _above(lines: np.ndarray) -> frozenset[int]:
-    return _lines_in(lines[lines >= _ACC // LINE_BYTES])
 
 
 @functools.lru_cache(maxsize=4096)
