@@ -28,7 +28,7 @@ def lines_of_patches(
     for ky in range(k_begin // row_bytes, -(-end // row_bytes)):
         begin = max(k_begin, ky * row_bytes) - ky * row_bytes
         last = min(end, (ky + 1) * row_bytes) - ky * row_bytes - 1
-        offsets = np.append(np.arange(begin, last, LINE_BYTES), last)
+        offsets = np.array([*range(begin, last, LINE_BYTES), last])
         y = top + ky
         row = y * (in_w * channels)
         addrs = (row + left * channels)[:, None] + offsets

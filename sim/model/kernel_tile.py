@@ -82,6 +82,8 @@ def _tail(loops: Features, size: int) -> None:
 def aligned_pixels(layer: Layer, begin: int, end: int, channel: int) -> int:
     """Pixels whose output ``channel`` lies at a word."""
     pitch = layer.out_shape[2]
+    if pitch % 4 == 0:
+        return end - begin if channel % 4 == 0 else 0
     rounds, rest = divmod(end - begin, 4)
     found = [(pixel * pitch + channel) % 4 == 0 for pixel in range(begin, begin + 4)]
     return rounds * sum(found) + sum(found[:rest])

@@ -45,7 +45,8 @@ class Fixed:
         ends = np.cumsum(reads)
         begins = ends - reads
         # What follows the last set is asked for by sets that are never read.
-        found = np.append(lines[order], -1)
+        found = np.full(len(lines) + 1, -1)
+        found[:-1] = lines[order]
         previous = np.empty_like(found)
         previous[1:] = found[:-1]
         # Round after round: a set's last line is there before its first one.
@@ -105,10 +106,11 @@ class Between:
         rounds = np.arange(len(lines)) - (np.cumsum(lengths) - lengths).repeat(lengths)
         counts, last = rounds >= cold[walk], lengths[walk] - 1
         next_counts = (rounds + 1 >= cold[walk]) & (rounds < last)
-        keys = (walk * SETS).astype(np.uint16)[:, None] + (lines % SETS).astype(np.uint16)
+        keys = (walk * SETS).astype(np.uint16)[:, None] + lines.astype(np.uint16) % SETS
         order = keys.ravel().argsort(kind="stable")
-        keys, found = keys.ravel()[order], lines.ravel()[order]
-        in_round, gap = np.divmod(order, lines.shape[1])
+        keys, found = keys.ravel().take(order), lines.ravel().take(order)
+        in_round = order // lines.shape[1]
+        gap = order - in_round * lines.shape[1]
         differs, opens = np.ones(len(order), bool), np.ones(len(order), bool)
         opens[1:] = keys[1:] != keys[:-1]
         differs[1:] = found[1:] != found[:-1]
@@ -136,7 +138,8 @@ def misses_of_rounds(fixed: Fixed, between: Between) -> np.ndarray:
     place = between.rounds * reads + done
     opens = between.opens.copy()
     opens[1:] |= place[1:] != place[:-1]
-    last = np.append(opens[1:], True)
+    last = np.ones(len(opens), bool)
+    last[:-1] = opens[1:]
     # The fixed read that comes next: of this round, or the first of the next one.
     is_over = done == reads
     index = fixed.begins.take(between.sets) + np.where(is_over, 0, done)
