@@ -14,9 +14,10 @@ from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.energy.sampling import energy_factors, sweep_assumed
 from tightrope.sim.image.layout import Balance
-from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.model.features import family_of
 from tightrope.sim.model.helping import helped_plan
+from tightrope.sim.model.least import ROUNDING, least_cycles
 from tightrope.sim.model.predict import (
     LayerPrediction,
     ModelCounters,
@@ -74,6 +75,12 @@ class CalibratedModel:
     def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:
         """See :class:`Predictor`."""
         return helped_plan(layer, plan, machine, Balance.STEAL, self._calibration)
+
+    def least_cycles(
+        self, layer: Layer, groups: Sequence[Group], machine: ClusterConfig
+    ) -> float:
+        """See :class:`Predictor`."""
+        return (1 - ROUNDING) * least_cycles(layer, groups, machine, self._calibration)
 
     def costs(
         self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False

@@ -161,8 +161,29 @@ class Evaluator:
             # Harts without a tile would give other outputs than tiles that are not exact.
             alike = point.tiled_harts == point.harts or is_exact(self.base.tile)
             splits = TightSplit if alike else [TightSplit.CHANNELS]
-        tried = [self._evaluated(point, self._allocation(point, split)) for split in splits]
+        allocations = [self._allocation(point, split) for split in splits]
+        # What leaves more digital is often slower for that alone.
+        first = max(allocations, key=lambda found: found.mac_coverage)
+        best = self._evaluated(point, first)
+        tried = [
+            best if allocation is first else self._evaluated(point, allocation)
+            for allocation in allocations
+            if allocation is first
+            or self._least_cycles(point, allocation) <= best.total.model_cycles
+        ]
         return min(tried, key=lambda choice: choice.total.model_cycles)
+
+    def _least_cycles(self, point: Point, allocation: Allocation) -> float:
+        """That a point with tight tiles takes at the least."""
+        machine = point.machine(self.base)
+        return sum(
+            self._costs[key].cost.model_cycles
+            if key in self._costs
+            else self.predictor.least_cycles(
+                self._layers[key.shape], held.groups if held else (), machine
+            )
+            for key, held in self._keys(point, allocation)
+        )
 
     def _allocation(self, point: Point, split: TightSplit) -> Allocation:
         # Whether tiles stream makes no difference to what is on them.
@@ -182,10 +203,27 @@ class Evaluator:
         return self._allocations[key]
 
     def _evaluated(self, point: Point, allocation: Allocation | None) -> Evaluated:
+        keys = self._keys(point, allocation)
+        self._predict({key: held for key, held in keys if key not in self._costs})
+        known = [self._costs[key] for key, _ in keys]
+        layers = tuple(
+            LayerCost(name=layer.name, op=layer.op.value, body=found.body, cost=found.cost)
+            for layer, found in zip(self.network.layers, known, strict=True)
+        )
+        if allocation:
+            on_tiles = [found.body in TILE_BODIES for found in known]
+            allocation = without(allocation, self.network, point.tiled_harts, on_tiles)
+        total = total_of([found.cost for found in known])
+        split = allocation.split if allocation else None
+        return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
+
+    def _keys(
+        self, point: Point, allocation: Allocation | None
+    ) -> list[tuple[_Key, Held | None]]:
+        """What each layer's cost depends on, and its groups."""
         groups = allocation.groups if allocation else (None,) * len(self.network.layers)
         split = allocation.split if allocation else None
-        wanted: dict[_Key, Held | None] = {}
-        keys = []
+        keys: list[tuple[_Key, Held | None]] = []
         for shape, of_layer in zip(self._shapes, groups, strict=True):
             held = None if of_layer is None else self._held.of(of_layer)
             if held is None:
@@ -195,20 +233,8 @@ class Evaluator:
                     shape, point.harts, point.coupling, point.tiled_harts, point.balance,
                     held.number, split,
                 )  # fmt: skip
-            keys.append(key)
-            if key not in self._costs:
-                wanted[key] = held
-        self._predict(wanted)
-        known = [self._costs[key] for key in keys]
-        layers = tuple(
-            LayerCost(name=layer.name, op=layer.op.value, body=found.body, cost=found.cost)
-            for layer, found in zip(self.network.layers, known, strict=True)
-        )
-        if allocation:
-            on_tiles = [found.body in TILE_BODIES for found in known]
-            allocation = without(allocation, self.network, point.tiled_harts, on_tiles)
-        total = total_of([found.cost for found in known])
-        return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
+            keys.append((key, held))
+        return keys
 
     def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:
         """Predict layers, all in one call."""

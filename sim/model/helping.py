@@ -12,16 +12,12 @@ from tightrope.sim.mapping.plan import LayerPlan, held_channels, of_channels
 from tightrope.sim.workload.layers import Layer
 
 from .calibration import Calibration
-from .chunk_costs import costs_by_hart, price_list
+from .chunk_costs import costs_by_hart
 from .cost import Clock
-from .kernel_dot4 import inner_loops
+from .least import ROUNDING, least_digital_cycles
 from .predict import predicted_cycles
-from .work import Work
 
 __all__ = ["helped_plan"]
-
-ROUNDING = 1e-9
-"""Of sums of cycles, more than it can be."""
 
 
 def helped_plan(
@@ -59,7 +55,7 @@ def helped_plan(
     # Most often the others take longer than helped even if nobody waits for anything.
     reached = (1 + ROUNDING) * predicted_cycles(layer, helped, machine, calibration)
     plans = [even, helped] if fed.least_even_cycles <= reached else [helped]
-    if _least_digital_cycles(layer, machine, calibration) <= reached:
+    if least_digital_cycles(layer, machine, calibration) <= reached:
         plans.append(plan_layer(layer, machine, Body.DOT4, balance))
     return min(plans, key=lambda plan: predicted_cycles(layer, plan, machine, calibration))
 
@@ -103,12 +99,3 @@ def _digital_cycles(
     part = of_channels(layer, channels)
     plan = plan_layer(part, machine, Body.DOT4, Balance.STATIC)
     return machine.harts * predicted_cycles(part, plan, machine, calibration)
-
-
-def _least_digital_cycles(
-    layer: Layer, machine: ClusterConfig, calibration: Calibration
-) -> float:
-    """That a layer takes at the least without tiles: its products, shared out evenly."""
-    loops = inner_loops(layer, layer.pixels, layer.out_shape[2])
-    (cost,) = price_list(layer, Body.DOT4, calibration).price([Work(loops, {})])
-    return cost.compute / machine.harts

@@ -17,7 +17,7 @@ from .pixels import classes_of
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["DigitalChunks", "digital_chunks", "dot4_work", "inner_loops"]
+__all__ = ["DigitalChunks", "digital_chunks", "dot4_work", "least_loops"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 
@@ -142,7 +142,20 @@ def dot4_work(layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks) -> W
     return Work(loops=loops, lines=part.lines, code=part.code)
 
 
-def inner_loops(layer: Layer, pixels: int, channels: int) -> Features:
+def least_loops(layer: Layer) -> Features:
+    """Rounds of loops that all chunks of a layer have together, at the least; of one group."""
+    pitch = pitch_of_patch(layer.patch)
+    channels = layer.out_shape[2] // layer.groups
+    panels = -(-layer.pixels // _panel_pixels(pitch))
+    loops = _inner_loops(layer, layer.pixels, channels) | {
+        "panel": panels, "block": panels * -(-channels // 4),
+    }  # fmt: skip
+    if _is_patches(layer, pitch):
+        return loops
+    return loops | gather_loops(layer, 0, layer.pixels)
+
+
+def _inner_loops(layer: Layer, pixels: int, channels: int) -> Features:
     """Loops over products, of a chunk."""
     words = pitch_of_patch(layer.patch) // 4
     blocks = -(-channels // 4)
@@ -168,7 +181,7 @@ def _part(
     """Of a chunk all but the loops that gather. It ``missed`` so many lines if it was walked."""
     size = _panel_pixels(pitch)
     panels, blocks = -(-pixels // size), -(-channels.count // 4)
-    loops = inner_loops(layer, pixels, channels.count) | {
+    loops = _inner_loops(layer, pixels, channels.count) | {
         "chunk": 1.0,
         "panel": panels,
         "block": panels * blocks,

@@ -12,7 +12,7 @@ from .tile_cache import TileTables, misses_per_pixel, table_lines
 from .tile_runs import READ, runs_of
 from .work import LINE_BYTES, Features, Work
 
-__all__ = ["GROUPS_WALKED", "NO_QUEUE", "aligned_pixels", "queue_loops", "tile_work"]
+__all__ = ["GROUPS_WALKED", "NO_QUEUE", "aligned_pixels", "group_work", "queue_loops", "tile_work"]
 
 NO_QUEUE: Features = {
     "queue_row": 0.0, "run": 0.0, "queue32": 0.0, "queue8": 0.0, "queue_tail": 0.0,
@@ -99,7 +99,7 @@ def tile_work(
     pixels, mvms = chunk.pixel_end - chunk.pixel_begin, 0.0
     for index in range(chunk.begin, chunk.end):
         group = plan.groups[index]
-        found = _group_work(layer, chunk.pixel_begin, chunk.pixel_end, group, element_bytes)
+        found = group_work(layer, chunk.pixel_begin, chunk.pixel_end, group, element_bytes)
         for name, count in found.loops.items():
             loops[name] = loops.get(name, 0.0) + count
         for name, count in found.code.items():
@@ -121,7 +121,7 @@ def _hold_loops(group: Group) -> Features:
 
 
 @functools.lru_cache(maxsize=32768)
-def _group_work(layer: Layer, begin: int, end: int, group: Group, element_bytes: int) -> Work:
+def group_work(layer: Layer, begin: int, end: int, group: Group, element_bytes: int) -> Work:
     """Loops of one group's pixels ``begin`` .. ``end`` - 1."""
     loops = dict(_TILE)
     lines: Features = {"program_lines": 0.0}
