@@ -10,7 +10,7 @@ from tightrope.sim.workload.layers import Layer
 from .calibration import Calibration
 from .chunk_costs import price_list
 from .kernel_dot4 import least_loops
-from .kernel_tile import group_work
+from .kernel_tile import group_loops
 from .work import Work
 
 __all__ = ["ROUNDING", "least_cycles", "least_digital_cycles"]
@@ -39,12 +39,7 @@ def least_cycles(
     least = least_digital_cycles(rest, machine, calibration) if digital else 0.0
     # Other harts would compute the same digitally, and tiles that requantise ask for other loops.
     if groups and machine.tiled_harts == machine.harts and not machine.tile.post_lanes:
-        works = [
-            group_work(layer, 0, layer.pixels, group, machine.tile.output_bytes)
-            for group in groups
-        ]
-        costs = price_list(layer, Body.TIGHT, calibration).price(
-            [Work(work.loops, {}) for work in works]
-        )
+        loops = [group_loops(layer, group, machine.tile.output_bytes) for group in groups]
+        costs = price_list(layer, Body.TIGHT, calibration).price([Work(one, {}) for one in loops])
         least += sum([cost.compute - cost.dispatch for cost in costs]) / machine.harts
     return least
