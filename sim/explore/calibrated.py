@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import isfinite, isinf
 from pathlib import Path
 
@@ -137,6 +138,7 @@ def _cost(kernel: str, found: LayerPrediction, energy: Mapping[str, float]) -> C
     )
 
 
+@lru_cache(maxsize=256)
 def _of_one_tile(machine: ClusterConfig) -> ClusterConfig:
     """The machine as if its tiles were one: energy is linear in what tiles count."""
     return replace(
@@ -147,7 +149,7 @@ def _of_one_tile(machine: ClusterConfig) -> ClusterConfig:
 def _stacked(layers: Sequence[ModelCounters], harts: int) -> RunCounters:
     """Counters of many layers as arrays, and those of all tiles as one's."""
     tile = {
-        name: np.array([sum(one.get(name, 0.0) for one in layer.tiles) for layer in layers])
+        name: np.array([sum([one.get(name, 0.0) for one in layer.tiles]) for layer in layers])
         for name in TileStatusReg
         if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
     }

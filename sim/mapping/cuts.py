@@ -18,7 +18,7 @@ HALVES_MAX = 3
 def make_chunks(pixels: Sequence[Range], others: Sequence[Range]) -> list[Chunk]:
     """Every range of pixels with every range of channels or groups, empty ones left out."""
     return [
-        Chunk(pixel_begin=pixel[0], pixel_end=pixel[1], begin=other[0], end=other[1])
+        Chunk(*pixel, *other)
         for pixel in pixels
         for other in others
         if pixel[1] > pixel[0] and other[1] > other[0]
@@ -51,10 +51,8 @@ def _halves(pixels: int, least: int) -> tuple[Range, ...]:
 
 
 def _of_pixels(chunk: Chunk, begin: int, end: int) -> Chunk:
-    """A part of a chunk. There are many, and dataclasses.replace takes three times as long."""
-    return Chunk(
-        pixel_begin=begin, pixel_end=end, begin=chunk.begin, end=chunk.end, body=chunk.body
-    )
+    """A part of a chunk. There are many, and ``_replace`` takes three times as long."""
+    return Chunk(begin, end, chunk.begin, chunk.end, chunk.body)
 
 
 def cut_evenly(share: Sequence[Chunk], count: int, least: int) -> list[Chunk]:

@@ -60,7 +60,7 @@ def costs_by_hart(
         chunks=tuple(
             chunk
             if plan.body_of(chunk) is not plan.body
-            else dataclasses.replace(chunk, begin=0, end=sum(channels[chunk.begin : chunk.end]))
+            else chunk._replace(begin=0, end=sum(channels[chunk.begin : chunk.end]))
             for chunk in plan.chunks
         ),
     )
