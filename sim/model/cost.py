@@ -92,6 +92,7 @@ class PriceList:
             [costs, compute * overhead, fills / FILL_CYCLES * scratch]
         )  # fmt: skip
         self._seen = set(kernel.get("seen", {}))
+        self._once: dict[tuple[int, int], Cost] = {}
 
     def price(self, works: Sequence[Work]) -> list[Cost]:
         """The cost of each."""
@@ -111,6 +112,14 @@ class PriceList:
             )
             for work, values in zip(works, priced, strict=True)
         ]
+
+    def once(self, harts: int, visits: int) -> Cost:
+        """What a layer costs each hart before its first chunk, if it ``visits`` so many others."""
+        key = (harts, visits)
+        if key not in self._once:
+            loops = {"layer": 1.0, "visit": float(visits), "other_hart": float(harts > 1)}
+            (self._once[key],) = self.price([Work(loops, {})])
+        return self._once[key]
 
     def _is_unseen(self, loops: Features) -> bool:
         if self._seen.issuperset(loops):

@@ -41,7 +41,9 @@ def residual_class(layer: Layer, plan: LayerPlan) -> str:
 def first_uses(works: Iterable[Work]) -> Features:
     """What a hart that does ``works`` fetches once, beside what is fetched again: the code of each
     loop that it runs at all."""
-    used = {name for work in works for name, rounds in work.loops.items() if rounds}
+    used: set[str] = set()
+    for work in works:
+        used.update([name for name, rounds in work.loops.items() if rounds])
     return {f"first_{name}": 1.0 for name in sorted(used)}
 
 

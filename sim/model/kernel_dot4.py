@@ -40,13 +40,13 @@ class DigitalChunks(NamedTuple):
         """What the work of a chunk depends on. Of a large one, not where its pixels lie, but of
         what class they are; and of its channels how many there are, and where in the cache their
         weights begin."""
-        ends = _ends_of(chunk)
-        if ends in self.walked:
-            return ends
-        pixels: Hashable = ends[0]
-        if _outputs(chunk) > self.small_outputs:
-            pixels = classes_of(layer, *ends[0])
-        return (self.channels[body, chunk.begin, chunk.end], pixels)
+        begin, end, first, last, _ = chunk
+        pixels: Hashable = (begin, end)
+        if self.walked and (pixels, (first, last)) in self.walked:
+            return pixels, (first, last)
+        if (end - begin) * (last - first) > self.small_outputs:
+            pixels = classes_of(layer, begin, end)
+        return self.channels[body, first, last], pixels
 
 
 class _Channels(NamedTuple):

@@ -20,7 +20,6 @@ from .ranges import outside, traits_of
 from .rounds import Outcome, agreed_outcome
 from .tile_counters import tile_counters
 from .traffic import hart_beats, shared_traffic
-from .work import Work
 
 __all__ = [
     "LayerPrediction",
@@ -160,11 +159,7 @@ def _run(
     # lost in the waits for them.
     steals = plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES
     visits = machine.harts if steals else 0
-    layer_loops = {
-        "layer": 1.0, "visit": float(visits), "other_hart": float(machine.harts > 1),
-    }  # fmt: skip
-    (once,) = prices.price([Work(layer_loops, {})])
-    once, first = with_held_code([once, first], held)
+    once, first = with_held_code([prices.once(machine.harts, visits), first], held)
     return _Run(clock, costs, once, first, agreed_outcome(plan, clock, costs, once, first))
 
 
