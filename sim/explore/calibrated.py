@@ -41,6 +41,13 @@ CODE = ("explore", "mapping", "model", "energy")
 """Folders of sim/ that a prediction rests on: rows that other code made are never reused."""
 
 
+_HART = tuple(HartCounter)
+_TILE = tuple(
+    name for name in TileStatusReg if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
+)
+"""What is counted."""
+
+
 class CalibratedModel:
     """A :class:`Predictor` that rests on measurements.
 
@@ -150,15 +157,15 @@ def _stacked(layers: Sequence[ModelCounters], harts: int) -> RunCounters:
     """Counters of many layers as arrays, and those of all tiles as one's."""
     tile = {
         name: np.array([sum([one.get(name, 0.0) for one in layer.tiles]) for layer in layers])
-        for name in TileStatusReg
-        if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
+        for name in _TILE
     }
+    # (layers, harts, counters) in one go: to make each array alone takes longer.
+    counts = np.array(
+        [[[own.get(name, 0.0) for name in _HART] for own in layer.harts] for layer in layers]
+    )
     return RunCounters(
         harts=[
-            {
-                name: np.array([layer.harts[hart].get(name, 0.0) for layer in layers])
-                for name in HartCounter
-            }
+            {name: counts[:, hart, index] for index, name in enumerate(_HART)}
             for hart in range(harts)
         ],
         tiles=[tile],

@@ -1,7 +1,8 @@
 """Calibrated costs at work: events and cycles of a chunk, and how long things wait on a machine."""
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
@@ -48,29 +49,21 @@ class Cost:
     unseen: bool = False
     """Some loop of it never ran in the calibration."""
 
-    def copy(self) -> "Cost":
-        """To add to."""
-        made = Cost.__new__(Cost)
-        made.__dict__.update(self.__dict__)
-        return made
+    @classmethod
+    def total(cls, costs: Sequence["Cost"]) -> "Cost":
+        """The sum of some, one or more, in their order."""
+        numbers = [sum(each) for each in zip(*map(_NUMBERS, costs), strict=True)]
+        pipeline = Pipeline()
+        for cost in costs:
+            if cost.pipeline.groups:
+                pipeline += cost.pipeline
+        unseen = any([cost.unseen for cost in costs])
+        return cls(*numbers, pipeline=pipeline, unseen=unseen)
 
-    def add(self, other: "Cost") -> None:
-        self.compute += other.compute
-        self.icache_fills += other.icache_fills
-        self.dcache_fills += other.dcache_fills
-        self.stores += other.stores
-        self.cfu_commands += other.cfu_commands
-        self.shared_accesses += other.shared_accesses
-        self.uncached += other.uncached
-        self.joined_stores += other.joined_stores
-        self.dispatch += other.dispatch
-        self.scratch_fills += other.scratch_fills
-        self.layers += other.layers
-        self.bursts += other.bursts
-        self.mvms += other.mvms
-        if other.pipeline.groups:
-            self.pipeline += other.pipeline
-        self.unseen |= other.unseen
+
+_NUMBERS = operator.attrgetter(
+    *(field.name for field in fields(Cost) if field.name not in ("pipeline", "unseen"))
+)
 
 
 class PriceList:
@@ -189,6 +182,8 @@ class Clock:
         return cost.icache_fills * self._fetch
 
     def bus_wait(self, cost: Cost) -> float:
+        if not cost.shared_accesses and not cost.bursts:
+            return 0.0
         together = cost.bursts * burst_queue(self.loading)
         apart = cost.shared_accesses - cost.bursts
         return (
@@ -198,18 +193,19 @@ class Clock:
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
         until the tiles and the DMA engine are done."""
+        return self._tile_wait(cost, self.memory_wait(cost), self.bus_wait(cost))
+
+    def _tile_wait(self, cost: Cost, memory: float, bus: float) -> float:
+        """Of a hart that waits so long for ``memory`` and ``bus``."""
         if cost.pipeline.groups and cost.pipeline.bands:
-            return self._stream_wait(cost)
+            beside = cost.compute - cost.dispatch + memory + bus
+            return stream_wait(
+                cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads
+            )
         if not cost.mvms:
             return 0.0
-        work = (cost.compute - cost.dispatch + self.memory_wait(cost)) / cost.mvms
-        return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
-
-    def _stream_wait(self, cost: Cost) -> float:
-        beside = (
-            cost.compute - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
-        )
-        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads)
+        work = (cost.compute - cost.dispatch + memory) / cost.mvms
+        return cost.mvms * max(0.0, self.mvm_latency - work - bus / cost.mvms)
 
     def least_tile_time(self, costs: Iterable[Cost]) -> float:
         """Cycles for which the work of chunks needs tiles at the least, however it is cut: nothing
@@ -223,4 +219,5 @@ class Clock:
 
     def time(self, cost: Cost) -> float:
         memory, bus = self.memory_wait(cost), self.bus_wait(cost)
-        return cost.compute + self.fetch_wait(cost) + memory + bus + self.tile_wait(cost)
+        own = cost.compute + self.fetch_wait(cost) + memory + bus
+        return own + self._tile_wait(cost, memory, bus)

@@ -82,13 +82,14 @@ def misses_in_two_turns(
     for place in range(places):
         panel = round(place * max(0, panels - 1) / max(1, places - 1))
         first = _panel_addr(panel * pixels * row_bytes, gathered)
-        middles = WEIGHTS_PHASE_BYTES + (4 * (first_block + np.arange(blocks)) + 2) * row_bytes
-        beside = ((middles - first) & half) == 0
-        for turn, start in ((~beside, first), (beside, first + half)):
-            found = np.flatnonzero(turn).tolist()
+        middle = WEIGHTS_PHASE_BYTES + 2 * row_bytes - first
+        turns: tuple[list[int], list[int]] = ([], [])
+        for block in range(first_block, first_block + blocks):
+            turns[(middle + 4 * row_bytes * block) & half == 0].append(block)
+        for found, start in zip(turns, (first, first + half), strict=True):
             if not found:
                 continue
-            walked = [first_block + block for block in found[:_TURN_BLOCKS]]
+            walked = found[:_TURN_BLOCKS]
             # The panel is counted with the copying.
             misses = _missed(row_bytes, pixels, start, walked, 0) - pixels * row_bytes / LINE_BYTES
             missed += max(0.0, misses) * len(found) / len(walked)

@@ -63,7 +63,10 @@ def _part(row_bytes: int, step: int, own: np.ndarray, groups: np.ndarray) -> Blo
     bases[:, :, :4] = own[:, None]
     bases[:, :, 4:] = groups
     offsets = np.arange(0, row_bytes, step, dtype=np.int32)
-    lines = (bases[:, :, None] + offsets[:, None]) // LINE_BYTES
+    if step == LINE_BYTES:
+        lines = (bases // LINE_BYTES)[:, :, None] + (offsets // LINE_BYTES)[:, None]
+    else:
+        lines = (bases[:, :, None] + offsets[:, None]) // LINE_BYTES
     rounds = step // WORD_BYTES
     again = np.zeros(blocks, np.int64)
     if rounds > 1:

@@ -176,9 +176,9 @@ def _counted(
 
 def _sums(found: Outcome, costs: list[list[Cost]], once: Cost, first: Cost) -> list[Cost]:
     """What each hart did in all."""
-    sums = [once.copy() for _ in costs]
+    paid = [[once] for _ in costs]
     for hart in set(found.owners):
-        sums[hart].add(first)
+        paid[hart].append(first)
     for chunk, owner in enumerate(found.owners):
-        sums[owner].add(costs[owner][chunk])
-    return sums
+        paid[owner].append(costs[owner][chunk])
+    return [Cost.total(own) for own in paid]
