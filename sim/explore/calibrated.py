@@ -26,6 +26,7 @@ from tightrope.sim.model.predict import (
     predict_layer,
 )
 from tightrope.sim.model.sequence import predict_sequence
+from tightrope.sim.model.tile_counters import IDLE
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.sweeps.files import source_fingerprint
 from tightrope.sim.sweeps.fingerprint import fingerprint
@@ -155,8 +156,9 @@ def _of_one_tile(machine: ClusterConfig) -> ClusterConfig:
 
 def _stacked(layers: Sequence[ModelCounters], harts: int) -> RunCounters:
     """Counters of many layers as arrays, and those of all tiles as one's."""
+    busy = [[one for one in layer.tiles if one is not IDLE] for layer in layers]
     tile = {
-        name: np.array([sum([one.get(name, 0.0) for one in layer.tiles]) for layer in layers])
+        name: np.array([sum([one.get(name, 0.0) for one in tiles]) for tiles in busy], float)
         for name in _TILE
     }
     # (layers, harts, counters) in one go: to make each array alone takes longer.

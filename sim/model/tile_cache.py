@@ -5,6 +5,8 @@ follows from the layer's shape and plan.
 """
 
 import functools
+import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -238,14 +240,16 @@ def _take(blocks: int, index: int, tables: TileTables) -> list[int]:
     """Bias, sums and scales of four channels after another."""
     bias, scales = _CONSTANTS + tables.bias, _CONSTANTS + tables.scales
     block, is_last = _block_addr(tables, index), index == blocks - 1
-    quads = range(0, 16 * -(-tables.channels // 4), 16)
-    columns = [[(_ACC + tables.acc if index else bias) + quad for quad in quads]]
+    size = 16 * -(-tables.channels // 4)
+    sums = _ACC + tables.acc if index else bias
     if is_last:
         stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
-        frames = stack["bytes"] if tables.by_bytes else ()
-        columns += [[frame] * len(quads) for frame in frames]
-        columns += [[scales + quad for quad in quads]]
-    read = [addr for quad in zip(*columns, strict=True) for addr in quad]
+        frames = [itertools.repeat(frame) for frame in stack["bytes"] if tables.by_bytes]
+        first, last = (range(addr, addr + size, 16) for addr in (sums, scales))
+        read: Iterable[int] = itertools.chain(*zip(first, *frames, last, strict=False))
+    else:
+        # A line that is read twice in a row is there.
+        read = range(sums // LINE_BYTES * LINE_BYTES, sums + size - 15, LINE_BYTES)
     sink = [_JOB, *(_SINK if is_last else (_ADC_SHIFT,)), _ELEMENTS]
     if blocks == 1:
         before, after = [*_ONE_BLOCK["queue"], block + 16], _ONE_BLOCK["queue"]
