@@ -91,7 +91,7 @@ class PriceList:
         """The cost of each."""
         rows = []
         for work in works:
-            rounds = self._none | work.loops | work.lines | work.code
+            rounds = {**self._none, **work.loops, **work.lines, **work.code}
             rows.append([*map(rounds.__getitem__, self._names)])
         priced = (np.array(rows, float) @ self._costs).tolist() if rows else []
         return [

@@ -32,9 +32,9 @@ def block_lines(
 ) -> BlockLines:
     """Of rows of ``row_bytes``: ``weights`` (blocks,) are the addresses of each block's first one,
     ``patches`` (blocks,) or (1,) those of the first one of its panel, which has so many ``pixels``.
-    Four patches are read together, those that are left one by one. Addresses of a kind are a
-    multiple of ``row_bytes`` apart."""
-    step = _round_bytes(row_bytes, int(weights[0]) | int(patches[0]))
+    Four patches are read together, those that are left one by one."""
+    addrs = np.bitwise_or.reduce(weights) | np.bitwise_or.reduce(patches)
+    step = _round_bytes(row_bytes, int(addrs))
     own = weights[:, None] + np.arange(4) * row_bytes
     whole = pixels // 4 * 4
     rows = patches[:, None] + np.arange(pixels) * row_bytes
@@ -74,8 +74,8 @@ def _part(row_bytes: int, step: int, own: np.ndarray, groups: np.ndarray) -> Blo
         phases = LINE_BYTES // step
         counts = _phase_counts(len(offsets), phases)
         sets = lines[:, :, : len(counts)] % SETS
-        meet = (sets[..., None, :] == sets[..., None]).sum(-1) > 1
-        again = (rounds - 1) * (meet.sum(axis=(1, 3)) @ counts)
+        meet = np.add.reduce(sets[..., None, :] == sets[..., None], axis=-1) > 1
+        again = (rounds - 1) * (np.add.reduce(meet, axis=(1, 3)) @ counts)
     return BlockLines(lines.reshape(blocks, -1), again)
 
 

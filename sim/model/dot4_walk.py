@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from tightrope.sim.workload.layers import Layer
 
-from .cache_lines import miss_mask
 from .dot4_lines import block_lines
 from .input_lines import lines_of_patches
 from .places import Places
-from .work import LINE_BYTES
+from .work import LINE_BYTES, SETS
 
 __all__ = ["WALKED_MACS", "Ends", "misses_of_chunks"]
 
@@ -17,8 +16,7 @@ WALKED_MACS = 200_000
 """Of a chunk that is walked: a millisecond."""
 _FAR = 1 << 28
 """Parts of the memory are this far from each other, a multiple of the cache."""
-_PARTS = 5
-_STACK, _INPUT, _WEIGHTS, _SCRATCH, _TABLES = (part * _FAR for part in range(_PARTS))
+_STACK, _INPUT, _WEIGHTS, _SCRATCH, _TABLES = (part * _FAR for part in range(5))
 _FRAMES = (3568, 3632, 3392, 3424, 3344)
 """Stack that each block of channels uses: fields of the descriptor, frames of run_panel and
 dot_4x4; as the compiler has it, addresses modulo the cache."""
@@ -87,6 +85,6 @@ def _block_lines(places: Places, channels: np.ndarray) -> np.ndarray:
 
 def _misses_of_each(walks: np.ndarray) -> np.ndarray:
     """(walks,) misses of some (walks, reads), each on an empty cache."""
-    # As one walk, in which each has lines of its own.
-    apart = np.arange(len(walks))[:, None] * (_PARTS * _FAR // LINE_BYTES)
-    return miss_mask((walks + apart).ravel()).reshape(walks.shape).sum(axis=1)
+    order = (walks.astype(np.uint8) % SETS).argsort(axis=1, kind="stable")
+    found = np.take_along_axis(walks, order, axis=1)
+    return 1 + np.count_nonzero(found[:, 1:] != found[:, :-1], axis=1)

@@ -106,8 +106,8 @@ class _Known:
 
     used: ClusterConfig
     """The machine, without tiles that the plan has no use for."""
-    cycles: float
-    found: _Run | LayerPrediction
+    cycles: float = 0.0
+    found: _Run | LayerPrediction | None = None
     """How it went, until somebody wants to know all."""
 
 
@@ -118,13 +118,14 @@ def _known(
              layer.groups, layer.inputs)  # fmt: skip
     # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
     used = machine if plan.groups else _without_tiles(machine)
-    memo, key = calibration.memo, (shape, plan, used, held)
-    known = memo.get(key)
-    if known is None:
-        if len(memo) >= MEMO_MAX:
-            memo.clear()
-        run = _run(layer, plan, used, calibration, held)
-        known = memo[key] = _Known(used, run.outcome.cycles, run)
+    memo = calibration.memo
+    if len(memo) >= MEMO_MAX:
+        memo.clear()
+    # In one step: it takes long to hash a plan.
+    known = memo.setdefault((shape, plan, used, held), _Known(used))
+    if known.found is None:
+        known.found = _run(layer, plan, used, calibration, held)
+        known.cycles = known.found.outcome.cycles
     return known
 
 

@@ -5,8 +5,7 @@ misses, and changes whether the next of those that are always read finds its lin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from .work import SETS
 __all__ = ["Between", "Fixed", "misses_of_rounds"]
 
 
-@dataclass(frozen=True)
-class Fixed:
+class Fixed(NamedTuple):
     """Lines that every round reads in the same order."""
 
     reads: np.ndarray
@@ -70,8 +68,7 @@ class Fixed:
         )
 
 
-@dataclass(frozen=True)
-class Between:
+class Between(NamedTuple):
     """What some walks read in the gaps. Arrays of (reads,), ordered by walk, then by set, then by
     time."""
 
