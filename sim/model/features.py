@@ -58,7 +58,7 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     tiled = TileGroups(layer, plan, machine.tile.output_bytes, places)
     works = []
     for chunk in plan.chunks:
-        body = plan.body_of(chunk)
+        body = plan.body if chunk.body is None else chunk.body
         if digital and body in DIGITAL_BODIES:
             key = (body, digital.key(layer, body, chunk))
         else:

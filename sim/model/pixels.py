@@ -1,7 +1,7 @@
 """Output pixels by what of the kernel lies inside the image: pixels of a class cost the same."""
 
-import dataclasses
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from tightrope.sim.workload.layers import Layer
@@ -13,8 +13,7 @@ WALKED_PIXELS = 400
 one all are taken to be like the mean."""
 
 
-@dataclasses.dataclass(frozen=True)
-class PixelClass:
+class PixelClass(NamedTuple):
     """Where the kernel lies, over an output pixel."""
 
     ky: tuple[int, int]
