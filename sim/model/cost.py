@@ -24,7 +24,7 @@ _DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", 
              "pack", "tile", "strip", "window_row")  # fmt: skip
 
 
-@dataclass
+@dataclass(slots=True)
 class Cost:
     """Events and cycles of a chunk, or a sum of them; the first are those of :data:`COUNTS`."""
 
@@ -71,16 +71,16 @@ class PriceList:
 
     def __init__(self, kernel: Mapping[str, Mapping[str, float]]) -> None:
         tables = [kernel.get(count, {}) for count in COUNTS]
-        self._names = sorted(set().union(*tables))
-        self._none = dict.fromkeys(self._names, 0.0)
-        costs = np.array([[table.get(name, 0.0) for table in tables] for name in self._names])
-        costs = costs.reshape(len(self._names), len(COUNTS))
+        names = sorted(set().union(*tables))
+        self._none = dict.fromkeys(names, 0.0)
+        costs = np.array([[table.get(name, 0.0) for table in tables] for name in names])
+        costs = costs.reshape(len(names), len(COUNTS))
         fills = costs[:, COUNTS.index("dcache_fills")] * FILL_CYCLES
         fetches = costs[:, COUNTS.index("icache_fills")] * FETCH_CYCLES
         compute = costs[:, COUNTS.index("compute")].copy()
         costs[:, COUNTS.index("compute")] += fills + fetches
-        overhead = np.array([name in _DISPATCH for name in self._names])
-        scratch = np.array([name == "results" for name in self._names])
+        overhead = np.array([name in _DISPATCH for name in names])
+        scratch = np.array([name == "results" for name in names])
         self._costs = np.column_stack(
             [costs, compute * overhead, fills / FILL_CYCLES * scratch]
         )  # fmt: skip
@@ -91,8 +91,9 @@ class PriceList:
         """The cost of each."""
         rows = []
         for work in works:
+            # Names that have a price come first, in their order.
             rounds = {**self._none, **work.loops, **work.lines, **work.code}
-            rows.append([*map(rounds.__getitem__, self._names)])
+            rows.append([*rounds.values()][: len(self._none)])
         priced = (np.array(rows, float) @ self._costs).tolist() if rows else []
         return [
             Cost(

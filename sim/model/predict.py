@@ -137,7 +137,7 @@ def _predict_descriptor(
     if isinstance(known.found, _Run):
         known.found = _counted(layer, plan, known.used, known.found)
     found = known.found
-    if plan.groups:
+    if known.used == machine:
         return found
     tiles = tile_counters(layer, plan, machine)
     return dataclasses.replace(found, counters=dataclasses.replace(found.counters, tiles=tiles))
