@@ -68,13 +68,11 @@ def misses_if_weights_stay(
     begin = SCRATCH_PHASE_BYTES if gathered else GUARD_BYTES
     step = 0 if gathered else pixels * row_bytes
     places = 1 if gathered else min(_STAY_PLACES, max(1, panels - 1))
-    first = later = 0
+    begins = []
     for place in range(places):
         panel = round(place * max(0, panels - 2) / max(1, places - 1))
-        where = (begin + panel * step) % CACHE_BYTES
-        found = _missed_by_two(row_bytes, pixels, where, step, blocks)
-        first += found[0]
-        later += found[1]
+        begins.append((begin + panel * step) % CACHE_BYTES)
+    first, later = _missed_by_two(row_bytes, pixels, tuple(begins), step, blocks)
     return first / (blocks * places), later / (blocks * places)
 
 
@@ -148,17 +146,23 @@ def _missed_from(
     return found
 
 
-@functools.lru_cache(maxsize=4096)
 def _missed_by_two(
-    row_bytes: int, pixels: int, begin: int, step: int, blocks: int
+    row_bytes: int, pixels: int, begins: Sequence[int], step: int, blocks: int
 ) -> tuple[int, int]:
-    """Lines that all blocks miss on a first panel at ``begin`` and on the next, ``step`` bytes
+    """Lines that all blocks miss on first panels at ``begins`` and on the next ones, ``step`` bytes
     later."""
+    # As one walk, in which each place has lines of its own.
+    apart = _APART * np.arange(len(begins))[:, None, None]
+    panels = np.array([(begin, begin + step) for begin in begins])[:, :, None] + apart
     weights = _FAR + WEIGHTS_PHASE_BYTES + 4 * row_bytes * np.arange(blocks)
-    panels = np.array([[begin], [begin + step]])
-    walks = [block_lines(row_bytes, weights, panel, pixels) for panel in panels]
-    both = np.concatenate([walk.lines.ravel() for walk in walks])
-    mask = miss_mask(both)
-    half = len(both) // 2
-    first, later = (int(walk.again.sum()) for walk in walks)
-    return first + np.count_nonzero(mask[:half]), later + np.count_nonzero(mask[half:])
+    both = (len(begins), 2, blocks)
+    walk = block_lines(
+        row_bytes,
+        np.broadcast_to(weights + apart, both).ravel(),
+        np.broadcast_to(panels, both).ravel(),
+        pixels,
+    )
+    mask = miss_mask(walk.lines.ravel()).reshape(*both, -1)
+    missed = mask.sum(axis=(0, 2, 3)) + walk.again.reshape(both).sum(axis=(0, 2))
+    first, later = missed.tolist()
+    return first, later

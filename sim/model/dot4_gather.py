@@ -1,13 +1,13 @@
 """Loops of gather in sw/kernels/conv_dot4.c: patches that are not in the input side by side."""
 
 import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tightrope.sim.image.tables import pitch_of_patch
 from tightrope.sim.workload.layers import Layer
 
 from .pixels import PixelClass, classes_of
-from .work import Features
 
 __all__ = ["gather_loops"]
 
@@ -16,14 +16,20 @@ _LOOPS = ("gather_pixel", "gather_row", "gather_run", "gather_16", "gather_word"
           "gather_fill_byte")  # fmt: skip
 
 
-def gather_loops(layer: Layer, begin: int, end: int) -> Features:
+def gather_loops(layer: Layer, begin: int, end: int) -> Mapping[str, float]:
     """Of the pixels ``begin`` .. ``end`` - 1."""
-    classes, counts = zip(*classes_of(layer, begin, end), strict=True)
     channels = layer.in_shape[2] // layer.groups
-    table = _table(
-        classes, layer.kernel, channels, layer.in_shape[2], pitch_of_patch(layer.patch)
-    )
-    return dict(zip(_LOOPS, (counts @ table).tolist(), strict=True))
+    return _of_classes(
+        classes_of(layer, begin, end),
+        layer.kernel, channels, layer.in_shape[2], pitch_of_patch(layer.patch),
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=16384)
+def _of_classes(counted: Sequence[tuple[PixelClass, int]], *shape) -> Mapping[str, float]:
+    """Of so many pixels of each class."""
+    classes, counts = zip(*counted, strict=True)
+    return dict(zip(_LOOPS, (counts @ _table(classes, *shape)).tolist(), strict=True))
 
 
 @functools.lru_cache(maxsize=4096)
