@@ -60,16 +60,17 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     for chunk in plan.chunks:
         body = plan.body if chunk.body is None else chunk.body
         if digital and body in DIGITAL_BODIES:
-            key = (body, digital.key(layer, body, chunk))
+            key = (body, digital.key(body, chunk))
         else:
             key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
-        if key not in known:
-            known[key] = (
+        work = known.get(key)
+        if work is None:
+            work = known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
                 if body is Body.STREAM and geometry
                 else chunk_work(layer, plan, chunk, machine, places, digital, tiled)
             )
-        works.append(known[key])
+        works.append(work)
     return works
 
 

@@ -2,7 +2,7 @@
 
 import collections
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from tightrope.sim.image.layout import Body
@@ -13,7 +13,7 @@ from tightrope.sim.workload.layers import Layer
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
 from .dot4_gather import gather_loops
 from .dot4_walk import WALKED_MACS, Ends, misses_of_chunks
-from .pixels import classes_of
+from .pixels import classes_in
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
@@ -36,7 +36,10 @@ class DigitalChunks(NamedTuple):
     parts: dict[Hashable, Work]
     """What is known of chunks of some channels and pixels, but for gathering."""
 
-    def key(self, layer: Layer, body: Body, chunk: Chunk) -> Hashable:
+    classes: Callable[[int, int], Hashable]
+    """Of a range of pixels."""
+
+    def key(self, body: Body, chunk: Chunk) -> Hashable:
         """What the work of a chunk depends on. Of a large one, not where its pixels lie, but of
         what class they are; and of its channels how many there are, and where in the cache their
         weights begin."""
@@ -45,7 +48,7 @@ class DigitalChunks(NamedTuple):
         if self.walked and (pixels, (first, last)) in self.walked:
             return pixels, (first, last)
         if (end - begin) * (last - first) > self.small_outputs:
-            pixels = classes_of(layer, begin, end)
+            pixels = self.classes(begin, end)
         return self.channels[body, first, last], pixels
 
 
@@ -86,6 +89,7 @@ def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChun
         small_outputs,
         pitch,
         {},
+        classes_in(layer),
     )
 
 

@@ -182,4 +182,10 @@ def _sums(found: Outcome, costs: list[list[Cost]], once: Cost, first: Cost) -> l
         paid[hart].append(first)
     for chunk, owner in enumerate(found.owners):
         paid[owner].append(costs[owner][chunk])
-    return [Cost.total(own) for own in paid]
+    # Harts that did the same share one sum.
+    sums: dict[tuple[int, ...], Cost] = {}
+    keys = [tuple(map(id, own)) for own in paid]
+    for key, own in zip(keys, paid, strict=True):
+        if key not in sums:
+            sums[key] = Cost.total(own)
+    return [sums[key] for key in keys]
