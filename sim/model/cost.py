@@ -1,8 +1,7 @@
 """Calibrated costs at work: events and cycles of a chunk, and how long things wait on a machine."""
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
@@ -24,8 +23,7 @@ _DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", 
              "pack", "tile", "strip", "window_row")  # fmt: skip
 
 
-@dataclass(slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Events and cycles of a chunk, or a sum of them; the first are those of :data:`COUNTS`."""
 
     compute: float = 0.0
@@ -52,7 +50,7 @@ class Cost:
     @classmethod
     def total(cls, costs: Sequence["Cost"]) -> "Cost":
         """The sum of some, one or more, in their order."""
-        numbers = [sum(each) for each in zip(*map(_NUMBERS, costs), strict=True)]
+        numbers = [sum(each) for each in zip(*[cost[_NUMBERS] for cost in costs], strict=True)]
         pipeline = Pipeline()
         for cost in costs:
             if cost.pipeline.groups:
@@ -61,9 +59,7 @@ class Cost:
         return cls(*numbers, pipeline=pipeline, unseen=unseen)
 
 
-_NUMBERS = operator.attrgetter(
-    *(field.name for field in fields(Cost) if field.name not in ("pipeline", "unseen"))
-)
+_NUMBERS = slice(Cost._fields.index("pipeline"))
 
 
 class PriceList:
