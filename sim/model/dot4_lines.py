@@ -73,8 +73,12 @@ def _part(row_bytes: int, step: int, own: np.ndarray, groups: np.ndarray) -> Blo
         # How lines meet depends on the place in the line only.
         phases = LINE_BYTES // step
         counts = _phase_counts(len(offsets), phases)
-        sets = lines[:, :, : len(counts)] % SETS
-        meet = np.add.reduce(sets[..., None, :] == sets[..., None], axis=-1) > 1
+        sets = lines[:, :, : len(counts)].astype(np.uint8) % SETS
+        sets.sort(axis=-1)
+        # Whether each is the same as the one before.
+        same = np.zeros((*sets.shape[:-1], 5 + together), bool)
+        same[..., 1:-1] = sets[..., 1:] == sets[..., :-1]
+        meet = same[..., 1:] | same[..., :-1]
         again = (rounds - 1) * (np.add.reduce(meet, axis=(1, 3)) @ counts)
     return BlockLines(lines.reshape(blocks, -1), again)
 

@@ -111,5 +111,5 @@ def _block_lines(places: Places, channels: np.ndarray) -> np.ndarray:
 def _misses_of_each(walks: np.ndarray) -> np.ndarray:
     """(walks,) misses of some (walks, reads), each on an empty cache."""
     order = (walks.astype(np.uint8) % SETS).argsort(axis=1, kind="stable")
-    found = np.take_along_axis(walks, order, axis=1)
+    found = walks.ravel().take(order + np.arange(0, walks.size, walks.shape[1])[:, None])
     return 1 + np.count_nonzero(found[:, 1:] != found[:, :-1], axis=1)

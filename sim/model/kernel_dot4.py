@@ -33,6 +33,8 @@ class DigitalChunks(NamedTuple):
     """Outputs of a small chunk, at the most."""
     pitch: int
     """Bytes from a patch to the next."""
+    gathered: bool
+    """Patches are not read where they are in the input."""
     parts: dict[Hashable, Work]
     """What is known of chunks of some channels and pixels, but for gathering."""
 
@@ -88,6 +90,7 @@ def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChun
         },
         small_outputs,
         pitch,
+        gathered,
         {},
         classes_in(layer),
     )
@@ -141,7 +144,7 @@ def dot4_work(layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks) -> W
         known.parts[key] = _part(layer, pixels, channels, known.pitch, missed, two_sided)
     part = known.parts[key]
     loops = part.loops
-    if not _is_patches(layer, known.pitch):
+    if known.gathered:
         loops = loops | gather_loops(layer, chunk.pixel_begin, chunk.pixel_end)
     return Work(loops=loops, lines=part.lines, code=part.code)
 
