@@ -101,6 +101,8 @@ class Evaluator:
         self._allocations: dict[tuple[ClusterConfig, TightSplit, float], Allocation] = {}
         self._placements = Placements()
         self._costs: dict[_Key, _Known] = {}
+        self._least: dict[_Key, float] = {}
+        """Cycles of layers that nobody has predicted yet, at the least."""
         self._baselines: dict[int, Cost] = {}
 
     def key(self, point: Point) -> str:
@@ -175,14 +177,16 @@ class Evaluator:
     def _least_cycles(self, point: Point, allocation: Allocation) -> float:
         """That a point with tight tiles takes at the least."""
         machine = point.machine(self.base)
-        return sum(
-            self._costs[key].cost.model_cycles
-            if key in self._costs
-            else self.predictor.least_cycles(
-                self._layers[key.shape], held.groups if held else (), machine
-            )
-            for key, held in self._keys(point, allocation)
-        )
+        cycles = 0.0
+        for key, held in self._keys(point, allocation):
+            if key in self._costs:
+                cycles += self._costs[key].cost.model_cycles
+                continue
+            if key not in self._least:
+                layer, groups = self._layers[key.shape], held.groups if held else ()
+                self._least[key] = self.predictor.least_cycles(layer, groups, machine)
+            cycles += self._least[key]
+        return cycles
 
     def _allocation(self, point: Point, split: TightSplit) -> Allocation:
         # Whether tiles stream makes no difference to what is on them.
