@@ -20,9 +20,9 @@ from tightrope.sim.explore.beside import (
 )
 from tightrope.sim.explore.counters import counters_json, run_counters
 from tightrope.sim.explore.crop import crop_window
-from tightrope.sim.explore.evaluate import plan_for
 from tightrope.sim.explore.explore import Teller
 from tightrope.sim.explore.kernels import is_kernel, parse_kernel
+from tightrope.sim.explore.plans import plan_for
 from tightrope.sim.explore.points import Coupling, Point
 from tightrope.sim.explore.words import count
 from tightrope.sim.image.layout import Balance, Body

@@ -253,6 +253,7 @@ def _by_name(
 def _checked(name: str, value: Count) -> Count:
     """A count as float, so that 32-bit arrays can't overflow."""
     array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array)) or np.any(array < 0):
+    # No comparison holds for what is not a number.
+    if array.dtype.kind not in "iuf" or not ((array >= 0) & (array < np.inf)).all():
         raise EnergyError(f"{name} must be numbers from 0, not {value!r}")
     return array.astype(np.float64) if array.ndim else float(array)

@@ -49,11 +49,11 @@ def _alone(groups: Sequence[Group]) -> tuple[tuple[Group, ...], int]:
 
     def moved(block: Block, own: dict[int, int]) -> Block:
         tile = own.setdefault(block.tile, len(own))
-        return dataclasses.replace(block, tile=tile, row_begin=0, col_begin=0)
+        return Block(tile, 0, block.row_count, 0, block.col_count, block.k_begin)
 
     alone = []
     for group in groups:
         own = numbers.setdefault(group.hart, {})
         blocks = tuple(moved(block, own) for block in group.blocks)
-        alone.append(dataclasses.replace(group, blocks=blocks))
+        alone.append(group._replace(blocks=blocks))
     return tuple(alone), max(map(len, numbers.values()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import isfinite, isinf
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from tightrope.sim.energy.energy import RunCounters, energy_of
 from tightrope.sim.energy.profiles import load_profile
 from tightrope.sim.energy.sampling import energy_factors, sweep_assumed
 from tightrope.sim.image.layout import Balance
-from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.model.features import family_of
 from tightrope.sim.model.helping import helped_plan
+from tightrope.sim.model.least import ROUNDING, least_cycles
 from tightrope.sim.model.predict import (
     LayerPrediction,
     ModelCounters,
@@ -24,6 +26,7 @@ from tightrope.sim.model.predict import (
     predict_layer,
 )
 from tightrope.sim.model.sequence import predict_sequence
+from tightrope.sim.model.tile_counters import IDLE
 from tightrope.sim.model.traffic import TRAFFIC
 from tightrope.sim.sweeps.files import source_fingerprint
 from tightrope.sim.sweeps.fingerprint import fingerprint
@@ -37,6 +40,13 @@ __all__ = ["CalibratedModel"]
 
 CODE = ("explore", "mapping", "model", "energy")
 """Folders of sim/ that a prediction rests on: rows that other code made are never reused."""
+
+
+_HART = tuple(HartCounter)
+_TILE = tuple(
+    name for name in TileStatusReg if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
+)
+"""What is counted."""
 
 
 class CalibratedModel:
@@ -74,6 +84,12 @@ class CalibratedModel:
     def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:
         """See :class:`Predictor`."""
         return helped_plan(layer, plan, machine, Balance.STEAL, self._calibration)
+
+    def least_cycles(
+        self, layer: Layer, groups: Sequence[Group], machine: ClusterConfig
+    ) -> float:
+        """See :class:`Predictor`."""
+        return (1 - ROUNDING) * least_cycles(layer, groups, machine, self._calibration)
 
     def costs(
         self, work: Sequence[tuple[Layer, LayerPlan, ClusterConfig]], *, in_order: bool = False
@@ -130,6 +146,7 @@ def _cost(kernel: str, found: LayerPrediction, energy: Mapping[str, float]) -> C
     )
 
 
+@lru_cache(maxsize=256)
 def _of_one_tile(machine: ClusterConfig) -> ClusterConfig:
     """The machine as if its tiles were one: energy is linear in what tiles count."""
     return replace(
@@ -139,17 +156,18 @@ def _of_one_tile(machine: ClusterConfig) -> ClusterConfig:
 
 def _stacked(layers: Sequence[ModelCounters], harts: int) -> RunCounters:
     """Counters of many layers as arrays, and those of all tiles as one's."""
+    busy = [[one for one in layer.tiles if one is not IDLE] for layer in layers]
     tile = {
-        name: np.array([sum(one.get(name, 0.0) for one in layer.tiles) for layer in layers])
-        for name in TileStatusReg
-        if name not in (TileStatusReg.STATUS, TileStatusReg.GEOMETRY)
+        name: np.array([sum([one.get(name, 0.0) for one in tiles]) for tiles in busy], float)
+        for name in _TILE
     }
+    # (layers, harts, counters) in one go: to make each array alone takes longer.
+    counts = np.array(
+        [[[own.get(name, 0.0) for name in _HART] for own in layer.harts] for layer in layers]
+    )
     return RunCounters(
         harts=[
-            {
-                name: np.array([layer.harts[hart].get(name, 0.0) for layer in layers])
-                for name in HartCounter
-            }
+            {name: counts[:, hart, index] for index, name in enumerate(_HART)}
             for hart in range(harts)
         ],
         tiles=[tile],

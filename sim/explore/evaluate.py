@@ -7,21 +7,20 @@ from typing import NamedTuple
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.allocate import Allocation, Policy, allocate, without
-from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.errors import MappingError
-from tightrope.sim.mapping.mixed import plan_mixed
 from tightrope.sim.mapping.placements import Placements
-from tightrope.sim.mapping.plan import TILE_BODIES, Chunk, Group, LayerPlan, TightSplit
+from tightrope.sim.mapping.plan import TILE_BODIES, Group, LayerPlan, TightSplit
 from tightrope.sim.mapping.tiles import is_exact
 from tightrope.sim.sweeps.fingerprint import fingerprint
-from tightrope.sim.workload.layers import Layer, LayerOp, Network
+from tightrope.sim.workload.layers import Layer, Network
 
 from .alike import Held, HeldGroups
+from .plans import plan_for
 from .points import Coupling, Point, with_tiles
 from .predictor import Cost, Predictor, total_of
 from .rows import Row
 
-__all__ = ["Evaluated", "Evaluator", "LayerCost", "plan_for"]
+__all__ = ["Evaluated", "Evaluator", "LayerCost"]
 
 BODIES = {
     Coupling.NONE: Body.DOT4,
@@ -102,6 +101,8 @@ class Evaluator:
         self._allocations: dict[tuple[ClusterConfig, TightSplit, float], Allocation] = {}
         self._placements = Placements()
         self._costs: dict[_Key, _Known] = {}
+        self._least: dict[_Key, float] = {}
+        """Cycles of layers that nobody has predicted yet, at the least."""
         self._baselines: dict[int, Cost] = {}
 
     def key(self, point: Point) -> str:
@@ -161,8 +162,31 @@ class Evaluator:
             # Harts without a tile would give other outputs than tiles that are not exact.
             alike = point.tiled_harts == point.harts or is_exact(self.base.tile)
             splits = TightSplit if alike else [TightSplit.CHANNELS]
-        tried = [self._evaluated(point, self._allocation(point, split)) for split in splits]
+        allocations = [self._allocation(point, split) for split in splits]
+        # What leaves more digital is often slower for that alone.
+        first = max(allocations, key=lambda found: found.mac_coverage)
+        best = self._evaluated(point, first)
+        tried = [
+            best if allocation is first else self._evaluated(point, allocation)
+            for allocation in allocations
+            if allocation is first
+            or self._least_cycles(point, allocation) <= best.total.model_cycles
+        ]
         return min(tried, key=lambda choice: choice.total.model_cycles)
+
+    def _least_cycles(self, point: Point, allocation: Allocation) -> float:
+        """That a point with tight tiles takes at the least."""
+        machine = point.machine(self.base)
+        cycles = 0.0
+        for key, held in self._keys(point, allocation):
+            if key in self._costs:
+                cycles += self._costs[key].cost.model_cycles
+                continue
+            if key not in self._least:
+                layer, groups = self._layers[key.shape], held.groups if held else ()
+                self._least[key] = self.predictor.least_cycles(layer, groups, machine)
+            cycles += self._least[key]
+        return cycles
 
     def _allocation(self, point: Point, split: TightSplit) -> Allocation:
         # Whether tiles stream makes no difference to what is on them.
@@ -182,10 +206,27 @@ class Evaluator:
         return self._allocations[key]
 
     def _evaluated(self, point: Point, allocation: Allocation | None) -> Evaluated:
+        keys = self._keys(point, allocation)
+        self._predict({key: held for key, held in keys if key not in self._costs})
+        known = [self._costs[key] for key, _ in keys]
+        layers = tuple(
+            LayerCost(name=layer.name, op=layer.op.value, body=found.body, cost=found.cost)
+            for layer, found in zip(self.network.layers, known, strict=True)
+        )
+        if allocation:
+            on_tiles = [found.body in TILE_BODIES for found in known]
+            allocation = without(allocation, self.network, point.tiled_harts, on_tiles)
+        total = total_of([found.cost for found in known])
+        split = allocation.split if allocation else None
+        return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
+
+    def _keys(
+        self, point: Point, allocation: Allocation | None
+    ) -> list[tuple[_Key, Held | None]]:
+        """What each layer's cost depends on, and its groups."""
         groups = allocation.groups if allocation else (None,) * len(self.network.layers)
         split = allocation.split if allocation else None
-        wanted: dict[_Key, Held | None] = {}
-        keys = []
+        keys: list[tuple[_Key, Held | None]] = []
         for shape, of_layer in zip(self._shapes, groups, strict=True):
             held = None if of_layer is None else self._held.of(of_layer)
             if held is None:
@@ -195,20 +236,8 @@ class Evaluator:
                     shape, point.harts, point.coupling, point.tiled_harts, point.balance,
                     held.number, split,
                 )  # fmt: skip
-            keys.append(key)
-            if key not in self._costs:
-                wanted[key] = held
-        self._predict(wanted)
-        known = [self._costs[key] for key in keys]
-        layers = tuple(
-            LayerCost(name=layer.name, op=layer.op.value, body=found.body, cost=found.cost)
-            for layer, found in zip(self.network.layers, known, strict=True)
-        )
-        if allocation:
-            on_tiles = [found.body in TILE_BODIES for found in known]
-            allocation = without(allocation, self.network, point.tiled_harts, on_tiles)
-        total = total_of([found.cost for found in known])
-        return Evaluated(split=split, allocation=allocation, layers=layers, total=total)
+            keys.append((key, held))
+        return keys
 
     def _predict(self, wanted: Mapping[_Key, Held | None]) -> None:
         """Predict layers, all in one call."""
@@ -238,40 +267,3 @@ def _plan(
         except MappingError:
             body = Body.LOOSE
     return plan_for(layer, machine, body, key.balance, groups, key.split)
-
-
-def plan_for(
-    layer: Layer,
-    machine: ClusterConfig,
-    body: Body,
-    balance: Balance,
-    groups: tuple[Group, ...] = (),
-    split: TightSplit | None = None,
-) -> LayerPlan:
-    """The plan of one layer, also where the mapping has none.
-
-    Elementwise work is split evenly over the harts. ``groups`` may hold the first channels only,
-    and the others are digital. Tight tiles that hold different channels can't take each other's
-    work, so those layers stay static under stealing.
-    """
-    if layer.op is LayerOp.ELEMENTWISE:
-        return _elementwise_plan(layer, machine.harts)
-    if split is TightSplit.CHANNELS:
-        balance = Balance.STATIC
-    if not groups:
-        return plan_layer(layer, machine, body, balance)
-    return plan_mixed(layer, machine, body, balance, groups=groups, split=split)
-
-
-def _elementwise_plan(layer: Layer, harts: int) -> LayerPlan:
-    edges = [layer.pixels * hart // harts for hart in range(harts + 1)]
-    chunks = tuple(
-        Chunk(pixel_begin=edges[hart], pixel_end=edges[hart + 1], begin=0, end=layer.out_shape[2])
-        for hart in range(harts)
-    )
-    return LayerPlan(
-        body=Body.DOT4,
-        balance=Balance.STATIC,
-        chunks=chunks,
-        hart_first=tuple(range(harts + 1)),
-    )

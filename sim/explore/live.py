@@ -13,7 +13,8 @@ from tightrope.sim.mapping.groups import empty_pools, place_layer
 from tightrope.sim.workload.layers import Layer, LayerOp
 
 from .crop import crop_to_work, work
-from .evaluate import Evaluator, plan_for
+from .evaluate import Evaluator
+from .plans import plan_for
 from .points import Coupling, Point, Sweep, streaming
 from .predictor import Predictor
 from .words import count

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 
 from tightrope.hw.config import ClusterConfig, HwConfigError
 from tightrope.sim.experiment.machines import streaming_machine
@@ -58,6 +59,7 @@ class Point:
         return with_tiles(base, self.harts, self.coupling, tiles, self.tiled_harts)
 
 
+@functools.lru_cache(maxsize=256)
 def with_tiles(
     base: ClusterConfig, harts: int, coupling: Coupling, tiles: int, tiled_harts: int
 ) -> ClusterConfig:

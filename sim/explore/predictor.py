@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.mapping.plan import LayerPlan
+from tightrope.sim.mapping.plan import Group, LayerPlan
 from tightrope.sim.model.interval import Interval
 from tightrope.sim.workload.layers import Layer
 
@@ -94,6 +94,12 @@ class Predictor(Protocol):
     def helped(self, layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> LayerPlan:
         """A plan of equal shares, or one in which harts that have no tile to feed help, whichever
         is predicted to be faster."""
+        ...
+
+    def least_cycles(
+        self, layer: Layer, groups: Sequence[Group], machine: ClusterConfig
+    ) -> float:
+        """That a layer takes at the least of which ``groups`` are on tight tiles."""
         ...
 
     def area_mm2(self, machine: ClusterConfig) -> float:

@@ -1,5 +1,6 @@
 """Ranges of pixels and channels or groups as chunks, and shares cut so that others can help."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ HALVES_MAX = 3
 def make_chunks(pixels: Sequence[Range], others: Sequence[Range]) -> list[Chunk]:
     """Every range of pixels with every range of channels or groups, empty ones left out."""
     return [
-        Chunk(pixel_begin=pixel[0], pixel_end=pixel[1], begin=other[0], end=other[1])
+        Chunk(*pixel, *other)
         for pixel in pixels
         for other in others
         if pixel[1] > pixel[0] and other[1] > other[0]
@@ -31,23 +32,27 @@ def cut_in_halves(share: Sequence[Chunk], least: int) -> list[Chunk]:
     """
     found: list[Chunk] = []
     for chunk in share:
-        edges = [chunk.pixel_begin]
-        for _ in range(HALVES_MAX - 1):
-            left = chunk.pixel_end - edges[-1]
-            half = round_up(max(least, left // 2), PIXEL_UNIT)
-            if left < half + least:
-                break
-            edges.append(edges[-1] + half)
-        edges.append(chunk.pixel_end)
-        found += [_of_pixels(chunk, *ends) for ends in itertools.pairwise(edges)]
+        first = chunk.pixel_begin
+        edges = _halves(chunk.pixel_end - first, least)
+        found += [_of_pixels(chunk, first + begin, first + end) for begin, end in edges]
     return found
 
 
+@functools.lru_cache(maxsize=4096)
+def _halves(pixels: int, least: int) -> tuple[Range, ...]:
+    edges = [0]
+    for _ in range(HALVES_MAX - 1):
+        left = pixels - edges[-1]
+        half = round_up(max(least, left // 2), PIXEL_UNIT)
+        if left < half + least:
+            break
+        edges.append(edges[-1] + half)
+    return tuple(itertools.pairwise([*edges, pixels]))
+
+
 def _of_pixels(chunk: Chunk, begin: int, end: int) -> Chunk:
-    """A part of a chunk. There are many, and dataclasses.replace takes three times as long."""
-    return Chunk(
-        pixel_begin=begin, pixel_end=end, begin=chunk.begin, end=chunk.end, body=chunk.body
-    )
+    """A part of a chunk. There are many, and ``_replace`` takes three times as long."""
+    return Chunk(begin, end, chunk.begin, chunk.end, chunk.body)
 
 
 def cut_evenly(share: Sequence[Chunk], count: int, least: int) -> list[Chunk]:

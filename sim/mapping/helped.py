@@ -132,4 +132,4 @@ def _digital_shares(
         for share, (begin, end) in zip(shares, parts, strict=True):
             chunks = make_chunks([(first + begin, first + end)], [others])
             share += chunks if balance is Balance.STATIC else cut_in_halves(chunks, least)
-    return [[dataclasses.replace(chunk, body=Body.DOT4) for chunk in share] for share in shares]
+    return [[chunk._replace(body=Body.DOT4) for chunk in share] for share in shares]

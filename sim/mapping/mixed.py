@@ -48,9 +48,7 @@ def plan_mixed(
     )
     digital = plan_layer(of_channels(layer, channels - held), machine, Body.DOT4, balance)
     rest = [
-        dataclasses.replace(
-            chunk, begin=chunk.begin + held, end=chunk.end + held, body=Body.DOT4
-        )
+        chunk._replace(begin=chunk.begin + held, end=chunk.end + held, body=Body.DOT4)
         for chunk in digital.chunks
     ]
     on_tiles = [

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tightrope.hw.config import ClusterConfig, TileConfig
 from tightrope.sim.image.layout import Balance, Body
@@ -23,8 +24,7 @@ class TightSplit(enum.StrEnum):
     """Each hart holds the weights of its share of output channels, and computes all pixels."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Block:
+class Block(NamedTuple):
     """A rectangle of a layer's weight matrix (patch elements x output channels) on a tile."""
 
     tile: int
@@ -36,8 +36,7 @@ class Block:
     k_begin: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
+class Group(NamedTuple):
     """Output channels computed together: its blocks cover all rows of the weight matrix."""
 
     channel_begin: int
@@ -48,8 +47,7 @@ class Group:
     """Owner of a tight group of ``TightSplit.CHANNELS``."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A unit of work: output pixels x channels (digital) or pixels x groups (tile bodies)."""
 
     pixel_begin: int
@@ -82,8 +80,9 @@ class LayerPlan:
 
     def post_processes(self, tile: TileConfig) -> bool:
         """Whether tiles requantise the layer's results by themselves: each is one block's sum."""
-        whole = all(len(group.blocks) == 1 and not group.reprogram for group in self.groups)
-        return bool(tile.post_lanes and self.groups) and whole
+        if not tile.post_lanes or not self.groups:
+            return False
+        return all(len(group.blocks) == 1 and not group.reprogram for group in self.groups)
 
     def needs_digital_harts(self, machine: ClusterConfig) -> bool:
         """Whether harts without a tight tile compute some chunks of the layer with DOT4."""
@@ -98,13 +97,7 @@ def held_channels(groups: Sequence[Group] | None) -> int:
 
 def moved_group(group: Group, channels: int, hart: int) -> Group:
     """The same on the tiles of ``hart``, for channels so many further on."""
-    return Group(
-        channel_begin=group.channel_begin + channels,
-        channel_count=group.channel_count,
-        blocks=group.blocks,
-        reprogram=group.reprogram,
-        hart=hart,
-    )
+    return group._replace(channel_begin=group.channel_begin + channels, hart=hart)
 
 
 def of_channels(layer: Layer, count: int) -> Layer:

@@ -1,6 +1,5 @@
 """Copies of hot layers in what room loose tiles have left: each computes a part of the pixels."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 from tightrope.hw.config import ClusterConfig
@@ -72,5 +71,5 @@ def _copy(
             return None
         space, copy = placed
         own |= {block.tile for block in copy.blocks}
-        groups.append(dataclasses.replace(copy, hart=group.hart))
+        groups.append(copy._replace(hart=group.hart))
     return space, tuple(groups)

@@ -1,5 +1,6 @@
 """Cutting a layer: ranges of pixels and channels, rows and columns of its weight matrix."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -33,9 +34,14 @@ def split_evenly(total: int, parts: int, unit: int = 1) -> list[Range]:
     They begin at multiples of ``unit`` and differ by at most one unit (the end of ``total`` apart);
     the first are the longest, and the last are empty if there are fewer units than parts.
     """
+    return list(_even_parts(total, parts, unit))
+
+
+@functools.lru_cache(maxsize=4096)
+def _even_parts(total: int, parts: int, unit: int) -> tuple[Range, ...]:
     each, extra = divmod(-(-total // unit), parts)
     edges = [min(total, unit * (part * each + min(part, extra))) for part in range(parts + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return tuple(itertools.pairwise(edges))
 
 
 def split_by_weight(total: int, weights: Sequence[float], unit: int = 1) -> list[Range]:

@@ -177,15 +177,20 @@ def _best_tile(
     avoid: tuple[int, ...],
 ) -> int | None:
     """Where the next block goes: few of the group's ``blocks``, then welcome, then a tight fit."""
-    here = collections.Counter(block.tile for block in blocks)
+    here = collections.Counter([block.tile for block in blocks])
     unwelcome = collections.Counter(avoid)
     best: tuple[int, int, int, int] | None = None
+    seen: set[tuple[int, int, int]] = set()
     for tile, windows in enumerate(space.tiles):
-        if not windows or here[tile] >= limit:
+        counts = (here.get(tile, 0), unwelcome.get(tile, 0))
+        alike = (id(windows), *counts)
+        # Of tiles that are alike the first one is taken, and most are.
+        if not windows or counts[0] >= limit or alike in seen:
             continue
+        seen.add(alike)
         found = best_fit(windows, *size)
         if found is not None:
-            choice = (here[tile], unwelcome[tile], found[0], tile)
+            choice = (*counts, found[0], tile)
             if best is None or choice < best:
                 best = choice
     return None if best is None else best[-1]

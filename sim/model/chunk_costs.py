@@ -60,7 +60,7 @@ def costs_by_hart(
         chunks=tuple(
             chunk
             if plan.body_of(chunk) is not plan.body
-            else dataclasses.replace(chunk, begin=0, end=sum(channels[chunk.begin : chunk.end]))
+            else chunk._replace(begin=0, end=sum(channels[chunk.begin : chunk.end]))
             for chunk in plan.chunks
         ),
     )
@@ -89,22 +89,28 @@ def _chunk_costs(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
 ) -> ChunkCosts:
     works = chunk_works(layer, plan, machine)
-    by_body: dict[Body, dict[int, Work]] = {}
-    channels: dict[Body, set[tuple[int, int]]] = {}
-    for chunk, work in zip(plan.chunks, works, strict=True):
-        body = plan.body_of(chunk)
-        by_body.setdefault(body, {})[id(work)] = work
-        channels.setdefault(body, set()).add((chunk.begin, chunk.end))
-    priced: dict[int, Cost] = {}
-    own = by_body.setdefault(plan.body, {})
+    bodies = [plan.body if chunk.body is None else chunk.body for chunk in plan.chunks]
+    by_body: dict[Body, dict[int, Work]] = {
+        body: {id(work): work for work, own in zip(works, bodies, strict=True) if own is body}
+        for body in {plan.body: None} | dict.fromkeys(bodies)
+    }
+    own = by_body[plan.body]
     first = Work({"hart": 1.0}, {}, code=first_uses(own.values()))
     own[id(first)] = first
+    priced: dict[int, Cost] = {}
     for body, different in by_body.items():
         asked = list(different.values())
-        if len(asked) == 1 and body not in TILE_BODIES and len(channels[body]) > 1:
+        if len(asked) == 1 and body not in TILE_BODIES and _channels(plan, body) > 1:
             # numpy rounds a row alone otherwise, and that would decide who wins a tie: it is for
             # chunks that are all of the same channels.
             asked *= 2
         costs = price_list(layer, body, calibration).price(asked)
         priced |= zip(different, costs, strict=False)
     return ChunkCosts([priced[id(work)] for work in works], priced[id(first)])
+
+
+def _channels(plan: LayerPlan, body: Body) -> int:
+    """How many different channels, or groups, the chunks of a body have."""
+    return len(
+        {(chunk.begin, chunk.end) for chunk in plan.chunks if plan.body_of(chunk) is body}
+    )

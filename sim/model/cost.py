@@ -1,7 +1,7 @@
 """Calibrated costs at work: events and cycles of a chunk, and how long things wait on a machine."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from tightrope.hw.config import ClusterConfig
@@ -10,7 +10,7 @@ from tightrope.sim.image.layout import Body
 
 from .calibration import COUNTS, Calibration
 from .stream_timeline import stream_wait
-from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Pipeline, Work
+from .work import FETCH_CYCLES, FILL_CYCLES, LINE_BYTES, Features, Pipeline, Work
 
 __all__ = ["BUSY_MAX", "Clock", "Cost", "PriceList", "burst_queue", "bus_queue"]
 
@@ -23,8 +23,7 @@ _DISPATCH = ("layer", "other_hart", "visit", "hart", "chunk", "panel", "block", 
              "pack", "tile", "strip", "window_row")  # fmt: skip
 
 
-@dataclass
-class Cost:
+class Cost(NamedTuple):
     """Events and cycles of a chunk, or a sum of them; the first are those of :data:`COUNTS`."""
 
     compute: float = 0.0
@@ -48,29 +47,19 @@ class Cost:
     unseen: bool = False
     """Some loop of it never ran in the calibration."""
 
-    def copy(self) -> "Cost":
-        """To add to."""
-        made = Cost.__new__(Cost)
-        made.__dict__.update(self.__dict__)
-        return made
+    @classmethod
+    def total(cls, costs: Sequence["Cost"]) -> "Cost":
+        """The sum of some, one or more, in their order."""
+        numbers = [sum(each) for each in zip(*[cost[_NUMBERS] for cost in costs], strict=True)]
+        pipeline = Pipeline()
+        for cost in costs:
+            if cost.pipeline.groups:
+                pipeline += cost.pipeline
+        unseen = any([cost.unseen for cost in costs])
+        return cls(*numbers, pipeline=pipeline, unseen=unseen)
 
-    def add(self, other: "Cost") -> None:
-        self.compute += other.compute
-        self.icache_fills += other.icache_fills
-        self.dcache_fills += other.dcache_fills
-        self.stores += other.stores
-        self.cfu_commands += other.cfu_commands
-        self.shared_accesses += other.shared_accesses
-        self.uncached += other.uncached
-        self.joined_stores += other.joined_stores
-        self.dispatch += other.dispatch
-        self.scratch_fills += other.scratch_fills
-        self.layers += other.layers
-        self.bursts += other.bursts
-        self.mvms += other.mvms
-        if other.pipeline.groups:
-            self.pipeline += other.pipeline
-        self.unseen |= other.unseen
+
+_NUMBERS = slice(Cost._fields.index("pipeline"))
 
 
 class PriceList:
@@ -78,27 +67,30 @@ class PriceList:
 
     def __init__(self, kernel: Mapping[str, Mapping[str, float]]) -> None:
         tables = [kernel.get(count, {}) for count in COUNTS]
-        self._names = sorted(set().union(*tables))
-        costs = np.array([[table.get(name, 0.0) for table in tables] for name in self._names])
-        costs = costs.reshape(len(self._names), len(COUNTS))
+        names = sorted(set().union(*tables))
+        self._none = dict.fromkeys(names, 0.0)
+        costs = np.array([[table.get(name, 0.0) for table in tables] for name in names])
+        costs = costs.reshape(len(names), len(COUNTS))
         fills = costs[:, COUNTS.index("dcache_fills")] * FILL_CYCLES
         fetches = costs[:, COUNTS.index("icache_fills")] * FETCH_CYCLES
         compute = costs[:, COUNTS.index("compute")].copy()
         costs[:, COUNTS.index("compute")] += fills + fetches
-        overhead = np.array([name in _DISPATCH for name in self._names])
-        scratch = np.array([name == "results" for name in self._names])
+        overhead = np.array([name in _DISPATCH for name in names])
+        scratch = np.array([name == "results" for name in names])
         self._costs = np.column_stack(
             [costs, compute * overhead, fills / FILL_CYCLES * scratch]
         )  # fmt: skip
         self._seen = set(kernel.get("seen", {}))
+        self._once: dict[tuple[int, int], Cost] = {}
 
     def price(self, works: Sequence[Work]) -> list[Cost]:
         """The cost of each."""
         rows = []
         for work in works:
-            rounds = work.loops | work.lines | work.code
-            rows.append([rounds.get(name, 0.0) for name in self._names])
-        priced = (np.array(rows) @ self._costs).tolist() if rows else []
+            # Names that have a price come first, in their order.
+            rounds = {**self._none, **work.loops, **work.lines, **work.code}
+            rows.append([*rounds.values()][: len(self._none)])
+        priced = (np.array(rows, float) @ self._costs).tolist() if rows else []
         return [
             Cost(
                 *values,
@@ -106,10 +98,23 @@ class PriceList:
                 bursts=work.bursts,
                 mvms=work.pixel_mvms,
                 pipeline=work.pipeline,
-                unseen=any([n for name, n in work.loops.items() if name not in self._seen]),
+                unseen=self._is_unseen(work.loops),
             )
             for work, values in zip(works, priced, strict=True)
         ]
+
+    def once(self, harts: int, visits: int) -> Cost:
+        """What a layer costs each hart before its first chunk, if it ``visits`` so many others."""
+        key = (harts, visits)
+        if key not in self._once:
+            loops = {"layer": 1.0, "visit": float(visits), "other_hart": float(harts > 1)}
+            (self._once[key],) = self.price([Work(loops, {})])
+        return self._once[key]
+
+    def _is_unseen(self, loops: Features) -> bool:
+        if self._seen.issuperset(loops):
+            return False
+        return any([rounds for name, rounds in loops.items() if name not in self._seen])
 
 
 def bus_queue(busy: float) -> float:
@@ -174,6 +179,8 @@ class Clock:
         return cost.icache_fills * self._fetch
 
     def bus_wait(self, cost: Cost) -> float:
+        if not cost.shared_accesses and not cost.bursts:
+            return 0.0
         together = cost.bursts * burst_queue(self.loading)
         apart = cost.shared_accesses - cost.bursts
         return (
@@ -183,19 +190,31 @@ class Clock:
     def tile_wait(self, cost: Cost) -> float:
         """A result is asked for one pixel's work after its MVM began. A hart that streams sleeps
         until the tiles and the DMA engine are done."""
+        return self._tile_wait(cost, self.memory_wait(cost), self.bus_wait(cost))
+
+    def _tile_wait(self, cost: Cost, memory: float, bus: float) -> float:
+        """Of a hart that waits so long for ``memory`` and ``bus``."""
         if cost.pipeline.groups and cost.pipeline.bands:
-            return self._stream_wait(cost)
+            beside = cost.compute - cost.dispatch + memory + bus
+            return stream_wait(
+                cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads
+            )
         if not cost.mvms:
             return 0.0
-        work = (cost.compute - cost.dispatch + self.memory_wait(cost)) / cost.mvms
-        return cost.mvms * max(0.0, self.mvm_latency - work - self.bus_wait(cost) / cost.mvms)
+        work = (cost.compute - cost.dispatch + memory) / cost.mvms
+        return cost.mvms * max(0.0, self.mvm_latency - work - bus / cost.mvms)
 
-    def _stream_wait(self, cost: Cost) -> float:
-        beside = (
-            cost.compute - cost.dispatch + self.memory_wait(cost) + self.bus_wait(cost)
-        )
-        return stream_wait(cost.pipeline, beside, cost.dispatch, self.loading, self.first_loads)
+    def least_tile_time(self, costs: Iterable[Cost]) -> float:
+        """Cycles for which the work of chunks needs tiles at the least, however it is cut: nothing
+        comes once for a chunk or a group, no cache misses, and nobody waits for others."""
+        work = mvms = 0.0
+        for cost in costs:
+            fills = FILL_CYCLES * cost.dcache_fills + FETCH_CYCLES * cost.icache_fills
+            work += cost.compute - cost.dispatch - fills
+            mvms += cost.mvms
+        return max(work, mvms * self.mvm_latency)
 
     def time(self, cost: Cost) -> float:
         memory, bus = self.memory_wait(cost), self.bus_wait(cost)
-        return cost.compute + self.fetch_wait(cost) + memory + bus + self.tile_wait(cost)
+        own = cost.compute + self.fetch_wait(cost) + memory + bus
+        return own + self._tile_wait(cost, memory, bus)

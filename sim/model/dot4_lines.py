@@ -32,9 +32,9 @@ def block_lines(
 ) -> BlockLines:
     """Of rows of ``row_bytes``: ``weights`` (blocks,) are the addresses of each block's first one,
     ``patches`` (blocks,) or (1,) those of the first one of its panel, which has so many ``pixels``.
-    Four patches are read together, those that are left one by one. Addresses of a kind are a
-    multiple of ``row_bytes`` apart."""
-    step = _round_bytes(row_bytes, int(weights[0]) | int(patches[0]))
+    Four patches are read together, those that are left one by one."""
+    addrs = np.bitwise_or.reduce(weights) | np.bitwise_or.reduce(patches)
+    step = _round_bytes(row_bytes, int(addrs))
     own = weights[:, None] + np.arange(4) * row_bytes
     whole = pixels // 4 * 4
     rows = patches[:, None] + np.arange(pixels) * row_bytes
@@ -63,16 +63,23 @@ def _part(row_bytes: int, step: int, own: np.ndarray, groups: np.ndarray) -> Blo
     bases[:, :, :4] = own[:, None]
     bases[:, :, 4:] = groups
     offsets = np.arange(0, row_bytes, step, dtype=np.int32)
-    lines = (bases[:, :, None] + offsets[:, None]) // LINE_BYTES
+    if step == LINE_BYTES:
+        lines = (bases // LINE_BYTES)[:, :, None] + (offsets // LINE_BYTES)[:, None]
+    else:
+        lines = (bases[:, :, None] + offsets[:, None]) // LINE_BYTES
     rounds = step // WORD_BYTES
     again = np.zeros(blocks, np.int64)
     if rounds > 1:
         # How lines meet depends on the place in the line only.
         phases = LINE_BYTES // step
         counts = _phase_counts(len(offsets), phases)
-        sets = lines[:, :, : len(counts)] % SETS
-        meet = (sets[..., None, :] == sets[..., None]).sum(-1) > 1
-        again = (rounds - 1) * (meet.sum(axis=(1, 3)) @ counts)
+        sets = lines[:, :, : len(counts)].astype(np.uint8) % SETS
+        sets.sort(axis=-1)
+        # Whether each is the same as the one before.
+        same = np.zeros((*sets.shape[:-1], 5 + together), bool)
+        same[..., 1:-1] = sets[..., 1:] == sets[..., :-1]
+        meet = same[..., 1:] | same[..., :-1]
+        again = (rounds - 1) * (np.add.reduce(meet, axis=(1, 3)) @ counts)
     return BlockLines(lines.reshape(blocks, -1), again)
 
 

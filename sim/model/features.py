@@ -17,7 +17,7 @@ from .kernel_dwconv import dwconv_work
 from .kernel_pool import elementwise_work, pool_work
 from .kernel_post import post_work
 from .kernel_stream import stream_work
-from .kernel_tile import GROUPS_WALKED, tile_work
+from .kernel_tile import GROUPS_WALKED, TileGroups, tile_work
 from .pixels import WALKED_PIXELS, classes_of
 from .places import Places, places_of
 from .work import Features, Work
@@ -41,7 +41,9 @@ def residual_class(layer: Layer, plan: LayerPlan) -> str:
 def first_uses(works: Iterable[Work]) -> Features:
     """What a hart that does ``works`` fetches once, beside what is fetched again: the code of each
     loop that it runs at all."""
-    used = {name for work in works for name, rounds in work.loops.items() if rounds}
+    used: set[str] = set()
+    for work in works:
+        used.update([name for name, rounds in work.loops.items() if rounds])
     return {f"first_{name}": 1.0 for name in sorted(used)}
 
 
@@ -53,20 +55,22 @@ def chunk_works(layer: Layer, plan: LayerPlan, machine: ClusterConfig) -> list[W
     key: Hashable
     is_matrix = layer.op in (LayerOp.CONV, LayerOp.DENSE)
     digital = digital_chunks(layer, plan, places) if is_matrix else None
+    tiled = TileGroups(layer, plan, machine.tile.output_bytes, places)
     works = []
     for chunk in plan.chunks:
-        body = plan.body_of(chunk)
+        body = plan.body if chunk.body is None else chunk.body
         if digital and body in DIGITAL_BODIES:
-            key = (body, digital.key(layer, body, chunk))
+            key = (body, digital.key(body, chunk))
         else:
             key = (body, _part_of(layer, plan, chunk), _pixels_of(layer, chunk, body))
-        if key not in known:
-            known[key] = (
+        work = known.get(key)
+        if work is None:
+            work = known[key] = (
                 stream_work(layer, plan, chunk, machine, geometry, places)
                 if body is Body.STREAM and geometry
-                else chunk_work(layer, plan, chunk, machine, places, digital)
+                else chunk_work(layer, plan, chunk, machine, places, digital, tiled)
             )
-        works.append(known[key])
+        works.append(work)
     return works
 
 
@@ -96,18 +100,19 @@ def _pixels_of(layer: Layer, chunk: Chunk, body: Body) -> Hashable:
 
 def chunk_work(
     layer: Layer, plan: LayerPlan, chunk: Chunk, machine: ClusterConfig, places: Places,
-    digital: DigitalChunks | None,
+    digital: DigitalChunks | None, tiled: TileGroups,
 ) -> Work:  # fmt: skip
     """Counts of one chunk of any body but STREAM, on a hart that computes with that body.
 
-    ``digital`` is what is known of the plan's digital chunks, if the layer has a matrix.
+    ``digital`` is what is known of the plan's digital chunks, if the layer has a matrix; ``tiled``
+    of those on tiles.
     """
     if digital is not None:
         body = plan.body_of(chunk)
         if body in (Body.TIGHT, Body.LOOSE):
             if plan.post_processes(machine.tile):
                 return post_work(layer, plan, chunk, machine)
-            return tile_work(layer, plan, chunk, machine.tile.output_bytes, places)
+            return tile_work(layer, chunk, tiled)
         return dot4_work(layer, body, chunk, digital)
     if layer.op is LayerOp.DWCONV:
         return dwconv_work(layer, chunk, places)

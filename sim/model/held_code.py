@@ -1,6 +1,5 @@
 """What of a layer's code the instruction cache holds when the layer begins."""
 
-import dataclasses
 import enum
 
 from .cost import Cost
@@ -36,8 +35,7 @@ def with_held_code(costs: list[Cost], held: HeldCode) -> list[Cost]:
         found += KERNEL_RATIO * (fills - found)
     share = found / fills
     return [
-        dataclasses.replace(
-            cost,
+        cost._replace(
             icache_fills=cost.icache_fills * (1 - share),
             compute=cost.compute - cost.icache_fills * share * FETCH_CYCLES,
         )

@@ -1,17 +1,21 @@
 """How much of a layer on tiles is better computed digitally, by harts that have no tile to feed."""
 
-from collections.abc import Sequence
+import itertools
+from typing import NamedTuple
 
 from tightrope.hw.config import ClusterConfig
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.chunks import plan_layer
 from tightrope.sim.mapping.cuts import PIXEL_UNIT
 from tightrope.sim.mapping.helped import Help, feeder_count, plan_helped
-from tightrope.sim.mapping.plan import Group, LayerPlan, TightSplit, held_channels, of_channels
+from tightrope.sim.mapping.plan import LayerPlan, held_channels, of_channels
 from tightrope.sim.workload.layers import Layer
 
 from .calibration import Calibration
-from .predict import chunk_cycles, predict_layer
+from .chunk_costs import costs_by_hart
+from .cost import Clock
+from .least import ROUNDING, least_digital_cycles
+from .predict import predicted_cycles
 
 __all__ = ["helped_plan"]
 
@@ -36,47 +40,54 @@ def helped_plan(
     feeders = feeder_count(layer, machine, even.body, even.split, len(groups))
     if not groups or reprogram or feeders >= harts or layer.pixels < PIXEL_UNIT * harts:
         return even
-    fed = _fed_cycles(layer, even.body, machine, groups, even.split, calibration)
+    fed = _fed(layer, even, machine, calibration)
     held = held_channels(groups)
     everything = _digital_cycles(layer, layer.out_shape[2], machine, calibration)
     rest = _digital_cycles(layer, layer.out_shape[2] - held, machine, calibration)
-    part = everything / ((harts - feeders) * fed + everything - rest)
+    part = everything / ((harts - feeders) * fed.cycles + everything - rest)
     digital = round((1 - min(1.0, part)) * layer.pixels / PIXEL_UNIT) * PIXEL_UNIT
-    together = (feeders * fed + rest) / harts
-    share = max(0.0, 1 - fed / together) if part >= 1 else 0.0
+    together = (feeders * fed.cycles + rest) / harts
+    share = max(0.0, 1 - fed.cycles / together) if part >= 1 else 0.0
     help = Help(digital_pixels=min(digital, layer.pixels - 1), feeder_share=share)
     helped = plan_helped(
         layer, machine, even.body, balance, help, groups=groups, split=even.split
     )
-    alone = plan_layer(layer, machine, Body.DOT4, balance)
-    return min(
-        (even, helped, alone),
-        key=lambda plan: predict_layer(layer, plan, machine, calibration).model_cycles,
-    )
+    # Most often the others take longer than helped even if nobody waits for anything.
+    reached = (1 + ROUNDING) * predicted_cycles(layer, helped, machine, calibration)
+    plans = [even, helped] if fed.least_even_cycles <= reached else [helped]
+    if least_digital_cycles(layer, machine, calibration) <= reached:
+        plans.append(plan_layer(layer, machine, Body.DOT4, balance))
+    return min(plans, key=lambda plan: predicted_cycles(layer, plan, machine, calibration))
 
 
-def _fed_cycles(
-    layer: Layer,
-    body: Body,
-    machine: ClusterConfig,
-    groups: Sequence[Group],
-    split: TightSplit | None,
-    calibration: Calibration,
-) -> float:
-    """Of the feeder that has most to do, if tiles compute all pixels."""
+class _Fed(NamedTuple):
+    """What tiles take that compute all pixels of some groups."""
+
+    cycles: float
+    """Of the feeder that has most to do."""
+    least_even_cycles: float
+    """That equal shares take at the least."""
+
+
+def _fed(
+    layer: Layer, even: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> _Fed:
+    """The feeders of an ``even`` plan's groups."""
+    groups, body = even.groups, even.body
     plan = plan_helped(
         layer, machine, body, Balance.STATIC, Help(digital_pixels=0, feeder_share=1.0),
-        groups=groups, split=split,
+        groups=groups, split=even.split,
     )  # fmt: skip
-    times = chunk_cycles(layer, plan, machine, calibration)
-    return max(
-        sum(
-            times[index][hart]
-            for index in range(*plan.hart_first[hart : hart + 2])
-            if plan.body_of(plan.chunks[index]) is body
-        )
-        for hart in range(machine.harts)
-    )
+    clock = Clock(machine, calibration, body, post=plan.post_processes(machine.tile))
+    by_hart, _ = costs_by_hart(layer, plan, machine, calibration)
+    shares = [
+        [costs[index] for index in range(*ends) if plan.body_of(plan.chunks[index]) is body]
+        for costs, ends in zip(by_hart, itertools.pairwise(plan.hart_first), strict=True)
+    ]
+    cycles = max(sum([clock.time(cost) for cost in share]) for share in shares)
+    if body is not Body.LOOSE:
+        return _Fed(cycles, 0.0)
+    return _Fed(cycles, clock.least_tile_time(itertools.chain(*shares)) / len(groups))
 
 
 def _digital_cycles(
@@ -87,4 +98,4 @@ def _digital_cycles(
         return 0.0
     part = of_channels(layer, channels)
     plan = plan_layer(part, machine, Body.DOT4, Balance.STATIC)
-    return machine.harts * predict_layer(part, plan, machine, calibration).model_cycles
+    return machine.harts * predicted_cycles(part, plan, machine, calibration)

@@ -2,7 +2,7 @@
 
 import collections
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from tightrope.sim.image.layout import Body
@@ -11,12 +11,13 @@ from tightrope.sim.mapping.plan import DIGITAL_BODIES, Chunk, LayerPlan
 from tightrope.sim.workload.layers import Layer
 
 from .dot4_cache import misses_if_weights_stay, misses_in_two_turns, misses_per_block
+from .dot4_gather import gather_loops
 from .dot4_walk import WALKED_MACS, Ends, misses_of_chunks
-from .pixels import classes_of
+from .pixels import classes_in
 from .places import Places
 from .work import CACHE_BYTES, LINE_BYTES, Features, Work
 
-__all__ = ["DigitalChunks", "digital_chunks", "dot4_work"]
+__all__ = ["DigitalChunks", "digital_chunks", "dot4_work", "least_loops"]
 
 PANEL_BYTES = CACHE_BYTES // 2
 
@@ -26,26 +27,41 @@ class DigitalChunks(NamedTuple):
 
     walked: Mapping[Ends, int]
     """Lines that small ones miss on an empty cache."""
-    cold_ratio: Mapping[tuple[Body, int, int], float]
-    """Of chunks of one body and the same channels, those that a hart takes first."""
+    channels: Mapping[tuple[Body, int, int], "_Channels"]
+    """By body, first channel, and the one past the last."""
     small_outputs: int
     """Outputs of a small chunk, at the most."""
     pitch: int
     """Bytes from a patch to the next."""
+    gathered: bool
+    """Patches are not read where they are in the input."""
+    parts: dict[Hashable, Work]
+    """What is known of chunks of some channels and pixels, but for gathering."""
 
-    def key(self, layer: Layer, body: Body, chunk: Chunk) -> Hashable:
+    classes: Callable[[int, int], Hashable]
+    """Of a range of pixels."""
+
+    def key(self, body: Body, chunk: Chunk) -> Hashable:
         """What the work of a chunk depends on. Of a large one, not where its pixels lie, but of
         what class they are; and of its channels how many there are, and where in the cache their
         weights begin."""
-        ends = _ends_of(chunk)
-        if ends in self.walked:
-            return ends
-        pixels: Hashable = ends[0]
-        if _outputs(chunk) > self.small_outputs:
-            pixels = classes_of(layer, *ends[0])
-        cold = self.cold_ratio[body, chunk.begin, chunk.end]
-        first = _first_block(chunk, self.pitch)
-        return (chunk.end - chunk.begin, first, cold, pixels)
+        begin, end, first, last, _ = chunk
+        pixels: Hashable = (begin, end)
+        if self.walked and (pixels, (first, last)) in self.walked:
+            return pixels, (first, last)
+        if (end - begin) * (last - first) > self.small_outputs:
+            pixels = self.classes(begin, end)
+        return self.channels[body, first, last], pixels
+
+
+class _Channels(NamedTuple):
+    """What of a chunk's channels its work depends on."""
+
+    count: int
+    first_block: int
+    """Of channels; or an earlier one whose weights lie at the same lines."""
+    cold_ratio: float
+    """Of chunks of one body and the same channels, those that a hart takes first."""
 
 
 def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChunks:
@@ -63,19 +79,21 @@ def digital_chunks(layer: Layer, plan: LayerPlan, places: Places) -> DigitalChun
         if _outputs(chunk) <= small_outputs and not _is_two_sided(chunk, pitch)
     ]
     gathered = not _is_patches(layer, pitch)
+    round_ = CACHE_BYTES // math.gcd(4 * pitch, CACHE_BYTES)
     alike = collections.Counter((body, chunk.begin, chunk.end) for body, chunk in chunks)
     harts = len(plan.hart_first) - 1
     return DigitalChunks(
         misses_of_chunks(layer, places, pitch, _panel_pixels(pitch), gathered, ends),
-        {key: min(1.0, harts / count) for key, count in alike.items()},
+        {
+            (body, begin, end): _Channels(end - begin, begin // 4 % round_, min(1.0, harts / count))
+            for (body, begin, end), count in alike.items()
+        },
         small_outputs,
         pitch,
+        gathered,
+        {},
+        classes_in(layer),
     )
-
-
-def _first_block(chunk: Chunk, pitch: int) -> int:
-    """The first block of channels; or an earlier one whose weights lie at the same lines."""
-    return chunk.begin // 4 % (CACHE_BYTES // math.gcd(4 * pitch, CACHE_BYTES))
 
 
 def _outputs(chunk: Chunk) -> int:
@@ -117,63 +135,92 @@ def _panel_input_lines(layer: Layer, panels: int, pixels: float, channels: int) 
 
 def dot4_work(layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks) -> Work:
     """Counts of one chunk, which a digital ``body`` computes."""
-    pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
-    group_in_c = layer.in_shape[2] // layer.groups
-    pitch = known.pitch
-    words = pitch // 4
-    direct = _is_patches(layer, pitch)
-    two_sided = _is_two_sided(chunk, pitch)
-    size = _panel_pixels(pitch)
-    panels = -(-pixels // size)
-    fours = pixels // size * (size // 4) + pixels % size // 4
-    ones = pixels % 4
+    pixels = chunk.pixel_end - chunk.pixel_begin
+    channels = known.channels[body, chunk.begin, chunk.end]
+    missed = known.walked.get(_ends_of(chunk))
+    key = (channels, pixels, missed)
+    if key not in known.parts:
+        two_sided = _is_two_sided(chunk, known.pitch)
+        known.parts[key] = _part(layer, pixels, channels, known.pitch, missed, two_sided)
+    part = known.parts[key]
+    loops = part.loops
+    if known.gathered:
+        loops = loops | gather_loops(layer, chunk.pixel_begin, chunk.pixel_end)
+    return Work(loops=loops, lines=part.lines, code=part.code)
+
+
+def least_loops(layer: Layer) -> Features:
+    """Rounds of loops that all chunks of a layer have together, at the least; of one group."""
+    pitch = pitch_of_patch(layer.patch)
+    channels = layer.out_shape[2] // layer.groups
+    panels = -(-layer.pixels // _panel_pixels(pitch))
+    loops = _inner_loops(layer, layer.pixels, channels) | {
+        "panel": panels, "block": panels * -(-channels // 4),
+    }  # fmt: skip
+    if _is_patches(layer, pitch):
+        return loops
+    return loops | gather_loops(layer, 0, layer.pixels)
+
+
+def _inner_loops(layer: Layer, pixels: int, channels: int) -> Features:
+    """Loops over products, of a chunk."""
+    words = pitch_of_patch(layer.patch) // 4
     blocks = -(-channels // 4)
-    loops = {
+    fours, ones = pixels // 4 * blocks, pixels % 4 * blocks
+    return {
+        "four": fours,
+        "four_eights": fours * (words >= 8),
+        "four_eight": fours * (words // 8),
+        "four_unrolled": fours * (words // 4 % 2),
+        "four_words": fours * (words % 4 > 0),
+        "four_word": fours * (words % 4),
+        "one": ones,
+        "one_unrolled": ones * (words // 4),
+        "one_words": ones * (words % 4 > 0),
+        "one_word": ones * (words % 4),
+    }
+
+
+def _part(
+    layer: Layer, pixels: int, channels: _Channels, pitch: int, missed: int | None,
+    two_sided: bool,
+) -> Work:  # fmt: skip
+    """Of a chunk all but the loops that gather. It ``missed`` so many lines if it was walked."""
+    size = _panel_pixels(pitch)
+    panels, blocks = -(-pixels // size), -(-channels.count // 4)
+    loops = _inner_loops(layer, pixels, channels.count) | {
         "chunk": 1.0,
         "panel": panels,
         "block": panels * blocks,
-        "four": fours * blocks,
-        "four_eights": fours * blocks * (words >= 8),
-        "four_eight": fours * blocks * (words // 8),
-        "four_unrolled": fours * blocks * (words // 4 % 2),
-        "four_words": fours * blocks * (words % 4 > 0),
-        "four_word": fours * blocks * (words % 4),
-        "one": ones * blocks,
-        "one_unrolled": ones * blocks * (words // 4),
-        "one_words": ones * blocks * (words % 4 > 0),
-        "one_word": ones * blocks * (words % 4),
         "skipped_block": panels * blocks * two_sided,
-        "copy_word": pixels * words * two_sided,
+        "copy_word": pixels * (pitch // 4) * two_sided,
     }
-    if layer.out_shape[2] % 4:
-        loops |= {"part": (fours + ones) * blocks, "byte_store": pixels * channels}
-    lines = _lines(layer, body, chunk, known, size, direct, two_sided)
-    code: Features = {"code_gather": 0.0 if direct else panels}
-    if ones:
+    parts = (pixels // 4 + pixels % 4) * blocks if layer.out_shape[2] % 4 else 0
+    if parts:
+        loops |= {"part": parts, "byte_store": pixels * channels.count}
+    code: Features = {"code_gather": 0.0 if _is_patches(layer, pitch) else panels}
+    if pixels % 4:
         code["code_one"] = blocks
-        code["code_part"] = ones * blocks if layer.out_shape[2] % 4 else 0.0
-    if not direct:
-        loops |= _gather_loops(layer, chunk, group_in_c)
+        code["code_part"] = pixels % 4 * blocks if parts else 0.0
+    if missed is None:
+        lines = _lines(layer, pixels, channels, pitch, two_sided)
+    else:
+        held = min(channels.count * pitch, CACHE_BYTES) / LINE_BYTES
+        lines = {"walked": max(0.0, missed - (1 - channels.cold_ratio) * held)}
     return Work(loops=loops, lines=lines, code=code)
 
 
 def _lines(
-    layer: Layer, body: Body, chunk: Chunk, known: DigitalChunks, size: int, direct: bool,
-    two_sided: bool,
-) -> Features:  # fmt: skip
-    """Cache lines of panels of ``size`` pixels, and of a smaller last one."""
-    pixels, channels = chunk.pixel_end - chunk.pixel_begin, chunk.end - chunk.begin
-    pitch, cold_ratio = known.pitch, known.cold_ratio[body, chunk.begin, chunk.end]
-    missed = known.walked.get(_ends_of(chunk))
-    if missed is not None:
-        warm = (1 - cold_ratio) * min(channels * pitch, CACHE_BYTES) / LINE_BYTES
-        return {"walked": max(0.0, missed - warm)}
-    panels, rest = divmod(pixels, size)
-    blocks = -(-channels // 4)
+    layer: Layer, pixels: int, channels: _Channels, pitch: int, two_sided: bool
+) -> Features:
+    """Cache lines of a chunk's panels, of which the last may be smaller."""
+    size, direct = _panel_pixels(pitch), _is_patches(layer, pitch)
+    panels = -(-pixels // size)
+    blocks = -(-channels.count // 4)
     group_in_c = layer.in_shape[2] // layer.groups
     lines: Features = {
-        "scales": (panels + (rest > 0)) * blocks * 1.0,
-        "passes": _passes(layer, chunk, cold_ratio, pitch, size, direct, two_sided),
+        "scales": panels * blocks * 1.0,
+        "passes": _passes(layer, pixels, channels, pitch, direct, two_sided),
     }
     if two_sided:
         # The panel, then its copy.
@@ -181,9 +228,7 @@ def _lines(
     elif direct and not _weights_stay(layer, pitch) and 4 * blocks * pitch > CACHE_BYTES:
         lines["panel_lines"] = pixels * max(1.0, group_in_c / LINE_BYTES)
     if not direct:
-        lines["panel_input"] = _panel_input_lines(
-            layer, panels + (rest > 0), min(pixels, size), group_in_c
-        )
+        lines["panel_input"] = _panel_input_lines(layer, panels, min(pixels, size), group_in_c)
     return lines
 
 
@@ -197,23 +242,22 @@ def _layer_blocks(layer: Layer) -> int:
 
 
 def _passes(
-    layer: Layer, chunk: Chunk, cold_ratio: float, pitch: int, size: int, direct: bool,
-    two_sided: bool,
-) -> float:  # fmt: skip
+    layer: Layer, pixels: int, channels: _Channels, pitch: int, direct: bool, two_sided: bool
+) -> float:
     """Lines that weights and patches miss as they pass each other."""
-    panels, rest = divmod(chunk.pixel_end - chunk.pixel_begin, size)
-    blocks = -(-(chunk.end - chunk.begin) // 4)
+    size = _panel_pixels(pitch)
+    panels, rest = divmod(pixels, size)
+    blocks = -(-channels.count // 4)
     all_stay = _weights_stay(layer, pitch)
     stays = all_stay or 4 * blocks * pitch <= CACHE_BYTES
-    cold = cold_ratio if all_stay else 1.0
+    cold = channels.cold_ratio if all_stay else 1.0
     passes = 0.0
     for width, count in ((size, panels), (rest, 1)):
         if not width or not count:
             continue
         # Gathered panels lie all at one place, others wherever the layer has some.
         of_layer = -(-layer.pixels // width)
-        shape = (pitch, width, blocks, of_layer if direct else 1, not direct,
-                 _first_block(chunk, pitch))
+        shape = (pitch, width, blocks, of_layer if direct else 1, not direct, channels.first_block)
         if two_sided:
             missed = count * misses_in_two_turns(*shape)
         elif stays:
@@ -226,49 +270,3 @@ def _passes(
             missed = count * misses_per_block(*shape)
         passes += blocks * missed
     return passes
-
-
-def _gather_loops(layer: Layer, chunk: Chunk, channels: int) -> Features:
-    loops: Features = {
-        "gather_pixel": float(chunk.pixel_end - chunk.pixel_begin), "gather_row": 0.0,
-        "gather_run": 0.0, "gather_16": 0.0, "gather_word": 0.0, "gather_four": 0.0,
-        "gather_tail": 0.0, "gather_byte": 0.0, "gather_fill": 0.0, "gather_fill_word": 0.0,
-        "gather_fill_byte": 0.0,
-    }  # fmt: skip
-    kernel_h, kernel_w = layer.kernel
-    row_bytes = kernel_w * channels
-    adjacent = layer.in_shape[2] == channels
-    for where, count in classes_of(layer, chunk.pixel_begin, chunk.pixel_end):
-        loops["gather_row"] += count * kernel_h
-        _add_fill(loops, count, kernel_h * row_bytes, pitch_of_patch(layer.patch) - layer.patch)
-        for ky in (*range(where.ky[0]), *range(where.ky[1], kernel_h)):
-            _add_fill(loops, count, ky * row_bytes, row_bytes)
-        for ky in range(*where.ky):
-            begin, end = (ky * row_bytes + x * channels for x in where.kx)
-            _add_fill(loops, count, ky * row_bytes, begin - ky * row_bytes)
-            _add_fill(loops, count, end, (ky + 1) * row_bytes - end)
-            runs = 1 if adjacent else where.cols
-            size = (end - begin) // max(1, runs)
-            source = where.phase + ky * where.row_step + where.kx[0] * channels
-            _add_runs(loops, count * runs, source % 4 == 0 and begin % 4 == 0, size)
-    return loops
-
-
-def _add_fill(loops: Features, count: int, begin: int, size: int) -> None:
-    """``count`` times ``size`` bytes of zeros from a panel's byte ``begin`` on."""
-    head = min(size, -begin % 4)
-    loops["gather_fill"] += count * (size > 0)
-    loops["gather_fill_word"] += count * ((size - head) // 4)
-    loops["gather_fill_byte"] += count * (head + (size - head) % 4)
-
-
-def _add_runs(loops: Features, count: int, aligned: bool, size: int) -> None:
-    """``count`` runs of ``size`` bytes; ``aligned``: both source and destination are."""
-    loops["gather_run"] += count
-    if aligned:
-        loops["gather_16"] += count * (size // 16)
-        loops["gather_word"] += count * (size % 16 // 4)
-    else:
-        loops["gather_four"] += count * (size // 4)
-    loops["gather_tail"] += count * (size % 4 > 0)
-    loops["gather_byte"] += count * (size % 4)

@@ -1,20 +1,20 @@
 """Output pixels by what of the kernel lies inside the image: pixels of a class cost the same."""
 
-import dataclasses
 import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["WALKED_PIXELS", "PixelClass", "classes_of", "pixel_classes"]
+__all__ = ["WALKED_PIXELS", "PixelClass", "classes_in", "classes_of", "pixel_classes"]
 
 WALKED_PIXELS = 400
 """Of a layer, up to which chunks are told apart by where their pixels lie in the cache; of a larger
 one all are taken to be like the mean."""
 
 
-@dataclasses.dataclass(frozen=True)
-class PixelClass:
+class PixelClass(NamedTuple):
     """Where the kernel lies, over an output pixel."""
 
     ky: tuple[int, int]
@@ -47,20 +47,30 @@ _WHOLE = PixelClass((0, 1), (0, 1), 0, 0)
 """Of a kernel of one input that never leaves the image."""
 
 
-def classes_of(
-    layer: Layer, pixel_begin: int, pixel_end: int
-) -> tuple[tuple[PixelClass, int], ...]:
-    """The classes of some output pixels, and how many there are of each."""
+Counted = tuple[tuple[PixelClass, int], ...]
+"""Classes, and how many pixels there are of each."""
+
+
+def classes_of(layer: Layer, pixel_begin: int, pixel_end: int) -> Counted:
+    """The classes of some output pixels."""
+    return classes_in(layer)(pixel_begin, pixel_end)
+
+
+def classes_in(layer: Layer) -> Callable[[int, int], Counted]:
+    """:func:`classes_of` of one layer, for who asks often."""
     if layer.kernel == (1, 1) and not any(layer.pads[:2]) and layer.in_shape[2] % 4 == 0:
-        return ((_WHOLE, pixel_end - pixel_begin),)
-    return _counted(
-        layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2],
-        pixel_begin, pixel_end,
-    )  # fmt: skip
+        return _whole
+    return functools.partial(
+        _counted, layer.in_shape, layer.out_shape[:2], layer.kernel, layer.stride, layer.pads[:2]
+    )
+
+
+def _whole(begin: int, end: int) -> Counted:
+    return ((_WHOLE, end - begin),)
 
 
 @functools.lru_cache(maxsize=65536)
-def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int):
+def _counted(in_shape, out_size, kernel, stride, pad, begin: int, end: int) -> Counted:
     classes, places = pixel_classes(in_shape, out_size, kernel, stride, pad)
     if len(classes) == 1:
         return ((classes[0], end - begin),)

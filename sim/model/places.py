@@ -3,7 +3,7 @@
 In a network they lie elsewhere, but as close to each other or as far apart in the mean.
 """
 
-import dataclasses
+from typing import NamedTuple
 
 from tightrope.sim.image.arena import SCRATCH_PHASE_BYTES, WEIGHTS_PHASE_BYTES
 from tightrope.sim.image.image import GUARD_BYTES
@@ -21,8 +21,7 @@ __all__ = ["Places", "places_of"]
 ALIGN_BYTES = 64
 
 
-@dataclasses.dataclass(frozen=True)
-class Places:
+class Places(NamedTuple):
     """Byte addresses modulo the cache's size."""
 
     chunks: int

@@ -34,6 +34,7 @@ _TAP = {LayerOp.MAXPOOL: (), LayerOp.AVGPOOL: (3500,), LayerOp.GLOBAL_AVGPOOL: (
 descriptor and the frames of the kernels; as the compiler has it, addresses modulo the cache."""
 
 
+@functools.lru_cache(maxsize=4096)
 def pool_misses(
     layer: Layer, places: Places, pixels: tuple[int, int], channels: tuple[int, int]
 ) -> float:
@@ -81,7 +82,11 @@ def _misses(
 
 def _and_then(reads: np.ndarray, addrs: tuple[int, ...]) -> np.ndarray:
     """``reads`` with some more at the end of each row."""
-    return np.concatenate([reads, np.broadcast_to(addrs, (*reads.shape[:-1], len(addrs)))], axis=-1)
+    count = reads.shape[-1]
+    found = np.empty((*reads.shape[:-1], count + len(addrs)), np.int64)
+    found[..., :count] = reads
+    found[..., count:] = addrs
+    return found
 
 
 def _groups(op: LayerOp, by_words: bool, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,6 @@ from .ranges import outside, traits_of
 from .rounds import Outcome, agreed_outcome
 from .tile_counters import tile_counters
 from .traffic import hart_beats, shared_traffic
-from .work import Work
 
 __all__ = [
     "LayerPrediction",
@@ -29,6 +28,7 @@ __all__ = [
     "chunk_cycles",
     "load_calibration",
     "predict_layer",
+    "predicted_cycles",
 ]
 
 
@@ -81,21 +81,63 @@ def chunk_cycles(
     return [[clock.time(cost) for cost in chunk] for chunk in zip(*by_hart, strict=True)]
 
 
-def _predict_descriptor(
+def predicted_cycles(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration
+) -> float:
+    """``model_cycles`` of a layer with weights and one group, alone; without counters, which take
+    longer."""
+    return _known(layer, plan, machine, calibration, HeldCode.NOTHING).cycles
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """How a descriptor went, before anything is counted."""
+
+    clock: Clock
+    costs: list[list[Cost]]
+    once: Cost
+    first: Cost
+    outcome: Outcome
+
+
+@dataclasses.dataclass
+class _Known:
+    """What the calibration remembers of a descriptor."""
+
+    used: ClusterConfig
+    """The machine, without tiles that the plan has no use for."""
+    cycles: float = 0.0
+    found: _Run | LayerPrediction | None = None
+    """How it went, until somebody wants to know all."""
+
+
+def _known(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
-) -> LayerPrediction:
-    """Of one descriptor; what was predicted once is remembered."""
+) -> _Known:
     shape = (layer.op, layer.in_shape, layer.out_shape, layer.kernel, layer.stride, layer.pads,
              layer.groups, layer.inputs)  # fmt: skip
     # Tiles that a plan has no use for make no difference, but for how many idle counters there are.
     used = machine if plan.groups else _without_tiles(machine)
-    known, key = calibration.memo, (shape, plan, used, held)
-    found = known.get(key)
-    if found is None:
-        if len(known) >= MEMO_MAX:
-            known.clear()
-        found = known[key] = _computed(layer, plan, used, calibration, held)
-    if used is machine:
+    memo = calibration.memo
+    if len(memo) >= MEMO_MAX:
+        memo.clear()
+    # In one step: it takes long to hash a plan.
+    known = memo.setdefault((shape, plan, used, held), _Known(used))
+    if known.found is None:
+        known.found = _run(layer, plan, used, calibration, held)
+        known.cycles = known.found.outcome.cycles
+    return known
+
+
+def _predict_descriptor(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
+) -> LayerPrediction:
+    """Of one descriptor; what was predicted once is remembered."""
+    known = _known(layer, plan, machine, calibration, held)
+    if isinstance(known.found, _Run):
+        known.found = _counted(layer, plan, known.used, known.found)
+    found = known.found
+    if known.used == machine:
         return found
     tiles = tile_counters(layer, plan, machine)
     return dataclasses.replace(found, counters=dataclasses.replace(found.counters, tiles=tiles))
@@ -108,9 +150,9 @@ def _without_tiles(machine: ClusterConfig) -> ClusterConfig:
     )
 
 
-def _computed(
+def _run(
     layer: Layer, plan: LayerPlan, machine: ClusterConfig, calibration: Calibration, held: HeldCode
-) -> LayerPrediction:
+) -> _Run:
     prices = price_list(layer, plan.body, calibration)
     clock = Clock(machine, calibration, plan.body, post=plan.post_processes(machine.tile))
     costs, first = costs_by_hart(layer, plan, machine, calibration)
@@ -118,24 +160,32 @@ def _computed(
     # lost in the waits for them.
     steals = plan.balance is Balance.STEAL and plan.body not in LOOSE_BODIES
     visits = machine.harts if steals else 0
-    layer_loops = {
-        "layer": 1.0, "visit": float(visits), "other_hart": float(machine.harts > 1),
-    }  # fmt: skip
-    (once,) = prices.price([Work(layer_loops, {})])
-    once, first = with_held_code([once, first], held)
-    found = agreed_outcome(plan, clock, costs, once, first)
-    sums = _sums(found, costs, once, first)
+    once, first = with_held_code([prices.once(machine.harts, visits), first], held)
+    return _Run(clock, costs, once, first, agreed_outcome(plan, clock, costs, once, first))
+
+
+def _counted(
+    layer: Layer, plan: LayerPlan, machine: ClusterConfig, run: _Run
+) -> LayerPrediction:
+    found = run.outcome
+    sums = _sums(found, run.costs, run.once, run.first)
     tiles = tile_counters(layer, plan, machine, on_tiles(plan, machine, found.owners))
     beats = sum(hart_beats(cost, machine.memory.bytes_per_cycle) for cost in sums)
     traffic = shared_traffic(layer, plan, machine, tiles, beats)
-    return prediction(plan, clock, sums, found.waited, found.cycles, tiles, traffic)
+    return prediction(plan, run.clock, sums, found.waited, found.cycles, tiles, traffic)
 
 
 def _sums(found: Outcome, costs: list[list[Cost]], once: Cost, first: Cost) -> list[Cost]:
     """What each hart did in all."""
-    sums = [once.copy() for _ in costs]
+    paid = [[once] for _ in costs]
     for hart in set(found.owners):
-        sums[hart].add(first)
+        paid[hart].append(first)
     for chunk, owner in enumerate(found.owners):
-        sums[owner].add(costs[owner][chunk])
-    return sums
+        paid[owner].append(costs[owner][chunk])
+    # Harts that did the same share one sum.
+    sums: dict[tuple[int, ...], Cost] = {}
+    keys = [tuple(map(id, own)) for own in paid]
+    for key, own in zip(keys, paid, strict=True):
+        if key not in sums:
+            sums[key] = Cost.total(own)
+    return [sums[key] for key in keys]

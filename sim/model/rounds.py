@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from tightrope.sim.image.layout import Balance, Body
 from tightrope.sim.mapping.plan import LOOSE_BODIES, LayerPlan
@@ -39,6 +40,37 @@ class Outcome:
     """Cycles each hart waited for tiles that others held."""
     owners: list[int]
     """The hart of each chunk."""
+
+
+class _Chunks(NamedTuple):
+    """What a layer's chunks cost. Most are alike and share one cost, and most harts one list."""
+
+    costs: Sequence[Sequence[Cost]]
+    """Of each chunk by hart."""
+    different: Sequence[Cost]
+    lists: Sequence[Sequence[int]]
+    """Each list that differs, as places in ``different``."""
+    of_harts: Sequence[int]
+    """Which of them is each hart's."""
+
+    @classmethod
+    def of(cls, costs: Sequence[Sequence[Cost]]) -> Self:
+        lists = {id(own): own for own in costs}
+        known = {id(cost): cost for own in lists.values() for cost in own}
+        place = {key: index for index, key in enumerate(known)}
+        number = {key: index for index, key in enumerate(lists)}
+        return cls(
+            costs,
+            list(known.values()),
+            [[place[id(cost)] for cost in own] for own in lists.values()],
+            [number[id(own)] for own in costs],
+        )
+
+    def times(self, clock: Clock) -> list[list[float]]:
+        """Cycles of each chunk by hart."""
+        prices = [clock.time(cost) for cost in self.different]
+        found = [[prices[place] for place in own] for own in self.lists]
+        return [found[number] for number in self.of_harts]
 
 
 @dataclass(frozen=True)
@@ -84,7 +116,8 @@ def agreed_outcome(
     they agree.
     """
     held = _held_parts(plan) if plan.body in LOOSE_BODIES else []
-    alone = _outcome(plan, clock, costs, once, first, held)
+    chunks = _Chunks.of(costs)
+    alone = _outcome(plan, clock, chunks, once, first, held)
     active = sum(1 for end in alone.ends if end > 0)
     if active < 2:
         return alone
@@ -95,26 +128,27 @@ def agreed_outcome(
     workers = len(set(alone.owners))
     paid = [once] * len(costs) + [first] * workers
     paid += [costs[owner][chunk] for chunk, owner in enumerate(alone.owners)]
+    beats = {id(cost): clock.beats(cost) for cost in (once, first, *chunks.different)}
     demand = _Demand(
-        share * sum(clock.beats(cost) for cost in paid),
-        share * sum(cost.shared_accesses for cost in paid),
+        share * sum([beats[id(cost)] for cost in paid]),
+        share * sum([cost.shared_accesses for cost in paid]),
     )
     clock.loading = active
     clock.first_loads = _first_loads(plan, costs)
     demand.apply(clock, alone.cycles)
-    found = _outcome(plan, clock, costs, once, first, held)
+    found = _outcome(plan, clock, chunks, once, first, held)
     demand.apply(clock, demand.agreed_cycles(alone.cycles, found.cycles))
-    return _outcome(plan, clock, costs, once, first, held)
+    return _outcome(plan, clock, chunks, once, first, held)
 
 
 def _outcome(
-    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], once: Cost, first: Cost,
+    plan: LayerPlan, clock: Clock, chunks: _Chunks, once: Cost, first: Cost,
     held: Sequence[_Parts],
 ) -> Outcome:  # fmt: skip
     """With all as busy as the clock says; ``held`` are the plan's :func:`_held_parts`."""
-    cold = clock.time(first)
+    cold, costs = clock.time(first), chunks.costs
     with_tiles = _held_cold(plan, costs, cold)
-    ends, waited, owners = _schedule(plan, clock, costs, with_tiles, held)
+    ends, waited, owners = _schedule(plan, clock, chunks, with_tiles, held)
     engine = 0.0
     if plan.body is Body.STREAM:
         engine = sum(costs[owner][chunk].pipeline.engine for chunk, owner in enumerate(owners))
@@ -138,19 +172,13 @@ def _held_cold(plan: LayerPlan, costs: Sequence[Sequence[Cost]], cold: float) ->
 
 
 def _schedule(
-    plan: LayerPlan, clock: Clock, costs: Sequence[Sequence[Cost]], cold: float,
-    held: Sequence[_Parts],
+    plan: LayerPlan, clock: Clock, chunks: _Chunks, cold: float, held: Sequence[_Parts],
 ) -> tuple[list[float], list[float], list[int]]:  # fmt: skip
-    # Most chunks are alike and share one cost, and most harts one list.
-    lists = {id(own): own for own in costs}
-    known = {id(cost): cost for own in lists.values() for cost in own}
-    prices = {key: clock.time(cost) for key, cost in known.items()}
-    found = {key: [prices[id(cost)] for cost in own] for key, own in lists.items()}
-    times = [found[id(own)] for own in costs]
+    times = chunks.times(clock)
     first, steal = plan.hart_first, plan.balance is Balance.STEAL
-    harts = len(costs)
+    harts = len(times)
     if plan.body in LOOSE_BODIES:
-        each = zip(held, times[0], costs[0], strict=True)
+        each = zip(held, times[0], chunks.costs[0], strict=True)
         holds = [_holds(parts, time, cost, clock.first_loads) for parts, time, cost in each]
         return run_locked(holds, first, harts, steal=steal, cold=cold)
     if steal:

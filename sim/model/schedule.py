@@ -1,6 +1,7 @@
 """Who does what when: harts take chunks, and chunks of loose tiles wait for their tiles."""
 
 import heapq
+import itertools
 from collections import deque
 from collections.abc import Sequence
 
@@ -27,16 +28,15 @@ class _Queues:
             deque(range(begin, end)) for begin, end in zip(first, first[1:], strict=False)
         ]
         self.steal = steal
-        self.left = sum(map(len, self.queues))
 
     def next(self, hart: int) -> int | None:
         """The next chunk of ``hart``; if it has none and steals, of the next one that has some."""
-        count = len(self.queues)
-        for step in range(count if self.steal and self.left else 1):
-            queue = self.queues[(hart + step) % count]
-            if queue:
-                self.left -= 1
-                return queue.popleft()
+        if self.queues[hart]:
+            return self.queues[hart].popleft()
+        if self.steal:
+            for queue in (*self.queues[hart + 1 :], *self.queues[:hart]):
+                if queue:
+                    return queue.popleft()
         return None
 
 
@@ -46,18 +46,29 @@ def run_stealing(times: Times, first: Sequence[int]) -> tuple[list[float], list[
     A hart that has done chunks first[h] .. first[h + 1] - 1 takes the next one of the next hart
     that has one left.
     """
+    edges = list(itertools.pairwise(first))
+    # When each hart is done with its chunks one after the other if nobody steals.
+    done = [
+        list(itertools.accumulate(own[slice(*ends)], initial=0.0))
+        for own, ends in zip(times, edges, strict=True)
+    ]
+    if max([own[-2:][0] for own in done]) < min([own[-1] for own in done]):
+        # By then all have begun their last one.
+        owners = [hart for hart, ends in enumerate(edges) for _ in range(*ends)]
+        return [own[-1] for own in done], owners
     queues = _Queues(first, steal=True)
     free = [(0.0, hart) for hart in range(len(times))]
     owners = [-1] * len(times[0])
     ends = [0.0] * len(times)
     while free:
-        now, hart = heapq.heappop(free)
+        now, hart = free[0]
         chunk = queues.next(hart)
         if chunk is None:
             ends[hart] = now
+            heapq.heappop(free)
             continue
         owners[chunk] = hart
-        heapq.heappush(free, (now + times[hart][chunk], hart))
+        heapq.heapreplace(free, (now + times[hart][chunk], hart))
     return ends, owners
 
 
@@ -79,28 +90,29 @@ def run_locked(
     ends = [0.0] * harts
     owners = [-1] * len(chunks)
     begun = [False] * harts
-    todo: list[list[Hold]] = [[] for _ in range(harts)]
+    todo: list[deque[Hold]] = [deque() for _ in range(harts)]
     # Of harts that are ready at once hart 0 asks last: it has prepared what all will count.
     ready = [(0.0, rank) for rank in range(1, harts + 1)]
     while ready:
-        now, rank = heapq.heappop(ready)
+        now, rank = ready[0]
         hart = rank % harts
         while not todo[hart]:
             chunk = queues.next(hart)
             if chunk is None:
                 break
             owners[chunk] = hart
-            todo[hart] = list(chunks[chunk])
+            todo[hart].extend(chunks[chunk])
         if not todo[hart]:
             ends[hart] = now
+            heapq.heappop(ready)
             continue
-        tiles, time = todo[hart].pop(0)
+        tiles, time = todo[hart].popleft()
         if not begun[hart] and (tiles or not todo[hart]):
             time += cold
             begun[hart] = True
-        start = max([now, *(tile_free.get(tile, 0.0) for tile in tiles)])
+        start = max([now, *[tile_free.get(tile, 0.0) for tile in tiles]])
         waited[hart] += start - now
         for tile in tiles:
             tile_free[tile] = start + time
-        heapq.heappush(ready, (start + time, rank))
+        heapq.heapreplace(ready, (start + time, rank))
     return ends, waited, owners

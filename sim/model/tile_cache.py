@@ -4,8 +4,9 @@ What a pixel reads lies at known places of the cache (``places``), so which line
 follows from the layer's shape and plan.
 """
 
-import dataclasses
 import functools
+import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -49,8 +50,7 @@ _TAILS = {
 """By ``is_loose``, the tables of branches for the last 0 .. 7 bytes of a run: 4 bytes for each."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TileTables:
+class TileTables(NamedTuple):
     """Where a group's constants lie, modulo the cache, and what reads them."""
 
     bias: int
@@ -75,7 +75,7 @@ class TileTables:
         return cls(
             bias=(places.bias + first) % CACHE_BYTES,
             scales=(places.scales + first) % CACHE_BYTES,
-            blocks=(places.blocks + size_bytes(BLOCK) * sum(len(one.blocks) for one in before))
+            blocks=(places.blocks + size_bytes(BLOCK) * sum([len(one.blocks) for one in before]))
             % CACHE_BYTES,
             chunk=places.chunks,
             channels=group.channel_count,
@@ -120,7 +120,8 @@ def _misses_of_windows(shape, slices, tables: TileTables) -> list[float]:
     fixed = _fixed_reads(len(slices), tables)
     walks = inputs.walks
     # A layer of few pixels has no warm ones: then the constants' first lines are not counted.
-    first = len(inputs.stack | _below(fixed.found)) + len(inputs.tables | _above(fixed.found))
+    lines = _lines_in(fixed.found[:-1])
+    first = len(lines) + len(inputs.ends - lines) + inputs.others
     misses = misses_of_rounds(fixed, walks) - (walks.warm == 0) * first
     counted = walks.rounds_of - walks.warm
     return [max(0.0, found) for found in (misses / counted).tolist()]
@@ -131,10 +132,11 @@ class _InputReads(NamedTuple):
 
     walks: Between
     """Of all windows that are walked."""
-    stack: frozenset[int]
-    """Lines at the ends of runs, of the first window: in columns that begin with the stack,"""
-    tables: frozenset[int]
-    """and in others."""
+    ends: frozenset[int]
+    """Lines at the ends of runs, of the first window: of the stack in columns that begin with it,
+    and of tables in those that begin with one."""
+    others: int
+    """Lines of the stack in columns of the latter kind, and of tables in the former."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -163,20 +165,14 @@ def _input_reads(shape, slices, is_loose: bool) -> _InputReads:
     )
     cold = np.concatenate(of_ends, axis=1)[: ends[0]]
     is_stack = cold[0] < _INPUT // LINE_BYTES
-    return _InputReads(walks, _lines_in(cold[:, is_stack]), _lines_in(cold[:, ~is_stack]))
+    stack, tables = _lines_in(cold[:, is_stack]), _lines_in(cold[:, ~is_stack])
+    ends = frozenset([line for line in stack if line < _INPUT // LINE_BYTES])
+    ends |= frozenset([line for line in tables if line >= _INPUT // LINE_BYTES])
+    return _InputReads(walks, ends, len(stack) + len(tables) - len(ends))
 
 
 def _lines_in(lines: np.ndarray) -> frozenset[int]:
     return frozenset(lines.ravel().tolist())
-
-
-def _below(lines: np.ndarray) -> frozenset[int]:
-    """Those of the stack."""
-    return _lines_in(lines[lines < _INPUT // LINE_BYTES])
-
-
-def _above(lines: np.ndarray) -> frozenset[int]:
-    return _lines_in(lines[lines >= _ACC // LINE_BYTES])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -244,14 +240,16 @@ def _take(blocks: int, index: int, tables: TileTables) -> list[int]:
     """Bias, sums and scales of four channels after another."""
     bias, scales = _CONSTANTS + tables.bias, _CONSTANTS + tables.scales
     block, is_last = _block_addr(tables, index), index == blocks - 1
-    quads = range(0, 16 * -(-tables.channels // 4), 16)
-    columns = [[(_ACC + tables.acc if index else bias) + quad for quad in quads]]
+    size = 16 * -(-tables.channels // 4)
+    sums = _ACC + tables.acc if index else bias
     if is_last:
         stack = _ONE_BLOCK if blocks == 1 else _MANY_BLOCKS
-        frames = stack["bytes"] if tables.by_bytes else ()
-        columns += [[frame] * len(quads) for frame in frames]
-        columns += [[scales + quad for quad in quads]]
-    read = [addr for quad in zip(*columns, strict=True) for addr in quad]
+        frames = [itertools.repeat(frame) for frame in stack["bytes"] if tables.by_bytes]
+        first, last = (range(addr, addr + size, 16) for addr in (sums, scales))
+        read: Iterable[int] = itertools.chain(*zip(first, *frames, last, strict=False))
+    else:
+        # A line that is read twice in a row is there.
+        read = range(sums // LINE_BYTES * LINE_BYTES, sums + size - 15, LINE_BYTES)
     sink = [_JOB, *(_SINK if is_last else (_ADC_SHIFT,)), _ELEMENTS]
     if blocks == 1:
         before, after = [*_ONE_BLOCK["queue"], block + 16], _ONE_BLOCK["queue"]

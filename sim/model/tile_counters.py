@@ -9,7 +9,11 @@ from tightrope.sim.mapping.split import Range
 from tightrope.sim.mapping.stream import posts
 from tightrope.sim.workload.layers import Layer
 
-__all__ = ["tile_counters"]
+__all__ = ["IDLE", "tile_counters"]
+
+
+IDLE = dict.fromkeys(TileStatusReg, 0.0)
+"""Of a tile that does nothing; never changed."""
 
 
 def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tiles: float = 1.0):
@@ -21,8 +25,7 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tile
     post = posts(layer, plan, machine.tile) if streams else plan.post_processes(machine.tile)
     output_bytes = 1 if post else machine.tile.output_bytes
     tight = machine.harts * machine.tight_tiles_per_hart
-    idle = dict.fromkeys(TileStatusReg, 0.0)
-    tiles = [idle] * (tight + machine.loose_tiles)
+    tiles = [IDLE] * (tight + machine.loose_tiles)
     replicas = machine.tiled_harts if plan.split is TightSplit.REPLICATE else 1
     for group, pixels in zip(plan.groups, _pixels_of_groups(plan), strict=True):
         # Whoever takes a chunk of a group that is not resident writes all of its weights.
@@ -36,8 +39,8 @@ def tile_counters(layer: Layer, plan: LayerPlan, machine: ClusterConfig, on_tile
                     hart = replica if replicas > 1 else group.hart
                     index = hart * machine.tight_tiles_per_hart + block.tile
                 mvms = on_tiles * computed / replicas
-                if tiles[index] is idle:
-                    tiles[index] = dict(idle)
+                if tiles[index] is IDLE:
+                    tiles[index] = dict(IDLE)
                 tile = tiles[index]
                 tile[TileStatusReg.MVMS] += mvms
                 tile[TileStatusReg.BUSY_CYCLES] += mvms * machine.tile.mvm_latency_cycles

@@ -1,8 +1,9 @@
 """What a chunk of a layer does, in numbers that don't depend on calibrated costs."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from tightrope.hw.headers import DCACHE_BYTES, DCACHE_LINE_BYTES
 
@@ -72,15 +73,14 @@ class Pipeline:
         return Pipeline(groups=self.groups + other.groups, sums=self.sums or other.sums)
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """One chunk in numbers."""
 
     loops: Features
     """Loop counts: instructions are linear in them."""
     lines: Features
     """Cache lines wanted, by array: misses are linear in them."""
-    code: Features = dataclasses.field(default_factory=dict)
+    code: Mapping[str, float] = MappingProxyType({})
     """Rounds of loops whose functions may drive each other out of the instruction cache."""
     bursts: float = 0.0
     """Accesses to the shared bus that come one after the other, when all harts begin."""

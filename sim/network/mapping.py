@@ -232,7 +232,7 @@ def _stage_allocation(
         held_macs += found.mac_coverage * part.macs
         for index, held in zip(own, found.groups, strict=True):
             if held is not None:
-                groups[index] = tuple(dataclasses.replace(group, hart=hart) for group in held)
+                groups[index] = tuple(group._replace(hart=hart) for group in held)
     return Allocation(
         coupling="tight",
         policy=policy,

@@ -79,7 +79,7 @@ def single_hart_plan(
         plan = plan_layer(layer, alone, Body.DOT4, Balance.STATIC)
     else:
         # The owners of the groups are harts of the real machine.
-        unowned = [dataclasses.replace(group, hart=0) for group in groups]
+        unowned = [group._replace(hart=0) for group in groups]
         plan = plan_mixed(layer, alone, body, Balance.STATIC, groups=unowned)
         split = TightSplit.CHANNELS if body is Body.TIGHT else None
         plan = dataclasses.replace(plan, groups=tuple(groups), split=split)

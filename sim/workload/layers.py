@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 
 import numpy as np
 
@@ -41,23 +42,23 @@ class Layer:
     inputs: int = 1
     """Activations read (2 for ADD, any number for ELEMENTWISE)."""
 
-    @property
+    @functools.cached_property
     def pixels(self) -> int:
         """Output pixels."""
         return self.out_shape[0] * self.out_shape[1]
 
-    @property
+    @functools.cached_property
     def patch(self) -> int:
         """Inputs of one dot product of CONV, DENSE (per group) or DWCONV."""
         channels = 1 if self.op is LayerOp.DWCONV else self.in_shape[2] // self.groups
         return self.kernel[0] * self.kernel[1] * channels
 
-    @property
+    @functools.cached_property
     def macs(self) -> int:
         """Multiply-accumulates; 0 for layers without weights."""
         return self.pixels * self.out_shape[2] * self.patch if self.has_weights else 0
 
-    @property
+    @functools.cached_property
     def params(self) -> int:
         """Weights (biases excluded)."""
         return self.out_shape[2] * self.patch if self.has_weights else 0

@@ -26,6 +26,9 @@ class StubPredictor:
     def helped(self, layer, plan, machine):
         return plan
 
+    def least_cycles(self, layer: Layer, groups, machine: ClusterConfig) -> float:
+        return 0.0
+
     def area_mm2(self, machine: ClusterConfig) -> float:
         return 0.1 * machine.harts
 

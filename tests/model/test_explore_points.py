@@ -150,6 +150,9 @@ class Counting:
     def helped(self, layer, plan, machine):
         return plan
 
+    def least_cycles(self, layer, groups, machine):
+        return 0.0
+
     def area_mm2(self, machine):
         return 1.0
 

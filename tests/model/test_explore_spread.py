@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from tightrope.hw.config import ClusterConfig
-from tightrope.sim.explore.evaluate import plan_for
 from tightrope.sim.explore.kernels import parse_kernel
+from tightrope.sim.explore.plans import plan_for
 from tightrope.sim.explore.predictor import Cost, load_predictor, total_of
 from tightrope.sim.explore.spread import Spread, sum_of
 from tightrope.sim.image.layout import Balance, Body

@@ -86,7 +86,7 @@ def test_held_code_takes_no_more_than_there_is():
     left = with_held_code(costs, HeldCode.RUNTIME)
     assert sum(cost.icache_fills for cost in left) == 0
     assert [cost.compute for cost in left] == [70.0, 40.0]
-    nothing = [dataclasses.replace(cost, icache_fills=0.0) for cost in costs]
+    nothing = [cost._replace(icache_fills=0.0) for cost in costs]
     assert with_held_code(nothing, HeldCode.KERNEL) == nothing
 
 

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from tightrope.sim.calibrate.layers import conv_layer
+from tightrope.sim.image.arena import SCRATCH_PHASE_BYTES, WEIGHTS_PHASE_BYTES
+from tightrope.sim.image.image import GUARD_BYTES
 from tightrope.sim.model.cache_lines import direct_mapped_misses, miss_mask
+from tightrope.sim.model.dot4_cache import misses_if_weights_stay
 from tightrope.sim.model.dot4_lines import block_lines
 from tightrope.sim.model.dot4_walk import misses_of_chunks
 from tightrope.sim.model.places import Places
@@ -40,6 +43,25 @@ def test_rounds_that_repeat_miss_what_all_words_do(row_bytes, pixels):
     expected = direct_mapped_misses(word_by_word(row_bytes, weights, patches, pixels), 0)
     assert found == expected, f"seed {SEED}"
     assert walk.lines.size <= len(word_by_word(row_bytes, weights, patches, pixels))
+
+
+@pytest.mark.parametrize(("row_bytes", "pixels", "blocks"), [(64, 8, 4), (36, 7, 3), (148, 4, 2)])
+@pytest.mark.parametrize("gathered", [False, True])
+def test_panels_of_all_places_miss_what_each_does_alone(row_bytes, pixels, blocks, gathered):
+    panels = 5
+    found = misses_if_weights_stay(row_bytes, pixels, blocks, panels, gathered)
+    weights = FAR + WEIGHTS_PHASE_BYTES + 4 * row_bytes * np.arange(blocks)
+    begin, step = (SCRATCH_PHASE_BYTES, 0) if gathered else (GUARD_BYTES, pixels * row_bytes)
+    places = range(1) if gathered else range(panels - 1)
+    expected = np.zeros(2)
+    for place in places:
+        walks = [
+            word_by_word(row_bytes, weights, [begin + panel * step] * blocks, pixels)
+            for panel in (place, place + 1)
+        ]
+        mask = miss_mask(np.concatenate(walks))
+        expected += [mask[: len(walks[0])].sum(), mask[len(walks[0]) :].sum()]
+    assert found == pytest.approx(expected / (blocks * len(places)))
 
 
 def test_chunks_that_are_walked_together_miss_what_each_does_alone():

@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -80,3 +81,33 @@ def test_a_first_hold_is_longer_only_once_it_has_tiles():
 def test_a_hart_without_tiles_pays_for_its_cold_caches_as_well():
     ends, _, _ = run_locked([[((), 1.0)], [((0,), 2.0)]], [0, 1, 2], 2, cold=5.0)
     assert ends == [6.0, 7.0]
+
+
+def by_events(times, first):
+    """Stealing, event by event."""
+    queues = [list(range(*ends)) for ends in itertools.pairwise(first)]
+    free = [(0.0, hart) for hart in range(len(times))]
+    ends, owners = [0.0] * len(times), [-1] * len(times[0])
+    while free:
+        now, hart = min(free)
+        free.remove((now, hart))
+        others = [queue for queue in queues[hart:] + queues[:hart] if queue]
+        if not others:
+            ends[hart] = now
+            continue
+        chunk = others[0].pop(0)
+        owners[chunk] = hart
+        free.append((now + times[hart][chunk], hart))
+    return ends, owners
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.1, 0.6])
+@pytest.mark.parametrize("seed", range(20))
+def test_stealing_is_the_same_where_nobody_has_to_steal(seed, spread):
+    rng = random.Random(seed)
+    first = [0, *itertools.accumulate(rng.choice([3, 3, 3, 2, 0]) for _ in range(6))]
+    times = [
+        [rng.uniform(1 - spread, 1) * (3 - index % 3) for index in range(first[-1])]
+        for _ in range(6)
+    ]
+    assert run_stealing(times, first) == by_events(times, first)

@@ -21,9 +21,7 @@ def on_tile(layer, tile):
     alone = dataclasses.replace(STREAM_MACHINE, harts=1, loose_tiles=1, stream_ports=1)
     groups = single_layer_groups(layer, alone, Body.STREAM)
     return [
-        dataclasses.replace(
-            group, blocks=tuple(dataclasses.replace(b, tile=tile) for b in group.blocks)
-        )
+        group._replace(blocks=tuple(block._replace(tile=tile) for block in group.blocks))
         for group in groups
     ]
 

@@ -60,8 +60,8 @@ def with_plan(step, **changes):
 
 def with_block(step, **changes):
     group = step.plan.groups[0]
-    blocks = (dataclasses.replace(group.blocks[0], **changes), *group.blocks[1:])
-    return with_plan(step, groups=(dataclasses.replace(group, blocks=blocks),))
+    blocks = (group.blocks[0]._replace(**changes), *group.blocks[1:])
+    return with_plan(step, groups=(group._replace(blocks=blocks),))
 
 
 def test_image_begins_after_the_stacks_and_ends_before_the_workspace():
@@ -128,11 +128,11 @@ def test_bad_plans_are_refused(changes, message):
 def test_chunks_that_overlap_or_leave_a_gap_are_refused():
     step = step_of()
     first, last = step.plan.chunks
-    for chunk in (dataclasses.replace(last, pixel_begin=0), dataclasses.replace(last, end=8)):
+    for chunk in (last._replace(pixel_begin=0), last._replace(end=8)):
         with pytest.raises(ImageError, match="chunks must cover every output exactly once"):
             build(with_plan(step, chunks=(first, chunk)))
     with pytest.raises(ImageError, match="must be inside 16 pixels x 12"):
-        build(with_plan(step, chunks=(first, dataclasses.replace(last, end=13))))
+        build(with_plan(step, chunks=(first, last._replace(end=13))))
 
 
 BAD_BLOCKS = [

@@ -35,7 +35,7 @@ def alone(layer, hart, body):
     return dataclasses.replace(
         plan,
         split=split,
-        groups=tuple(dataclasses.replace(group, hart=hart) for group in groups),
+        groups=tuple(group._replace(hart=hart) for group in groups),
         hart_first=tuple(0 if h <= hart else count for h in range(CONFIG.harts + 1)),
     )
 
@@ -116,7 +116,7 @@ def test_refused():
     if not groups:
         parts[0] = (parts[0][0], alone(parts[0][0].layer, 0, Body.TIGHT), parts[0][2])
         groups = parts[0][1].groups
-    turned = tuple(dataclasses.replace(group, reprogram=True) for group in groups)
+    turned = tuple(group._replace(reprogram=True) for group in groups)
     plan = dataclasses.replace(parts[0][1], groups=turned)
     parts[0] = (parts[0][0], plan, parts[0][2])
     refuse("stay on their tiles", steps_for(parts, 1), Pipeline(harts=(0, 1), inputs=1))

@@ -101,12 +101,12 @@ def test_groups_side_by_side_on_one_tile_each_bring_their_constants(body):
         config = machine(rng, tight=1, loose=1, rows=64, cols=64, post=POST)
         layer = row_layer(rng, 6, 32, 40)
         groups = tuple(
-            dataclasses.replace(group, channel_begin=begin, channel_count=12)
+            group._replace(channel_begin=begin, channel_count=12)
             for begin in (0, 12, 24)
             for group in one_group(dataclasses.replace(layer, out_shape=(1, 1, 12)), col=begin)
         )
         last = one_group(dataclasses.replace(layer, out_shape=(1, 1, 4)), col=40)[0]
-        groups += (dataclasses.replace(last, channel_begin=36),)
+        groups += (last._replace(channel_begin=36),)
         check(config, [case(layer, config, body, groups, rng, b) for b in Balance], rng, seed)
 
 
