@@ -78,6 +78,9 @@ def make_netlist(
     )
 
 
+HIDE = "rename -hide w:*[[]*"
+"""Wires like ``sums[3]``, which Amaranth makes of parts of ``sums``, lose their names. Yosys' abc9
+calls bit 3 of ``sums`` the same, and has connected the two."""
 NARROW_BITS = 8
 """Sums and comparisons up to this width are made of LUTs: a carry chain takes longer to enter and
 to leave than so few bits need, and logic can't be moved across it."""
@@ -96,6 +99,7 @@ def synthesis_script(reads: Sequence[str], top: str, *arguments: str) -> str:
     return "; ".join(
         [
             *reads,
+            HIDE,
             # The core's registers: as blocks, two of each hart would be nearly empty, and slow.
             'setattr -set ram_style "distributed" VexRiscv/m:RegFilePlugin_regFile',
             f"{synth} -run :map_gates",

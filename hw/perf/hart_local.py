@@ -9,6 +9,7 @@ from ..bus.shared import RegisterBus
 from ..dma.block import DmaBlock, DmaError
 from ..regs import HART_LOCAL_REGS, Event, HartCounter
 from ..sync.events import EVENT_BITS, EventUnit
+from .counter import counted
 
 __all__ = ["HartLocal"]
 
@@ -68,11 +69,12 @@ class HartLocal(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bad_addr = Signal(32)
-        counters = [Signal(32, name=f"count_{event.name.lower()}") for event in HartCounter]
-        for event in HartCounter:
-            if event is not HartCounter.INSTRUCTIONS:
-                m.d.sync += counters[event].eq(counters[event] + self.events[event])
-
+        counters = [
+            counted(m, self.events[event], event.name.lower())
+            if event is not HartCounter.INSTRUCTIONS
+            else Const(0, 32)
+            for event in HartCounter
+        ]
         events = self._add_events(m)
         identity = {
             "HART_ID": self._hart,

@@ -1,10 +1,11 @@
 """The mailbox to the host: end of the run, fault report, bus and memory totals."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..bus.shared import RegisterBus
+from ..perf.counter import counted
 from ..regs import HOST_REGS, MachineCounter
 
 __all__ = ["HostMailbox"]
@@ -49,24 +50,16 @@ class HostMailbox(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        memory_beats = Signal(32)
-        shared_transfers = Signal(32)
-        scratchpad_beats = Signal(32)
-        m.d.sync += [
-            self.cycles.eq(self.cycles + (~self.done & 1)),
-            memory_beats.eq(memory_beats + self.memory_beat),
-            shared_transfers.eq(shared_transfers + self.shared_transfer),
-            scratchpad_beats.eq(scratchpad_beats + self.scratchpad_beats),
-        ]
+        m.d.sync += self.cycles.eq(self.cycles + (~self.done & 1))
         m.d.comb += self.bus.ack.eq(self.bus.stb)
         faults = {
             "FAULT_CAUSE": self.fault_cause, "FAULT_ADDR": self.fault_addr,
             "FAULT_PC": self.fault_pc, "FAULT_HART": self.fault_hart,
         }
         counters = {
-            MachineCounter.MEMORY_BEATS: memory_beats,
-            MachineCounter.SHARED_TRANSFERS: shared_transfers,
-            MachineCounter.SCRATCHPAD_BEATS: scratchpad_beats,
+            MachineCounter.MEMORY_BEATS: counted(m, self.memory_beat, "memory_beats"),
+            MachineCounter.SHARED_TRANSFERS: counted(m, self.shared_transfer, "shared_transfers"),
+            MachineCounter.SCRATCHPAD_BEATS: counted(m, self.scratchpad_beats, "scratch_beats"),
         }
         dma = [counter for counter in MachineCounter if counter.name.startswith("DMA_")]
         counters |= zip(dma, self.dma_counters, strict=True)
