@@ -10,9 +10,9 @@ __all__ = ["estimate", "memory_usage"]
 BRAM_BYTES = 2048
 """A DP16KD without its parity bits, of the widths that we use."""
 
-_BASE = Usage(lut=1_350, ff=1_950, bram=1)
+_BASE = Usage(lut=1_000, ff=1_850, bram=1)
 """Link, sync unit, clock."""
-_HART = Usage(lut=7_800, ff=3_450, bram=8, dsp=12)
+_HART = Usage(lut=8_900, ff=3_750, bram=8, dsp=12)
 """Core, digital unit, ports, and its share of the interconnect."""
 _TILE = Usage(lut=1_070, ff=710, bram=3, dsp=1)
 """All of a tile but its weights and lanes."""

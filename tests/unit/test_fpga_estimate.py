@@ -9,8 +9,9 @@ from tightrope.fpga.usage import Usage
 from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig
 
 NETLISTS = {
-    "small": Usage(lut=20_122, ff=10_887, bram=155, dsp=42),
-    "tight4": Usage(lut=41_261, ff=21_357, bram=197, dsp=116),
+    "tiny": Usage(lut=9_977, ff=5_604, bram=41, dsp=12),
+    "small": Usage(lut=21_946, ff=11_482, bram=155, dsp=42),
+    "tight4": Usage(lut=44_573, ff=22_506, bram=181, dsp=116),
 }
 NEAR_RATIO = 0.08
 
