@@ -9,7 +9,7 @@ from tightrope.fpga.usage import Usage
 from tightrope.hw.config import ClusterConfig, MemoryConfig, ScratchpadConfig
 
 NETLISTS = {
-    "tiny": Usage(lut=9_360, ff=5_591, bram=41, dsp=12),
+    "tiny": Usage(lut=9_977, ff=5_604, bram=41, dsp=12),
     "small": Usage(lut=21_946, ff=11_482, bram=155, dsp=42),
     "tight4": Usage(lut=44_573, ff=22_506, bram=181, dsp=116),
 }
