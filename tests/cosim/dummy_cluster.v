@@ -36,7 +36,7 @@ module cluster(
     output [2:0] hart_state_0, hart_state_1,
     output [1:0] tile_busy
 );
-    localparam [31:0] PARAMETERS = 32'h0003_0060 / 16;
+    localparam [31:0] PARAMETERS = PARAMETERS_OFFSET / 16;  // which the test fills in
     wire [127:0] rdata;
     reg [31:0] count, status, store_addr, value;
     reg [3:0] after;

@@ -1,6 +1,5 @@
 """The way from Python to the simulator and back, on a machine small enough to build in seconds."""
 
-import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tightrope.hw.config import ClusterConfig, MemoryConfig
+from tightrope.hw.memmap import MAIN_MEMORY
 from tightrope.sim.cosim.build import build
 from tightrope.sim.cosim.errors import CosimError, CosimHang
 from tightrope.sim.cosim.run import run_images
@@ -16,10 +16,11 @@ from tightrope.sim.cosim.waveform import WaveCounts, count_events, read_events, 
 from tightrope.sim.image.layout import HEADER, IMAGE_ADDR, MAGIC, ExitStatus
 from tightrope.sim.image.running import RunError
 
-HERE = Path(__file__).parent
+DUMMY = (Path(__file__).parent / "dummy_cluster.v").read_text()
 CONFIG = ClusterConfig(harts=2, memory=MemoryConfig(size_bytes=1 << 20))
 PARAMETERS_OFFSET = 96
-"""In the image, behind its header, as dummy_cluster.v has it."""
+"""In the image, behind its header."""
+IMAGE_OFFSET = IMAGE_ADDR - MAIN_MEMORY.base_addr
 NEVER, OUTSIDE_MEMORY = 0, 0xFFFF_FFFF
 LOG_ADDR = IMAGE_ADDR + 128
 VALUE_ADDR = IMAGE_ADDR + 0x104
@@ -34,7 +35,7 @@ class DummyImage:
 def dummy_image(*, cycles, status=0, value=0xFFFF_FFFF, log=b""):
     header = dict.fromkeys((name for name, _ in HEADER), 0)
     header |= {"magic": MAGIC, "log_addr": LOG_ADDR, "log_bytes": 64}
-    words = [cycles, status, VALUE_ADDR - IMAGE_ADDR + 0x3_0000, value]
+    words = [cycles, status, VALUE_ADDR - MAIN_MEMORY.base_addr, value]
     start = struct.pack(f"<{len(header)}I", *header.values()).ljust(PARAMETERS_OFFSET, b"\0")
     assert len(start) == PARAMETERS_OFFSET
     data = (start + struct.pack("<4I", *words)).ljust(128, b"\0")
@@ -44,19 +45,24 @@ def dummy_image(*, cycles, status=0, value=0xFFFF_FFFF, log=b""):
 def dummy_rtl(config, out_dir):
     import tightrope.hw.mem.main_memory as main_memory
 
-    shutil.copy(HERE / "dummy_cluster.v", out_dir)
+    place = str(IMAGE_OFFSET + PARAMETERS_OFFSET)
+    (out_dir / "dummy_cluster.v").write_text(DUMMY.replace("PARAMETERS_OFFSET", place))
     folder = Path(main_memory.__file__).parent
     return [out_dir / "dummy_cluster.v", folder / "main_memory.sv", folder / "main_memory.cpp"]
 
 
+def dummy_build(trace):
+    return build(CONFIG, trace, generate=dummy_rtl, generate_key=f"{IMAGE_OFFSET}{DUMMY}")
+
+
 @pytest.fixture(scope="module")
 def simulator():
-    return build(CONFIG, generate=dummy_rtl)
+    return dummy_build(trace=False)
 
 
 @pytest.fixture
 def traced(tmp_path):
-    simulator = build(CONFIG, trace=True, generate=dummy_rtl)
+    simulator = dummy_build(trace=True)
     return {"simulator": simulator, "waves_file": tmp_path / "run.vcd"}
 
 
@@ -150,7 +156,7 @@ def test_progress_counts_images_and_cycles(run):
 
 
 def test_image_that_does_not_fit_is_refused(run):
-    with pytest.raises(RunError, match="^image 0 must lie between 0x40030000 and"):
+    with pytest.raises(RunError, match=f"^image 0 must lie between {IMAGE_ADDR:#x} and"):
         run(DummyImage(b"", memory_end=IMAGE_ADDR + (1 << 20)))
 
 

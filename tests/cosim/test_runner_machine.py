@@ -16,7 +16,7 @@ CONFIG = ClusterConfig(
 )
 STORE_AND_EXIT = (
     0xE000_0537,  # lui  a0, 0xE0000
-    0x4003_02B7,  # lui  t0, 0x40030
+    0x0000_02B7 | IMAGE_ADDR,  # lui  t0, IMAGE_ADDR >> 12
     0x0002_A583,  # lw   a1, 0(t0)
     0x00B2_A223,  # sw   a1, 4(t0)
     0x0075_0313,  # addi t1, a0, 7
